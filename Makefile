@@ -1,0 +1,66 @@
+# What a contributor does, one target each. `make` alone lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+WORKERS ?= 2
+# Conformance data that some tests read; where it is absent they are skipped, or fail under REQUIRE_ALL=1.
+PSD_SHARED ?= $(abspath ../shared)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test unit lint format bench mutants lock venv clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+run: $(STAMP) ## serve on https://127.0.0.1:8443 with a local certificate, and show one review answered
+	$(BIN)/pod-security-defaulter serve --self-signed .certs --demo
+
+test: lint ## everything that CI requires: lint, all tests, 100 % branch coverage of patches/
+	$(BIN)/pytest -n $(WORKERS) --cov --cov-report=
+	@$(BIN)/coverage report --include='patches/*' --fail-under=100
+
+unit: $(STAMP) ## the quick tests only, in under a minute
+	$(BIN)/pytest -n $(WORKERS) -q -m 'not slow and not cluster'
+
+lint: $(STAMP) ## ruff, mypy --strict and the import layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## rewrite the sources as `make lint` wants them
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP) ## measure time and memory per review
+	$(BIN)/python -m bench
+
+mutants: $(STAMP) ## change patches/ a little at a time and see whether a test notices (long)
+	PSD_SHARED='$(PSD_SHARED)' $(BIN)/mutmut run --max-children $(WORKERS)
+	$(BIN)/mutmut results
+
+# One resolution for all Pythons and platforms; no address or path of the machine that ran it goes into the files.
+COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command 'make lock'
+
+lock: $(STAMP) ## pin the newest allowed dependencies, with hashes
+	$(COMPILE) --upgrade --extra dev --output-file requirements-dev.lock pyproject.toml
+	$(COMPILE) --upgrade --constraints requirements-dev.lock --output-file requirements.lock pyproject.toml
+
+venv: $(STAMP) ## create or update .venv from the lock (the other targets do so when they need it)
+
+$(STAMP): requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'Python 3.11 or newer is needed: make PYTHON=python3.12 ...' >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	PYTHONWARNINGS="ignore:Editable installation" $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--no-deps --no-build-isolation -e .
+	@touch $@
+
+clean: ## remove everything that is made, .venv and .certs included
+	rm -rf $(VENV) .certs build dist *.egg-info mutants .coverage .coverage.* htmlcov
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find patches webhook tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,44 @@
+"""What holds for every test: no silent skips under REQUIRE_ALL=1, and how Hypothesis searches.
+
+`make unit` leaves tests out on purpose, by marker. A test that *skips* lacks something it needs; where everything is
+there, as in continuous integration (`.ci/run`), that is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from typing import Final, TypeVar
+
+import pytest
+from hypothesis import settings
+
+REQUIRE_ALL: Final = os.environ.get("REQUIRE_ALL") == "1"
+
+# No deadline: how long an example takes says more about the machine than about the code.
+settings.register_profile("default", deadline=None)
+# Other examples at each run, and without a database: then a failure prints the seed that repeats it.
+settings.register_profile("ci", deadline=None, derandomize=False, database=None, print_blob=True)
+settings.load_profile("ci" if REQUIRE_ALL else "default")
+
+_Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Under REQUIRE_ALL=1, a skipped test has failed."""
+    return _required((yield))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Under REQUIRE_ALL=1, a skipped module has failed."""
+    return _required((yield))
+
+
+def _required(report: _Report) -> _Report:
+    if REQUIRE_ALL and report.outcome == "skipped" and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        report.outcome = "failed"
+        report.longrepr = f"REQUIRE_ALL=1 and a test does not run. {reason}"
+    return report
