@@ -1,0 +1,1 @@
+"""All the I/O around the engine of `patches`: documents, cluster state, reviews, the server and the command line."""
