@@ -1,0 +1,79 @@
+"""Levels and versions of the Pod Security Standards.
+
+Source: https://kubernetes.io/docs/concepts/security/pod-security-standards/ and the namespace labels of Pod Security
+Admission, which write a version as `v1.MINOR` or `latest`.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+NEWEST_MINOR: Final = 37
+"""The newest Kubernetes minor version whose standards are known here. A newer one behaves as this."""
+
+_LATEST: Final = 1 << 30
+_VERSION: Final = re.compile(r"v1\.(0|[1-9][0-9]{0,8})")
+
+
+class Level(StrEnum):
+    """A Pod Security Standards profile."""
+
+    PRIVILEGED = "privileged"
+    BASELINE = "baseline"
+    RESTRICTED = "restricted"
+
+    @property
+    def strictness(self) -> int:
+        """0 for privileged, 1 for baseline, 2 for restricted."""
+        return _STRICTNESS[self]
+
+
+_STRICTNESS: Final = {Level.PRIVILEGED: 0, Level.BASELINE: 1, Level.RESTRICTED: 2}
+
+
+class Version(NamedTuple):
+    """A version of the standards. `minor` of LATEST is larger than any other."""
+
+    minor: int
+
+    def __str__(self) -> str:
+        return "latest" if self.minor == _LATEST else f"v1.{self.minor}"
+
+
+LATEST: Final = Version(_LATEST)
+
+
+class LevelVersion(NamedTuple):
+    """A profile at a version, written `restricted:v1.30` or `restricted:latest`."""
+
+    level: Level
+    version: Version
+
+    def __str__(self) -> str:
+        return f"{self.level}:{self.version}"
+
+
+def parse_level(text: str) -> Level:
+    """Read a level label. Raises ValueError."""
+    try:
+        return Level(text)
+    except ValueError:
+        raise ValueError("must be one of privileged, baseline, restricted") from None
+
+
+def parse_version(text: str) -> Version:
+    """Read a version label. Raises ValueError."""
+    if text == "latest":
+        return LATEST
+    match = _VERSION.fullmatch(text)
+    if match is None:
+        raise ValueError('must be "latest" or "v1.x"')
+    return Version(int(match[1]))
+
+
+def parse_level_version(text: str) -> LevelVersion:
+    """Read `restricted`, `restricted:latest` or `restricted:v1.30`; without a version it is latest. Raises ValueError."""
+    level, colon, version = text.partition(":")
+    return LevelVersion(parse_level(level), parse_version(version) if colon else LATEST)
