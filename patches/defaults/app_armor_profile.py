@@ -1,0 +1,42 @@
+"""appArmorProfile: `RuntimeDefault` at pod level.
+
+Fields: `spec.securityContext.appArmorProfile` and the same of every container. Opt-in: without it a runtime confines
+containers where the node has AppArmor; with it a node without AppArmor refuses the pod. Windows pods may not have it, and
+a pod with an AppArmor annotation of old is left alone. Source: `core/v1` AppArmorProfile and its validation.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from patches.draft import Draft
+from patches.outcome import Reason
+from patches.shapes import AppArmorProfile
+
+ID: Final = "appArmorProfile"
+ANNOTATION: Final = "container.apparmor.security.beta.kubernetes.io/"
+
+
+def apply(draft: Draft) -> None:
+    """Decide and record."""
+    path = f"{draft.security_path}/{ID}"
+    own = draft.pod.security.get(ID)
+    explicit = [container for container in draft.containers if container.security.get(ID) is not None]
+    for container in explicit:
+        _report(draft, f"{container.path}/securityContext/{ID}", container.security.get(ID) or {})
+    if not draft.whole_pod:
+        return
+    if own is not None:
+        _report(draft, path, own)
+    elif draft.windows:
+        draft.skipped(ID, path, Reason.WINDOWS)
+    elif any(key.startswith(ANNOTATION) for key in draft.pod.annotations):
+        draft.skipped(ID, path, Reason.APPARMOR_ANNOTATION)
+    elif explicit and len(explicit) == len(draft.containers):
+        draft.kept(ID, path, None, Reason.EVERY_CONTAINER)
+    else:
+        draft.add(ID, draft.security_path, ID, {"type": "RuntimeDefault"})
+
+
+def _report(draft: Draft, path: str, profile: AppArmorProfile) -> None:
+    (draft.conflict if profile.get("type") == "Unconfined" else draft.kept)(ID, path, profile)

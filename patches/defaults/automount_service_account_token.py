@@ -1,0 +1,104 @@
+"""automountServiceAccountToken: `false`, and the token that is already mounted removed.
+
+Fields: `spec.automountServiceAccountToken`, `spec.volumes`, `volumeMounts` of every container. ServiceAccount admission
+runs before webhooks, so a pod arrives with a projected volume `kube-api-access-…` and its mounts: the field alone would
+leave the token, and removing the volume alone would be undone. Removed is only what the plugin itself injected: a
+volume of that name with exactly its three sources, mounted read-only at its one path, and not claimed in managedFields.
+A volume of that prefix that is anything else is the author's, the API server itself then mounts it, and the whole
+default is skipped. A pod or ServiceAccount that says `automountServiceAccountToken: true` has opted in, and accounts
+outside the setting `serviceAccounts` are left alone. Source: the ServiceAccount admission plugin.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from patches.draft import Draft
+from patches.outcome import Reason
+from patches.pod import Pod
+from patches.shapes import Volume
+
+ID: Final = "automountServiceAccountToken"
+VOLUME_PREFIX: Final = "kube-api-access-"
+MOUNT_PATH: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
+_SOURCES: Final = [
+    {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
+    {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+    {
+        "downwardAPI": {
+            "items": [{"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}],
+        },
+    },
+]
+
+
+def apply(draft: Draft) -> None:
+    """Decide and record."""
+    if not draft.whole_pod:
+        return
+    spec = draft.pod.spec
+    path = f"{draft.pod.spec_path}/{ID}"
+    own = spec.get(ID)
+    if own is not None:
+        draft.kept(ID, path, own, Reason.OPTED_IN if own else Reason.AUTHOR)
+        return
+    reason = _obstacle(draft)
+    if reason is None and any(volume["name"].startswith(VOLUME_PREFIX) for volume in spec.get("volumes") or ()):
+        injected = {volume["name"] for volume in spec.get("volumes") or () if _is_injected(draft.pod, volume)}
+        reason = _remove(draft, injected)
+    if reason is None:
+        draft.add(ID, draft.pod.spec_path, ID, value=False)
+    else:
+        draft.skipped(ID, path, reason)
+
+
+def _obstacle(draft: Draft) -> Reason | None:
+    spec = draft.pod.spec
+    account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
+    if account != "default" and draft.policy.settings.automount_service_account_token.service_accounts == "default":
+        return Reason.SERVICE_ACCOUNT
+    if draft.facts.automount is None:
+        return Reason.UNKNOWN
+    return Reason.OPTED_IN if draft.facts.automount.get(account) else None
+
+
+def _remove(draft: Draft, injected: set[str]) -> Reason | None:
+    pod = draft.pod
+    volumes = pod.spec.get("volumes") or []
+    if any(volume["name"].startswith(VOLUME_PREFIX) and volume["name"] not in injected for volume in volumes):
+        return Reason.AUTHOR_VOLUME
+    for container in pod.containers:
+        mounts = container.value.get("volumeMounts") or []
+        for index in reversed(range(len(mounts))):
+            if mounts[index].get("name") in injected:
+                draft.remove(ID, f"{container.path}/volumeMounts", index)
+    for index in reversed(range(len(volumes))):
+        if volumes[index]["name"] in injected:
+            draft.remove(ID, f"{pod.spec_path}/volumes", index)
+    return None
+
+
+def _is_injected(pod: Pod, volume: Volume) -> bool:
+    name = volume["name"]
+    fields: Any = volume
+    return (
+        name.startswith(VOLUME_PREFIX)
+        and fields == {"name": name, "projected": {"sources": _SOURCES, "defaultMode": 420}}
+        and not _claimed(pod, name)
+        and all(
+            mount == {"name": name, "readOnly": True, "mountPath": MOUNT_PATH}
+            for container in pod.containers
+            for mount in container.value.get("volumeMounts") or ()
+            if mount.get("name") == name
+        )
+    )
+
+
+def _claimed(pod: Pod, name: str) -> bool:
+    """Whether some manager lists the volume: then a person or a tool wrote it."""
+    key = f'k:{{"name":"{name}"}}'
+    for entry in pod.metadata.get("managedFields") or ():
+        spec = (entry.get("fieldsV1") or {}).get("f:spec") or {}
+        if key in (spec.get("f:volumes") or ()):
+            return True
+    return False

@@ -1,0 +1,39 @@
+"""hostUsers: `false`, a user namespace for each pod.
+
+Field: `spec.hostUsers`. No profile asks for it: opt-in. The API server refuses it beside hostNetwork, hostPID, hostIPC
+and raw block volumes, and on Windows pods. Source: `validateHostUsers` of `core/v1` validation.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from patches.draft import Draft
+from patches.outcome import Reason
+
+ID: Final = "hostUsers"
+
+
+def apply(draft: Draft) -> None:
+    """Decide and record."""
+    if not draft.whole_pod:
+        return
+    path = f"{draft.pod.spec_path}/{ID}"
+    own = draft.pod.spec.get(ID)
+    reason = _obstacle(draft)
+    if own is not None:
+        draft.kept(ID, path, own)
+    elif reason is not None:
+        draft.skipped(ID, path, reason)
+    else:
+        draft.add(ID, draft.pod.spec_path, ID, value=False)
+
+
+def _obstacle(draft: Draft) -> Reason | None:
+    if draft.windows:
+        return Reason.WINDOWS
+    if draft.pod.host_namespaces:
+        return Reason.HOST_NAMESPACES
+    if any(container.value.get("volumeDevices") for container in draft.pod.containers):
+        return Reason.RAW_BLOCK_VOLUME
+    return None

@@ -1,0 +1,40 @@
+"""imagePullPolicy: `Always`, of containers and image volumes.
+
+Fields: `imagePullPolicy` of every container, `image.pullPolicy` of image volumes. The API server fills it in before any
+webhook sees the pod, so that on an admitted pod nothing is unset: there Always is enforced, as the AlwaysPullImages
+plugin does. In a manifest it is added where unset. Templates that came through an API server are left alone: their
+pods get it. Source: the AlwaysPullImages admission plugin.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from patches.draft import Draft
+from patches.pod import Origin
+
+ID: Final = "imagePullPolicy"
+_ALWAYS: Final = "Always"
+
+
+def apply(draft: Draft) -> None:
+    """Decide and record."""
+    for container in draft.containers:
+        _set(draft, container.path, ID, container.value.get(ID))
+    if not draft.whole_pod:
+        return
+    volumes = draft.pod.view(draft.patch.document).spec.get("volumes") or ()  # the token's volume may be gone by now
+    for index, volume in enumerate(volumes):
+        image = volume.get("image")
+        if image is not None:
+            _set(draft, f"{draft.pod.spec_path}/volumes/{index}/image", "pullPolicy", image.get("pullPolicy"))
+
+
+def _set(draft: Draft, parent: str, key: str, own: str | None) -> None:
+    enforced = draft.pod.origin is Origin.ADMISSION and not draft.pod.is_template
+    if own is None:
+        draft.add(ID, parent, key, _ALWAYS)
+    elif own != _ALWAYS and enforced:
+        draft.replace(ID, parent, key, _ALWAYS)
+    else:
+        draft.kept(ID, f"{parent}/{key}", own)

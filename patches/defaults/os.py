@@ -1,0 +1,81 @@
+"""os: `spec.os.name: windows` for a pod whose nodeSelector already says so.
+
+Real manifests say Windows by `kubernetes.io/os: windows` (or `beta.kubernetes.io/os`) and leave `spec.os` out; the
+restricted profile exempts Windows pods from the Linux fields, from v1.25 on, by `spec.os` only. It is added where the
+API server will accept it, that is where no field is set that a Windows pod may not have, even empty or false, and
+where every restricted level that the pod is judged at knows the exemption. Else the pod is treated as a Linux pod.
+Source: `validateWindows` of `core/v1` validation; the Pod Security Standards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, cast
+
+from patches.draft import Draft
+from patches.outcome import Reason
+
+ID: Final = "os"
+_SELECTORS: Final = ("kubernetes.io/os", "beta.kubernetes.io/os")
+_POD_SECURITY: Final = (
+    "seccompProfile",
+    "appArmorProfile",
+    "seLinuxOptions",
+    "seLinuxChangePolicy",
+    "runAsUser",
+    "runAsGroup",
+    "fsGroup",
+    "fsGroupChangePolicy",
+    "supplementalGroups",
+    "supplementalGroupsPolicy",
+)
+_POD: Final = ("hostUsers", "shareProcessNamespace", "resources")
+_CONTAINER_SECURITY: Final = (
+    "seccompProfile",
+    "appArmorProfile",
+    "seLinuxOptions",
+    "capabilities",
+    "privileged",
+    "procMount",
+    "readOnlyRootFilesystem",
+    "allowPrivilegeEscalation",
+    "runAsUser",
+    "runAsGroup",
+)
+
+
+def apply(draft: Draft) -> None:
+    """Decide and record."""
+    if not draft.whole_pod:
+        return
+    spec = draft.pod.spec
+    selector = spec.get("nodeSelector")
+    if not selector or {selector[key] for key in _SELECTORS if key in selector} != {"windows"}:
+        return
+    path = f"{draft.pod.spec_path}/os"
+    if spec.get("os") is not None:
+        draft.kept(ID, path, spec["os"])
+    elif not draft.policy.restricted_since(25):
+        draft.skipped(ID, path, Reason.PROFILE_VERSION)
+    elif _linux_field(draft):
+        draft.skipped(ID, path, Reason.LINUX_FIELD)
+    else:
+        draft.add(ID, draft.pod.spec_path, ID, {"name": "windows"})
+        draft.windows = True
+
+
+def _linux_field(draft: Draft) -> bool:
+    pod = draft.pod
+    return (
+        pod.spec.get("hostPID") is True
+        or pod.spec.get("hostIPC") is True
+        or bool(pod.security.get("sysctls"))
+        or _any_set(pod.spec, _POD)
+        or _any_set(pod.security, _POD_SECURITY)
+        or any(_any_set(container.security, _CONTAINER_SECURITY) for container in pod.containers)
+    )
+
+
+def _any_set(fields: object, keys: Iterable[str]) -> bool:
+    values = cast("Mapping[str, Any]", fields)
+    return any(values.get(key) is not None for key in keys)

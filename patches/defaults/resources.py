@@ -1,0 +1,80 @@
+"""resources: requests and limits on each container, as LimitRange-style items of the configuration give them.
+
+Fields: `resources.{requests,limits}` of every regular and init container. Nothing is added that the API server would
+refuse: a request above a limit, or what breaks a constraint of the namespace's LimitRanges that was not broken before.
+Nor is anything added outside the item's own min, max or ratio, where `spec.resources` has a request or limit of its own,
+or where a ResourceQuota tells BestEffort pods from others. Where a limit is added to a container without a request, the
+request is written beside it, since the API server would else make it equal to the limit: the one that a LimitRange would
+give, else ours, else the limit. Additions are tried in visiting order, request and limit together, then the request,
+then the limit, and rounds repeat until nothing more fits, so that a second pass finds nothing to do.
+Source: the LimitRanger and ResourceQuota admission plugins; `core/v1` defaulting and validation.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from patches.resource_slots import Slot
+from patches.draft import Draft
+from patches.limits import NO_LIMITS, arriving_needs
+from patches.outcome import Reason
+
+ID: Final = "resources"
+_SCOPES: Final = frozenset({"BestEffort", "NotBestEffort"})
+_MOST_CONTAINERS: Final = 256
+"""Each addition is weighed against the sums of its pod: past this size that would take more than a request's time."""
+
+
+def apply(draft: Draft) -> None:
+    """Decide and record."""
+    if not draft.whole_pod:
+        return
+    reason = _obstacle(draft)
+    if reason is not None:
+        draft.skipped(ID, f"{draft.pod.spec_path}/containers", reason)
+        return
+    slots = _slots(draft)
+    pending, progress = slots, True
+    while progress and pending:
+        progress = False
+        for slot in pending:
+            progress |= slot.settle(slots)
+        pending = [slot for slot in pending if slot.pending]
+    for slot in slots:
+        _record(draft, slot)
+
+
+def _obstacle(draft: Draft) -> Reason | None:
+    facts = draft.facts
+    own = draft.pod.spec.get("resources")
+    if own and (own.get("requests") or own.get("limits")):
+        return Reason.POD_LEVEL_RESOURCES
+    if facts.limits is None or facts.quota_scopes is None:
+        return Reason.UNKNOWN
+    if not _SCOPES.isdisjoint(facts.quota_scopes):
+        return Reason.QUOTA_SCOPE
+    if facts.limits.pod and len(draft.containers) > _MOST_CONTAINERS:
+        return Reason.TOO_MANY_CONTAINERS
+    return None
+
+
+def _slots(draft: Draft) -> list[Slot]:
+    wanted, limits = draft.policy.item_limits, draft.facts.limits or NO_LIMITS
+    names = sorted({*wanted.default_requests, *wanted.default_limits})
+    slots = []
+    for container in draft.containers:
+        if container.list_name != "ephemeralContainers":
+            needs = arriving_needs(container, limits)
+            slots += [Slot(container, name, needs, wanted, limits) for name in names]
+    return slots
+
+
+def _record(draft: Draft, slot: Slot) -> None:
+    for side in (slot.request, slot.limit):
+        parent = f"{slot.container.path}/resources/{side.field}"
+        if side.written is not None:
+            draft.add(ID, parent, slot.name, side.written.text)
+        elif side.present is not None and side.wanted is not None:
+            draft.kept(ID, f"{parent}/{slot.name}", side.present.text, side.present.reason)
+        elif side.wanted is not None:
+            draft.skipped(ID, f"{parent}/{slot.name}", slot.obstacle)

@@ -1,0 +1,52 @@
+"""runtimeClassName: the configured RuntimeClass, or the one that the namespace's annotation names.
+
+Field: `spec.runtimeClassName`. The API server refuses a pod whose class does not exist, whose nodeSelector contradicts
+that of the class, or whose `overhead` is not the class's own; an overhead can exceed a quota; and a class that is exempt
+from Pod Security would switch the judgement off. So the class is checked before it is added. Pods in namespaces of the
+host, and Windows pods, are left alone. Source: the RuntimeClass admission plugin; `node.k8s.io/v1` RuntimeClass.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from patches.draft import Draft
+from patches.outcome import Reason
+
+ID: Final = "runtimeClassName"
+
+
+def apply(draft: Draft) -> None:
+    """Decide and record."""
+    wanted = draft.policy.runtime_class
+    if not draft.whole_pod or not wanted:
+        return
+    path = f"{draft.pod.spec_path}/{ID}"
+    own = draft.pod.spec.get(ID)
+    if own is not None:
+        draft.kept(ID, path, own)
+        return
+    reason = _obstacle(draft, wanted)
+    if reason is None:
+        draft.add(ID, draft.pod.spec_path, ID, wanted)
+    else:
+        draft.skipped(ID, path, reason)
+
+
+def _obstacle(draft: Draft, wanted: str) -> Reason | None:
+    spec, facts = draft.pod.spec, draft.facts
+    if draft.windows:
+        return Reason.WINDOWS
+    if draft.pod.host_namespaces:
+        return Reason.HOST_NAMESPACES
+    if wanted in draft.policy.exempt_runtime_classes:
+        return Reason.RUNTIME_CLASS_EXEMPT
+    runtime_class = facts.runtime_classes.get(wanted)
+    if runtime_class is None:
+        return Reason.RUNTIME_CLASS_ABSENT if facts.runtime_classes_complete else Reason.UNKNOWN
+    if spec.get("overhead") or (runtime_class.has_overhead and facts.has_quota is not False):
+        return Reason.RUNTIME_CLASS_OVERHEAD
+    selector = spec.get("nodeSelector") or {}
+    if any(selector.get(key, value) != value for key, value in runtime_class.node_selector.items()):
+        return Reason.RUNTIME_CLASS_SELECTOR
+    return None

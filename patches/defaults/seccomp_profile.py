@@ -1,0 +1,76 @@
+"""seccompProfile: `RuntimeDefault`, or a configured Localhost profile, at pod level.
+
+Fields: `spec.securityContext.seccompProfile` and the same of every container. The restricted profile asks for
+RuntimeDefault or Localhost at pod level or on every container. It is added at pod level unless every container sets its
+own; on a new ephemeral container where the pod has none. Windows pods may not have it. An annotation of old must agree
+with the field beside it, or the API server refuses the pod; a container's annotation binds that container's field only.
+Source: the Pod Security Standards; `validateSeccompAnnotationsAndFields` of `core/v1` validation.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from patches.draft import Draft
+from patches.outcome import Reason
+from patches.shapes import Json, SeccompProfile
+
+ID: Final = "seccompProfile"
+POD_ANNOTATION: Final = "seccomp.security.alpha.kubernetes.io/pod"
+CONTAINER_ANNOTATION: Final = "container.seccomp.security.alpha.kubernetes.io/"
+_RUNTIME_DEFAULT: Final = ("runtime/default", "docker/default")
+
+
+def apply(draft: Draft) -> None:
+    """Decide and record."""
+    pod = draft.pod
+    path = f"{draft.security_path}/{ID}"
+    own = pod.security.get(ID)
+    explicit = [container for container in draft.containers if container.security.get(ID) is not None]
+    for container in explicit:
+        _report(draft, f"{container.path}/securityContext/{ID}", container.security.get(ID) or {})
+    if own is not None:
+        if draft.whole_pod:
+            _report(draft, path, own)
+    elif draft.windows:
+        draft.skipped(ID, path, Reason.WINDOWS)
+    elif not draft.whole_pod:
+        _harden_ephemeral(draft)
+    elif explicit and len(explicit) == len(draft.containers):
+        draft.kept(ID, path, None, Reason.EVERY_CONTAINER)
+    elif not _agrees(pod.annotations.get(POD_ANNOTATION), _profile(draft)):
+        draft.skipped(ID, path, Reason.SECCOMP_ANNOTATION)
+    else:
+        draft.add(ID, draft.security_path, ID, _profile(draft))
+
+
+def _harden_ephemeral(draft: Draft) -> None:
+    for container in draft.containers:
+        if container.security.get(ID) is not None:
+            continue
+        path = f"{container.path}/securityContext"
+        if container.security.get("privileged"):
+            draft.skipped(ID, f"{path}/{ID}", Reason.PRIVILEGED)
+        elif not _agrees(draft.pod.annotations.get(CONTAINER_ANNOTATION + container.name), _profile(draft)):
+            draft.skipped(ID, f"{path}/{ID}", Reason.SECCOMP_ANNOTATION)
+        else:
+            draft.add(ID, path, ID, _profile(draft))
+
+
+def _report(draft: Draft, path: str, profile: SeccompProfile) -> None:
+    (draft.conflict if profile.get("type") == "Unconfined" else draft.kept)(ID, path, profile)
+
+
+def _profile(draft: Draft) -> dict[str, Json]:
+    settings = draft.policy.settings.seccomp_profile
+    if settings.localhost_profile is None:
+        return {"type": settings.type}
+    return {"type": settings.type, "localhostProfile": settings.localhost_profile}
+
+
+def _agrees(annotation: str | None, profile: dict[str, Json]) -> bool:
+    if annotation is None:
+        return True
+    if profile["type"] == "RuntimeDefault":
+        return annotation in _RUNTIME_DEFAULT
+    return annotation == f"localhost/{profile['localhostProfile']}"

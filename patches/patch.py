@@ -1,0 +1,98 @@
+"""The patch builder: RFC 6902 operations recorded from raw JSON, and the document they lead to.
+
+Operations are applied to a copy-on-write document as they are recorded: only the maps and lists on the way to a change
+are copied, the rest is shared with the original, which is never modified. A parent that is missing or null gets one
+`add` of its own, because an operation whose parent does not exist fails the whole request.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+from patches.shapes import Json
+
+
+class Operation(TypedDict):
+    """One RFC 6902 operation."""
+
+    op: Literal["add", "remove", "replace"]
+    path: str
+    value: NotRequired[Json]
+
+
+def escape(token: str) -> str:
+    """Escape one reference token of a JSON Pointer (RFC 6901, section 3)."""
+    return token.replace("~", "~0").replace("/", "~1")
+
+
+def unescape(token: str) -> str:
+    """Undo `escape`."""
+    return token.replace("~1", "/").replace("~0", "~") if "~" in token else token
+
+
+class PatchBuilder:
+    """Records operations and keeps `document` as they leave it."""
+
+    __slots__ = ("_owned", "document", "operations")
+
+    def __init__(self, document: Json) -> None:
+        """Start from `document`, which stays as it is."""
+        self.document = document
+        self.operations: list[Operation] = []
+        self._owned: dict[str, Any] = {}
+
+    def add(self, parent: str, key: str, value: Json) -> str:
+        """Set `key` in the map at the pointer `parent`; returns the pointer of the new value."""
+        node = self._own(parent, dict)
+        path = f"{parent}/{escape(key)}"
+        self.operations.append({"op": "add", "path": path, "value": value})
+        node[key] = _detached(value)
+        return path
+
+    def append(self, parent: str, value: Json) -> str:
+        """Append to the list at the pointer `parent`; returns the pointer that the new element has."""
+        node = self._own(parent, list)
+        self.operations.append({"op": "add", "path": f"{parent}/-", "value": value})
+        node.append(_detached(value))
+        return f"{parent}/{len(node) - 1}"
+
+    def replace(self, parent: str, key: str, value: Json) -> str:
+        """Replace the existing `key` of the map at `parent`; returns its pointer."""
+        node = self._own(parent, dict)
+        path = f"{parent}/{escape(key)}"
+        self.operations.append({"op": "replace", "path": path, "value": value})
+        node[key] = value
+        return path
+
+    def remove(self, parent: str, index: int) -> None:
+        """Remove the element `index` of the list at the pointer `parent`. Later elements move up."""
+        node = self._own(parent, list)
+        self.operations.append({"op": "remove", "path": f"{parent}/{index}"})
+        del node[index]
+        for pointer in [pointer for pointer in self._owned if pointer.startswith(f"{parent}/")]:
+            del self._owned[pointer]
+
+    def _own(self, pointer: str, kind: type[dict[str, Any]] | type[list[Any]]) -> Any:
+        node = self._owned.get(pointer)
+        if node is not None:
+            return node
+        if not pointer:
+            node = self.document = dict(self.document)
+        else:
+            parent_pointer, _, token = pointer.rpartition("/")
+            parent = self._own(parent_pointer, dict)
+            key: Any = int(token) if isinstance(parent, list) else unescape(token)
+            child = parent[key] if isinstance(parent, list) else parent.get(key)
+            if child is None:
+                self.operations.append({"op": "add", "path": pointer, "value": kind()})
+                node = kind()
+            else:
+                node = child.copy()
+            parent[key] = node
+        self._owned[pointer] = node
+        return node
+
+
+def _detached(value: Json) -> Json:
+    """A value that later operations may change without changing the recorded one."""
+    return value.copy() if isinstance(value, (dict, list)) else value
