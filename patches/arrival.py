@@ -17,7 +17,7 @@ from patches.pod import Pod
 def arrive(pod: Pod, limits: Limits = NO_LIMITS) -> Pod:
     """The pod as it reaches the judges of the API server: for a template, the pod that its controller creates.
 
-    Raises InvalidQuantity.
+    Raises InvalidPod where a quantity is none.
     """
     arrived = pod.view(copy.deepcopy(pod.document))
     spec: Any = arrived.spec

@@ -14,6 +14,7 @@ from msgspec import Meta, field
 
 from patches.levels import LATEST, Level, LevelVersion, Version, parse_version
 from patches.limits import LimitItem, Limits, compile_items
+from patches.outcome import Reason
 from patches.quantities import nanos
 
 API_VERSION: Final = "pod-security-defaulter.io/v1alpha1"
@@ -103,7 +104,9 @@ class SeccompSettings(Switch, frozen=True):
     type: Annotated[Literal["RuntimeDefault", "Localhost"], Meta(description="The profile's type.")] = "RuntimeDefault"
     localhost_profile: Annotated[
         str | None,
-        Meta(description="The profile's file below the kubelet's seccomp directory; needed by, and only by, Localhost."),
+        Meta(
+            description="The profile's file below the kubelet's seccomp directory; needed by, and only by, Localhost."
+        ),
     ] = None
 
     def __post_init__(self) -> None:
@@ -138,7 +141,9 @@ class ResourceItem(_Part, frozen=True):
     default_request: Annotated[Amounts, Meta(description="Requests to add where a container has none.")] = {}
     min: Annotated[Amounts, Meta(description="Add nothing below this.")] = {}
     max: Annotated[Amounts, Meta(description="Add nothing above this.")] = {}
-    max_limit_request_ratio: Annotated[Amounts, Meta(description="Add nothing that makes limit/request exceed this.")] = {}
+    max_limit_request_ratio: Annotated[
+        Amounts, Meta(description="Add nothing that makes limit/request exceed this.")
+    ] = {}
 
     def __post_init__(self) -> None:
         """Refuse what is no quantity, or is negative."""
@@ -153,15 +158,18 @@ class ResourceSettings(Switch, frozen=True):
 
     limits: Annotated[
         tuple[ResourceItem, ...],
-        Meta(description="What to add, as items of a LimitRange. Of several items the first that has a value gives it."),
+        Meta(
+            description="What to add, as items of a LimitRange. Of several items the first that has a value gives it."
+        ),
     ] = (ResourceItem(default_request={"cpu": "100m", "memory": "128Mi"}),)
 
     def compiled(self) -> Limits:
         """The items as defaults and constraints, without a LimitRange's fallbacks."""
-        return compile_items(
+        items = [
             LimitItem(item.type, item.default, item.default_request, item.min, item.max, item.max_limit_request_ratio)
             for item in self.limits
-        )
+        ]
+        return compile_items(items, Reason.UNSET)
 
 
 class ReadOnlySettings(OptIn, frozen=True):
@@ -212,7 +220,9 @@ class Settings(_Part, frozen=True):
         TokenSettings,
         Meta(description="automountServiceAccountToken: false, and the token that was injected removed."),
     ] = TokenSettings()
-    resources: Annotated[ResourceSettings, Meta(description="Requests and limits on each container.")] = ResourceSettings()
+    resources: Annotated[ResourceSettings, Meta(description="Requests and limits on each container.")] = (
+        ResourceSettings()
+    )
     read_only_root_filesystem: Annotated[
         ReadOnlySettings,
         Meta(description="readOnlyRootFilesystem: true on each container."),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from patches.facts import Facts
-from patches.levels import Level
 from patches.outcome import Decision, Reason, State
 from patches.patch import PatchBuilder
 from patches.pod import ContainerView, Pod
@@ -16,10 +15,10 @@ class Draft:
 
     `pod` is the pod as it came; `patch` takes the operations; `containers` are those that may be patched: all of them,
     or on an update the new ephemeral ones, and then `whole_pod` is False and nothing else may be touched.
-    `windows` is kept current by the default `os`.
+    `windows` is kept current by the default `os`; `security_path` is the pointer of the pod's security context.
     """
 
-    __slots__ = ("containers", "decisions", "facts", "patch", "pod", "policy", "whole_pod", "windows")
+    __slots__ = ("containers", "decisions", "facts", "patch", "pod", "policy", "security_path", "whole_pod", "windows")
 
     def __init__(self, pod: Pod, policy: Policy, facts: Facts, new_ephemeral: list[ContainerView] | None) -> None:
         """Start a draft of `pod`; `new_ephemeral` is given on an update."""
@@ -31,16 +30,7 @@ class Draft:
         self.whole_pod = new_ephemeral is None
         self.containers = pod.containers if new_ephemeral is None else new_ephemeral
         self.windows = pod.windows
-
-    @property
-    def security_path(self) -> str:
-        """The pointer of the pod's security context."""
-        return f"{self.pod.prefix}/spec/securityContext"
-
-    @property
-    def restricted(self) -> bool:
-        """Whether the target is the restricted profile."""
-        return self.policy.target.level is Level.RESTRICTED
+        self.security_path = f"{pod.prefix}/spec/securityContext"
 
     def add(self, default: str, parent: str, key: str, value: Json) -> None:
         """Set a value that is unset, and note it as applied."""

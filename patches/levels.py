@@ -74,6 +74,6 @@ def parse_version(text: str) -> Version:
 
 
 def parse_level_version(text: str) -> LevelVersion:
-    """Read `restricted`, `restricted:latest` or `restricted:v1.30`; without a version it is latest. Raises ValueError."""
+    """Read `restricted`, `restricted:latest` or `restricted:v1.30`; latest without a version. Raises ValueError."""
     level, colon, version = text.partition(":")
     return LevelVersion(parse_level(level), parse_version(version) if colon else LATEST)

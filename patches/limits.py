@@ -14,12 +14,13 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from patches.outcome import Reason
-from patches.pod import ContainerView
-from patches.quantities import NANO, nanos
-from patches.shapes import Quantity, ResourceList
+from patches.pod import ContainerView, field_path
+from patches.quantities import NANO, InvalidQuantity, nanos
+from patches.shapes import InvalidPod, Quantity, ResourceList
 
 _MILLI: Final = NANO // 1000
-_MAX_MILLI: Final = (2**63 - 1) // 1000
+_MAX_INT64: Final = 2**63 - 1
+_MAX_MILLI: Final = _MAX_INT64 // 1000
 
 
 class Bound(StrEnum):
@@ -45,19 +46,12 @@ class Amount(NamedTuple):
     reason: Reason
 
 
-class Given(NamedTuple):
-    """A default of a LimitRange. `contested`: another object gives another value."""
-
-    text: Quantity
-    contested: bool
-
-
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The LimitRanges of a namespace: what is given per resource, and the constraints per resource."""
 
-    default_requests: Mapping[str, Given]
-    default_limits: Mapping[str, Given]
+    default_requests: Mapping[str, Amount]
+    default_limits: Mapping[str, Amount]
     container: Mapping[str, tuple[Constraint, ...]]
     pod: Mapping[str, tuple[Constraint, ...]]
 
@@ -75,13 +69,17 @@ class LimitItem(NamedTuple):
 
 def compile_limits(limit_ranges: Mapping[str, Sequence[LimitItem]]) -> Limits:
     """Compile the items of each LimitRange object, by name, with upstream's fallbacks. Raises InvalidQuantity."""
-    return compile_items([_with_fallbacks(item) for _, items in sorted(limit_ranges.items()) for item in items])
+    items = [_with_fallbacks(item) for _, items in sorted(limit_ranges.items()) for item in items]
+    return compile_items(items, Reason.LIMIT_RANGE)
 
 
-def compile_items(items: Iterable[LimitItem]) -> Limits:
-    """Compile items as they are; of several the first that has a value gives it. Raises InvalidQuantity."""
-    requests: dict[str, Given] = {}
-    limits: dict[str, Given] = {}
+def compile_items(items: Iterable[LimitItem], reason: Reason) -> Limits:
+    """Compile items as they are; of several the first that has a value gives it. Raises InvalidQuantity.
+
+    `reason` is why an amount that they give counts as set; LIMIT_RANGE becomes LIMIT_RANGE_ORDER where two differ.
+    """
+    requests: dict[str, Amount] = {}
+    limits: dict[str, Amount] = {}
     constraints: dict[str, dict[str, list[Constraint]]] = {"Container": {}, "Pod": {}}
     for item in items:
         rows = constraints.setdefault(item.type, {})  # other types, such as PersistentVolumeClaim, bind no pod
@@ -93,8 +91,8 @@ def compile_items(items: Iterable[LimitItem]) -> Limits:
             for resource, quantity in amounts.items():
                 rows.setdefault(resource, []).append(Constraint(bound, nanos(quantity)))
         if item.type == "Container":
-            _give(limits, item.default)
-            _give(requests, item.default_request)
+            _give(limits, item.default, reason)
+            _give(requests, item.default_request, reason)
     return Limits(requests, limits, _frozen(constraints["Container"]), _frozen(constraints["Pod"]))
 
 
@@ -105,13 +103,11 @@ def _with_fallbacks(item: LimitItem) -> LimitItem:
     return item._replace(default=default, default_request={**item.min, **default, **item.default_request})
 
 
-def _give(given: dict[str, Given], amounts: Mapping[str, Quantity]) -> None:
+def _give(given: dict[str, Amount], amounts: Mapping[str, Quantity], reason: Reason) -> None:
     for resource, quantity in amounts.items():
-        earlier = given.get(resource)
-        if earlier is None:
-            given[resource] = Given(quantity, contested=False)
-        elif nanos(earlier.text) != nanos(quantity):
-            given[resource] = Given(earlier.text, contested=True)
+        earlier = given.setdefault(resource, Amount(nanos(quantity), quantity, reason))
+        if reason is Reason.LIMIT_RANGE and earlier.nanos != nanos(quantity):
+            given[resource] = earlier._replace(reason=Reason.LIMIT_RANGE_ORDER)
 
 
 def _frozen(rows: Mapping[str, Iterable[Constraint]]) -> Mapping[str, tuple[Constraint, ...]]:
@@ -130,30 +126,28 @@ class Needs(NamedTuple):
 
 
 def arriving_needs(container: ContainerView, limits: Limits) -> Needs:
-    """What the container sets, then request = limit, then what the LimitRanges give. Raises InvalidQuantity.
+    """What the container sets, then request = limit, then what the LimitRanges give. Raises InvalidPod.
 
     For an object that came through an API server both steps have been done and change nothing, but on a container
     that another webhook has just added: there the API server repeats them after us.
     """
     resources = container.value.get("resources") or {}
-    own_requests: ResourceList = resources.get("requests") or {}
-    own_limits: ResourceList = resources.get("limits") or {}
-    requests = {name: Amount(nanos(text), text, Reason.AUTHOR) for name, text in own_requests.items()}
-    bounds = {name: Amount(nanos(text), text, Reason.AUTHOR) for name, text in own_limits.items()}
+    requests = _amounts(container, "requests", resources.get("requests") or {})
+    bounds = _amounts(container, "limits", resources.get("limits") or {})
     for name, amount in bounds.items():
         if name not in requests:
             requests[name] = Amount(amount.nanos, amount.text, Reason.REQUEST_EQUALS_LIMIT)
     if container.list_name != "ephemeralContainers":
-        _merge(bounds, limits.default_limits)
-        _merge(requests, limits.default_requests)
+        bounds = {**limits.default_limits, **bounds}
+        requests = {**limits.default_requests, **requests}
     return Needs(requests, bounds)
 
 
-def _merge(amounts: dict[str, Amount], given: Mapping[str, Given]) -> None:
-    for name, default in given.items():
-        if name not in amounts:
-            reason = Reason.LIMIT_RANGE_ORDER if default.contested else Reason.LIMIT_RANGE
-            amounts[name] = Amount(nanos(default.text), default.text, reason)
+def _amounts(container: ContainerView, field: str, amounts: ResourceList) -> dict[str, Amount]:
+    try:
+        return {name: Amount(nanos(text), text, Reason.AUTHOR) for name, text in amounts.items()}
+    except InvalidQuantity as error:
+        raise InvalidPod(f"{field_path(container.path)}.resources.{field}", str(error)) from None
 
 
 def broken(constraints: Sequence[Constraint], request: int | None, limit: int | None) -> int:
@@ -177,8 +171,12 @@ def _breaks(constraint: Constraint, request: int | None, limit: int | None) -> b
         return bounded is None or bounded > enforced or (asked is not None and asked > enforced)
     if not asked or not bounded:
         return True
-    ratio = -(-value // _MILLI)
-    return bounded * 1000 > ratio * asked
+    # In floating point, as upstream: 16.1 to 1 exceeds a ratio of 16.1 there, by a rounding error, and is refused.
+    return _float(bounded) / _float(asked) * 1000 > _float(-(-value // _MILLI))
+
+
+def _float(amount: int) -> float:
+    return float(min(amount, _MAX_INT64))
 
 
 def _unit(*amounts: int) -> int:

@@ -22,7 +22,7 @@ class Operation(TypedDict):
 
 def escape(token: str) -> str:
     """Escape one reference token of a JSON Pointer (RFC 6901, section 3)."""
-    return token.replace("~", "~0").replace("/", "~1")
+    return token.replace("~", "~0").replace("/", "~1") if "~" in token or "/" in token else token
 
 
 def unescape(token: str) -> str:
@@ -33,13 +33,14 @@ def unescape(token: str) -> str:
 class PatchBuilder:
     """Records operations and keeps `document` as they leave it."""
 
-    __slots__ = ("_owned", "document", "operations")
+    __slots__ = ("_lists", "_owned", "document", "operations")
 
     def __init__(self, document: Json) -> None:
         """Start from `document`, which stays as it is."""
         self.document = document
         self.operations: list[Operation] = []
         self._owned: dict[str, Any] = {}
+        self._lists: set[str] = set()
 
     def add(self, parent: str, key: str, value: Json) -> str:
         """Set `key` in the map at the pointer `parent`; returns the pointer of the new value."""
@@ -47,6 +48,8 @@ class PatchBuilder:
         path = f"{parent}/{escape(key)}"
         self.operations.append({"op": "add", "path": path, "value": value})
         node[key] = _detached(value)
+        if path in self._owned:
+            self._forget(path)
         return path
 
     def append(self, parent: str, value: Json) -> str:
@@ -61,7 +64,9 @@ class PatchBuilder:
         node = self._own(parent, dict)
         path = f"{parent}/{escape(key)}"
         self.operations.append({"op": "replace", "path": path, "value": value})
-        node[key] = value
+        node[key] = _detached(value)
+        if path in self._owned:
+            self._forget(path)
         return path
 
     def remove(self, parent: str, index: int) -> None:
@@ -69,30 +74,43 @@ class PatchBuilder:
         node = self._own(parent, list)
         self.operations.append({"op": "remove", "path": f"{parent}/{index}"})
         del node[index]
-        for pointer in [pointer for pointer in self._owned if pointer.startswith(f"{parent}/")]:
+        if parent in self._lists:  # what was known of its elements is known by positions that have moved
+            self._forget(f"{parent}/")
+            self._lists.discard(parent)
+
+    def _forget(self, prefix: str) -> None:
+        for pointer in [pointer for pointer in self._owned if pointer.startswith(prefix)]:
             del self._owned[pointer]
 
-    def _own(self, pointer: str, kind: type[dict[str, Any]] | type[list[Any]]) -> Any:
-        node = self._owned.get(pointer)
+    def _own(self, pointer: str, kind: type[dict[str, Any] | list[Any]]) -> Any:
+        """The map or list at `pointer`, copied once so that it may change; made where it is missing or null."""
+        owned = self._owned
+        node = owned.get(pointer)
         if node is not None:
             return node
         if not pointer:
             node = self.document = dict(self.document)
         else:
-            parent_pointer, _, token = pointer.rpartition("/")
-            parent = self._own(parent_pointer, dict)
-            key: Any = int(token) if isinstance(parent, list) else unescape(token)
-            child = parent[key] if isinstance(parent, list) else parent.get(key)
+            head, _, token = pointer.rpartition("/")
+            parent = self._own(head, dict)
+            key: str | int
+            if type(parent) is list:
+                key = int(token)
+                self._lists.add(head)
+                child = parent[key]
+            else:
+                key = unescape(token)
+                child = parent.get(key)
             if child is None:
                 self.operations.append({"op": "add", "path": pointer, "value": kind()})
                 node = kind()
             else:
                 node = child.copy()
             parent[key] = node
-        self._owned[pointer] = node
+        owned[pointer] = node
         return node
 
 
 def _detached(value: Json) -> Json:
     """A value that later operations may change without changing the recorded one."""
-    return value.copy() if isinstance(value, (dict, list)) else value
+    return value.copy() if type(value) is dict or type(value) is list else value

@@ -26,7 +26,7 @@ _ANNOTATIONS_LIMIT: Final = 256 * 1024
 def mutate(pod: Pod, old: Pod | None, policy: Policy, facts: Facts) -> Outcome:
     """What `policy` makes of `pod`; `old` is the pod before an update, None on a create.
 
-    Raises InvalidQuantity where a quantity of the pod is none.
+    Raises InvalidPod where a quantity of the pod is none.
     """
     withheld = _withheld(pod, policy)
     if withheld in (Reason.DELETING, Reason.MIRROR_POD, Reason.OFF):
@@ -38,7 +38,7 @@ def mutate(pod: Pod, old: Pod | None, policy: Policy, facts: Facts) -> Outcome:
     skipped = policy.skip
     if policy.allow_pod_skip:
         skipped |= policy.enabled & split_ids(pod.annotations.get(SKIP_ANNOTATION) or "")[0]
-    for default in active(policy.target.level, policy.enabled | policy.skip):
+    for default in active(policy.target.level, policy.enabled):
         if default.id in skipped:
             draft.skipped(default.id, pod.spec_path, Reason.SKIP_ANNOTATION)
         else:
@@ -55,21 +55,24 @@ def active(level: Level, enabled: frozenset[str]) -> tuple[Default, ...]:
 
 
 def _withheld(pod: Pod, policy: Policy) -> Reason | None:
-    if pod.metadata.get("deletionTimestamp"):
+    if policy.mode is Mode.OFF:
+        return Reason.OFF
+    if pod.object_metadata.get("deletionTimestamp"):
         return Reason.DELETING
     if MIRROR_ANNOTATION in pod.annotations:
         return Reason.MIRROR_POD
-    if policy.mode is Mode.OFF:
-        return Reason.OFF
     if policy.mode is not Mode.ENFORCE:
         return Reason.MODE
     if pod.is_template and pod.origin is Origin.ADMISSION:
-        if not policy.patch_templates:
-            return Reason.TEMPLATE
-        owners = pod.document["metadata"].get("ownerReferences") or ()
-        if any(owner.get("controller") for owner in owners):
-            return Reason.OWNED_TEMPLATE
+        return _withheld_template(pod, policy)
     return None
+
+
+def _withheld_template(pod: Pod, policy: Policy) -> Reason | None:
+    if not policy.patch_templates:
+        return Reason.TEMPLATE
+    owners = pod.object_metadata.get("ownerReferences") or ()
+    return Reason.OWNED_TEMPLATE if any(owner.get("controller") for owner in owners) else None
 
 
 def _outcome(pod: Pod, policy: Policy, draft: Draft | None, withheld: Reason | None) -> Outcome:
@@ -94,15 +97,14 @@ def applied_list(pod: Pod, decisions: list[Decision]) -> str:
 
     Containers go by name: their position may change when another webhook adds one.
     """
-    names = {f"{container.list_name}/{container.position}": container.name for container in pod.containers}
+    places = {container.path: f"{container.list_name}/{container.name}" for container in pod.containers}
     root = len(pod.spec_path) + 1
     entries: dict[str, None] = {}
-    for decision in decisions:
-        if decision.state is State.APPLIED:
-            head = "/".join(decision.path[root:].split("/", 2)[:2])
-            name = names.get(head)
-            place = "pod" if name is None else f"{head.partition('/')[0]}/{name}"
-            entries[f"{decision.id}:{place}"] = None
+    for default, path, state, _, _ in decisions:
+        if state is State.APPLIED:
+            of_list = path.find("/", root) + 1
+            head = path[: path.find("/", of_list)] if of_list else path
+            entries[f"{default}:{places.get(head, 'pod')}"] = None
     return ",".join(entries)
 
 

@@ -70,7 +70,18 @@ _NO_ANNOTATIONS: Final[StringMap] = {}
 class Pod:
     """A pod or pod template seen inside its document. Read-only: a patched document gets a view of its own."""
 
-    __slots__ = ("annotations", "containers", "document", "kind", "metadata", "origin", "prefix", "security", "spec")
+    __slots__ = (
+        "annotations",
+        "containers",
+        "document",
+        "kind",
+        "metadata",
+        "origin",
+        "prefix",
+        "security",
+        "spec",
+        "spec_path",
+    )
 
     def __init__(self, document: Json, prefix: str, kind: str, origin: Origin) -> None:
         """View `document`, whose shape has been checked, at `prefix` ("" for a Pod)."""
@@ -86,7 +97,7 @@ class Pod:
         self.spec: PodSpec = node.get("spec") or _NO_SPEC
         self.security: PodSecurityContext = self.spec.get("securityContext") or _NO_POD_SECURITY
         self.annotations: StringMap = self.metadata.get("annotations") or _NO_ANNOTATIONS
-        spec_path = f"{prefix}/spec"
+        self.spec_path = spec_path = f"{prefix}/spec"  # the JSON Pointer of the pod spec
         spec = self.spec
         self.containers: list[ContainerView] = [
             ContainerView(
@@ -102,14 +113,14 @@ class Pod:
         ]
 
     @property
-    def spec_path(self) -> str:
-        """The JSON Pointer of the pod spec."""
-        return self.prefix + "/spec"
-
-    @property
     def windows(self) -> bool:
         """Whether `spec.os.name` says windows, which forbids the Linux fields (validation of `core/v1` PodSpec)."""
         return (self.spec.get("os") or {}).get("name") == "windows"
+
+    @property
+    def object_metadata(self) -> ObjectMeta:
+        """The metadata of the whole document: for a template, those of its controller."""
+        return self.document.get("metadata") or _NO_METADATA
 
     @property
     def is_template(self) -> bool:
@@ -125,6 +136,11 @@ class Pod:
     def view(self, document: Json) -> Pod:
         """The same place in another version of the document."""
         return Pod(document, self.prefix, self.kind, self.origin)
+
+
+def field_path(pointer: str) -> str:
+    """A JSON Pointer to a place in a pod as the API server writes field paths: `spec.containers[0].name`."""
+    return "".join(f"[{token}]" if token.isdecimal() else f".{token}" for token in pointer[1:].split("/")).lstrip(".")
 
 
 def locate(document: Json, origin: Origin) -> Pod | None:
@@ -147,6 +163,8 @@ def locate(document: Json, origin: Origin) -> Pod | None:
             return None
         if not isinstance(node, dict):
             raise InvalidPod(".".join(tokens[:depth]), f"Expected `object`, got `{_json_type(node)}`")
+    if tokens:
+        check_shape({"metadata": document.get("metadata")})
     check_shape(node, ".".join(tokens))
     return Pod(document, "".join(f"/{token}" for token in tokens), kind, origin)
 

@@ -6,8 +6,8 @@ Source: `PolicyToEvaluate` of Pod Security Admission for the `pod-security.kuber
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -28,11 +28,16 @@ IDS: Final = tuple(info.encode_name for info in msgspec.structs.fields(Settings)
 """The ids of the defaults."""
 
 _PSA_LABEL: Final = PSA_PREFIX + "enforce"
+_LEVELS: Final = frozenset(Level)
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What is done to the pods of one namespace. `problems` are labels and annotations that mean nothing, in words."""
+    """What is done to the pods of one namespace.
+
+    `enabled` holds the ids of the defaults that are switched on, `skip` those of them that the namespace opts out of.
+    `problems` are labels and annotations of ours that mean nothing, in words; `psa_problems` are those of upstream's.
+    """
 
     mode: Mode
     target: LevelVersion
@@ -65,6 +70,7 @@ def resolve(
     newest: int = NEWEST_MINOR,
 ) -> Policy:
     """The policy of a namespace with these labels and annotations. `newest`: the API server's own minor version."""
+    labels = {key: value or "" for key, value in labels.items()}  # null is empty, as the API server reads it
     defaults = configuration.defaults
     labels_read = _Labels(labels)
     psa = _Labels(labels)
@@ -80,11 +86,8 @@ def resolve(
         psa.level(PSA_PREFIX + "warn", defaults.warn, invalid=Level.PRIVILEGED),
         psa.version(PSA_PREFIX + "warn-version", version(defaults.warn_version)),
     )
-    if (
-        PSA_PREFIX + "warn" not in labels
-        and _PSA_LABEL in labels
-        and enforce.level.strictness > warn.level.strictness
-    ):
+    follows = PSA_PREFIX + "warn" not in labels and labels.get(_PSA_LABEL) in _LEVELS
+    if follows and enforce.level.strictness > warn.level.strictness:
         warn = LevelVersion(
             enforce.level,
             warn.version if PSA_PREFIX + "warn-version" in labels else enforce.version,
@@ -97,7 +100,7 @@ def resolve(
     if RUNTIME_CLASS_ANNOTATION in annotations:  # a namespace that names one has opted in
         runtime_class = annotations[RUNTIME_CLASS_ANNOTATION] or ""
         enabled |= {"runtimeClassName"}
-    judged = tuple(dict.fromkeys((target, enforce, audit, warn)))
+    levels = (target, enforce, audit, warn)
     return Policy(
         mode=mode,
         target=target,
@@ -106,7 +109,7 @@ def resolve(
         warn=warn,
         newest=newest,
         settings=configuration.settings,
-        enabled=enabled - skip,
+        enabled=enabled,
         item_limits=configuration.settings.resources.compiled(),
         skip=enabled & skip,
         runtime_class=runtime_class,
@@ -115,18 +118,35 @@ def resolve(
         patch_templates=configuration.patch_templates,
         problems=tuple(labels_read.problems),
         psa_problems=tuple(psa.problems),
-        judged=tuple(level for level in judged if level.level is not Level.PRIVILEGED),
-        oldest_restricted=min(
-            (min(level.version.minor, newest) for level in judged if level.level is Level.RESTRICTED),
-            default=newest,
-        ),
+        judged=_judged(levels),
+        oldest_restricted=_oldest_restricted(levels, newest),
     )
+
+
+def retarget(policy: Policy, target: LevelVersion) -> Policy:
+    """The policy with another target profile: the question "what if" of a preview."""
+    levels = (target, policy.enforce, policy.audit, policy.warn)
+    return replace(
+        policy,
+        target=target,
+        judged=_judged(levels),
+        oldest_restricted=_oldest_restricted(levels, policy.newest),
+    )
+
+
+def _judged(levels: Iterable[LevelVersion]) -> tuple[LevelVersion, ...]:
+    return tuple(level for level in dict.fromkeys(levels) if level.level is not Level.PRIVILEGED)
+
+
+def _oldest_restricted(levels: Iterable[LevelVersion], newest: int) -> int:
+    minors = (level.version.minor for level in levels if level.level is Level.RESTRICTED)
+    return min((newest, *minors))
 
 
 def _target(
     configuration: DefaulterConfiguration,
     labels_read: _Labels,
-    labels: Mapping[str, str | None],
+    labels: Mapping[str, str],
     enforce: LevelVersion,
 ) -> LevelVersion:
     if PROFILE_LABEL in labels:
@@ -141,7 +161,7 @@ def _target(
 class _Labels:
     """Reads labels and collects what could not be understood."""
 
-    def __init__(self, labels: Mapping[str, str | None]) -> None:
+    def __init__(self, labels: Mapping[str, str]) -> None:
         self.labels = labels
         self.problems: list[str] = []
 

@@ -1,7 +1,8 @@
 """Exact Kubernetes quantities, as integers of a billionth (nano).
 
-Source: `k8s.io/apimachinery/pkg/api/resource`: decimal suffixes n to E, binary suffixes Ki to Ei, or a decimal exponent;
-a finer part than a billionth is rounded up, away from zero, and a value beyond 2^63-1 counts as that.
+Source: `k8s.io/apimachinery/pkg/api/resource`: decimal suffixes n to E, binary suffixes Ki to Ei, or a decimal
+exponent; a finer part than a billionth is rounded up, away from zero, and a value with a binary suffix beyond 2^63-1
+counts as that.
 """
 
 from __future__ import annotations
@@ -33,8 +34,11 @@ def nanos(quantity: Quantity) -> int:
     """The value of a quantity in billionths. null is zero, as the API server reads it. Raises InvalidQuantity."""
     if quantity is None:
         return 0
-    # The API server reads the digits of a bare number; repr gives the shortest ones, as JSON encoders do.
-    return _parse(quantity if isinstance(quantity, str) else repr(quantity))
+    try:  # The API server reads the digits of a bare number; repr gives the shortest ones, as JSON encoders do.
+        text = quantity if isinstance(quantity, str) else repr(quantity)
+    except ValueError as error:  # more digits than Python prints
+        raise InvalidQuantity(str(error)) from None
+    return _parse(text)
 
 
 @lru_cache(maxsize=4096)
@@ -45,9 +49,10 @@ def _parse(text: str) -> int:
     sign, whole, fraction, suffix, exponent = match.groups()
     digits = int(whole + fraction)
     power: int = 9 - len(fraction) + _DECIMAL.get(suffix, 0) + int(exponent or 0)
-    if abs(power) > _FAR:  # beyond both bounds, whatever the digits: no reason to compute it
+    if abs(power) > _FAR:  # beyond all that is compared with it, whatever the digits: no reason to compute it
         power = _FAR if power > 0 else -_FAR
     scaled: int = digits << _BINARY.get(suffix, 0)
     value: int = scaled * 10**power if power >= 0 else -(-scaled // 10**-power)
-    value = min(value, _MAXIMUM)
+    if suffix in _BINARY:
+        value = min(value, _MAXIMUM)
     return -value if sign == "-" else value

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from patches.limits import Amount, Bound, Constraint, Given, Limits, Needs, broken
+from patches.limits import Amount, Bound, Constraint, Limits, Needs, broken
 from patches.outcome import Reason
 from patches.pod import ContainerView
-from patches.quantities import NANO, nanos
+from patches.quantities import NANO
 
 
 class Side:
@@ -16,11 +16,11 @@ class Side:
 
     __slots__ = ("field", "present", "wanted", "written")
 
-    def __init__(self, field: Literal["requests", "limits"], present: Amount | None, wanted: Given | None) -> None:
+    def __init__(self, field: Literal["requests", "limits"], present: Amount | None, wanted: Amount | None) -> None:
         """Start with what arrives at the API server and what the configuration would give."""
         self.field = field
         self.present = present
-        self.wanted = None if wanted is None else Amount(nanos(wanted.text), wanted.text, Reason.UNSET)
+        self.wanted = wanted
         self.written: Amount | None = None
 
     @property
@@ -37,7 +37,7 @@ class Side:
 class Slot:
     """A resource of a container. `obstacle` is why the last attempt did not fit."""
 
-    __slots__ = ("_bounds", "_container_limits", "_pod_limits", "container", "limit", "name", "obstacle", "request")
+    __slots__ = ("_bounds", "_pod_limits", "container", "limit", "name", "obstacle", "request")
 
     def __init__(self, container: ContainerView, name: str, needs: Needs, wanted: Limits, limits: Limits) -> None:
         """Start with the container's needs, the configuration's wishes and the namespace's LimitRanges."""
@@ -47,7 +47,6 @@ class Slot:
         self.limit = Side("limits", needs.limits.get(name), wanted.default_limits.get(name))
         self.obstacle = Reason.REQUEST_ABOVE_LIMIT
         self._bounds = wanted.container.get(name, ())
-        self._container_limits = limits.container.get(name, ())
         self._pod_limits = limits.pod.get(name, ())
 
     @property
@@ -90,10 +89,10 @@ class Slot:
         )
         if after.request is not None and after.limit is not None and after.request > after.limit:
             return Reason.REQUEST_ABOVE_LIMIT
-        if _outside(self._bounds, request, limit, after):
+        if self._bounds and _outside(self._bounds, request, limit, after):
             return Reason.ITEM_BOUNDS
-        if broken(self._container_limits, *after) & ~broken(self._container_limits, *before):
-            return Reason.LIMIT_RANGE_BOUNDS
+        # Bounds of type Container that hold are never broken here: min has its request, which a new limit is not below;
+        # max has its limit and a ratio both, and beside a limit stands a request (arriving_needs): nothing is added.
         if self._pod_limits:
             was, would_be = self._pod_sums(slots, before), self._pod_sums(slots, after)
             if broken(self._pod_limits, *would_be) & ~broken(self._pod_limits, *was):
@@ -138,7 +137,7 @@ def _nanos(amount: Amount | None) -> int | None:
 
 
 def _outside(bounds: Sequence[Constraint], request: Amount | None, limit: Amount | None, after: _Pair) -> bool:
-    """Whether a configured value lies outside its own item. What a LimitRange gave is none of these bounds' business."""
+    """Whether a configured value lies outside its own item. What a LimitRange gave is not bound by it."""
     configured = [amount.nanos for amount in (request, limit) if amount is not None and amount.reason is Reason.UNSET]
     for bound, value in bounds:
         if bound is Bound.RATIO:

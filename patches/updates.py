@@ -7,12 +7,8 @@ ephemeral containers may be added.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 from patches.pod import ContainerView, Pod
-
-_POD_SECCOMP: Final = "seccomp.security.alpha.kubernetes.io/pod"
-_CONTAINER_SECCOMP: Final = "container.seccomp.security.alpha.kubernetes.io/"
 
 
 def new_ephemeral_containers(pod: Pod, old: Pod) -> list[ContainerView]:
@@ -26,15 +22,13 @@ def new_ephemeral_containers(pod: Pod, old: Pod) -> list[ContainerView]:
 
 
 def is_significant(pod: Pod, old: Pod) -> bool:
-    """Whether the update is judged: it changes an image or a seccomp annotation, or adds an ephemeral container."""
-    if pod.annotations.get(_POD_SECCOMP) != old.annotations.get(_POD_SECCOMP):
-        return True
+    """Whether the update is judged: it changes an image, or adds an ephemeral container."""
     before, after = _by_place(old), _by_place(pod)
     if {place for place in before if place[0] != "ephemeralContainers"} != {
         place for place in after if place[0] != "ephemeralContainers"
     }:
         return True
-    return any(place not in before or _changed(pod, old, before[place], now) for place, now in after.items())
+    return any(place not in before or _image(before[place]) != _image(now) for place, now in after.items())
 
 
 def _by_place(pod: Pod) -> Mapping[tuple[str, int | str], ContainerView]:
@@ -47,8 +41,5 @@ def _by_place(pod: Pod) -> Mapping[tuple[str, int | str], ContainerView]:
     }
 
 
-def _changed(pod: Pod, old: Pod, before: ContainerView, after: ContainerView) -> bool:
-    if (before.value.get("image") or "") != (after.value.get("image") or ""):
-        return True
-    key = _CONTAINER_SECCOMP + after.name
-    return pod.annotations.get(key) != old.annotations.get(key)
+def _image(container: ContainerView) -> str:
+    return container.value.get("image") or ""

@@ -18,5 +18,5 @@ class Violation(NamedTuple):
 
 
 def violation_text(violations: Iterable[Violation]) -> str:
-    """The text that Kubernetes puts behind `violates PodSecurity "LEVEL:VERSION": `; empty where nothing is violated."""
+    """What Kubernetes puts behind `violates PodSecurity "LEVEL:VERSION": `; empty where nothing is violated."""
     return ", ".join(map(str, violations))

@@ -1,15 +1,16 @@
 """readOnlyRootFilesystem: `true` on each container; with the setting `writableTmp` also an emptyDir at /tmp.
 
-Field: `securityContext.readOnlyRootFilesystem` of every container. No profile asks for it: opt-in. Privileged containers
-and Windows pods are left alone. The emptyDir is one for each container, has a name of its own, and goes only where
-nothing is mounted at /tmp, by whatever spelling, and the read-only root is ours. Ephemeral containers get none: a volume
-cannot be added to a running pod. An emptyDir hinders eviction by tools that respect local storage.
+Field: `securityContext.readOnlyRootFilesystem` of every container. No profile asks for it: opt-in. Privileged
+containers and Windows pods are left alone. The emptyDir is one for each container, has a name of its own, and goes
+only where nothing is mounted at /tmp, by whatever spelling, and the read-only root is ours. Ephemeral containers get
+none: a volume cannot be added to a running pod. An emptyDir hinders eviction by tools that respect local storage.
 Source: `core/v1` SecurityContext, VolumeMount and VolumeDevice.
 """
 
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Iterator
 from itertools import count
 from typing import Final
 
@@ -24,6 +25,7 @@ _TMP: Final = "/tmp"  # noqa: S108 (the mount point's name, not a file of ours)
 def apply(draft: Draft) -> None:
     """Decide and record."""
     writable_tmp = draft.whole_pod and draft.policy.settings.read_only_root_filesystem.writable_tmp
+    names = _free_names(draft)
     for container in draft.containers:
         parent = f"{container.path}/securityContext"
         own = container.security.get(ID)
@@ -36,16 +38,16 @@ def apply(draft: Draft) -> None:
         else:
             draft.add(ID, parent, ID, value=True)
             if writable_tmp and container.list_name != "ephemeralContainers":
-                _mount_tmp(draft, container)
+                _mount_tmp(draft, container, names)
 
 
-def _mount_tmp(draft: Draft, container: ContainerView) -> None:
+def _mount_tmp(draft: Draft, container: ContainerView, names: Iterator[str]) -> None:
     mounts = [mount.get("mountPath") for mount in container.value.get("volumeMounts") or ()]
     devices = [device.get("devicePath") for device in container.value.get("volumeDevices") or ()]
     if any(_clean(path) == _TMP for path in (*mounts, *devices) if path):
         draft.skipped(ID, f"{container.path}/volumeMounts", Reason.TMP_IN_USE)
         return
-    name = _free_name(draft)
+    name = next(names)
     draft.append(ID, f"{draft.pod.spec_path}/volumes", {"name": name, "emptyDir": {}})
     draft.append(ID, f"{container.path}/volumeMounts", {"name": name, "mountPath": _TMP})
 
@@ -55,7 +57,6 @@ def _clean(path: str) -> str:
     return posixpath.normpath("/" + path.lstrip("/"))
 
 
-def _free_name(draft: Draft) -> str:
-    spec = draft.pod.view(draft.patch.document).spec
-    taken = {volume["name"] for volume in spec.get("volumes") or ()}
-    return next(name for name in (f"psd-tmp-{number}" for number in count()) if name not in taken)
+def _free_names(draft: Draft) -> Iterator[str]:
+    taken = {volume["name"] for volume in draft.pod.spec.get("volumes") or ()}
+    return (name for name in (f"psd-tmp-{number}" for number in count()) if name not in taken)

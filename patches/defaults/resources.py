@@ -2,11 +2,11 @@
 
 Fields: `resources.{requests,limits}` of every regular and init container. Nothing is added that the API server would
 refuse: a request above a limit, or what breaks a constraint of the namespace's LimitRanges that was not broken before.
-Nor is anything added outside the item's own min, max or ratio, where `spec.resources` has a request or limit of its own,
-or where a ResourceQuota tells BestEffort pods from others. Where a limit is added to a container without a request, the
-request is written beside it, since the API server would else make it equal to the limit: the one that a LimitRange would
-give, else ours, else the limit. Additions are tried in visiting order, request and limit together, then the request,
-then the limit, and rounds repeat until nothing more fits, so that a second pass finds nothing to do.
+Nor is anything added outside the item's own min, max or ratio, where `spec.resources` has a request or limit of its
+own, or where a ResourceQuota tells BestEffort pods from others. Where a limit is added to a container without a
+request, the request is written beside it, since the API server would else make it equal to the limit: the one that a
+LimitRange would give, else ours, else the limit. Additions are tried in visiting order, request and limit together,
+then the request, then the limit, and rounds repeat until nothing more fits, so that a second pass finds nothing to do.
 Source: the LimitRanger and ResourceQuota admission plugins; `core/v1` defaulting and validation.
 """
 
@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from patches.resource_slots import Slot
 from patches.draft import Draft
 from patches.limits import NO_LIMITS, arriving_needs
 from patches.outcome import Reason
+from patches.resource_slots import Slot
 
 ID: Final = "resources"
 _SCOPES: Final = frozenset({"BestEffort", "NotBestEffort"})

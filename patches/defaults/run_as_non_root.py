@@ -43,7 +43,11 @@ def apply(draft: Draft) -> None:
                 draft.kept(ID, f"{container.path}/securityContext/{ID}", value=True)
         else:
             draft.add(ID, draft.security_path, ID, value=True)
-        return
+    else:
+        _per_container(draft, containers, reasons)
+
+
+def _per_container(draft: Draft, containers: list[ContainerView], reasons: list[Reason | None]) -> None:
     for container, reason in zip(containers, reasons, strict=True):
         own = container.security.get("runAsNonRoot")
         path = f"{container.path}/securityContext/{ID}"
@@ -51,10 +55,10 @@ def apply(draft: Draft) -> None:
             draft.kept(ID, path, own)
         elif reason is None:
             draft.add(ID, f"{container.path}/securityContext", ID, value=True)
-        elif reason is Reason.PRIVILEGED and own is None:
+        elif reason is Reason.PRIVILEGED:
             draft.skipped(ID, path, reason)
         else:
-            draft.conflict(ID, path, own, Reason.RUNS_AS_ROOT if own is None else Reason.EXPLICIT_VALUE)
+            draft.conflict(ID, path, own, reason)
 
 
 def _report_explicit(draft: Draft) -> None:
@@ -67,8 +71,9 @@ def _report_explicit(draft: Draft) -> None:
 
 def _contradiction(draft: Draft, container: ContainerView) -> Reason | None:
     pod, security = draft.pod.security, container.security
-    if security.get("runAsNonRoot") is False:
-        return Reason.EXPLICIT_VALUE
+    own = security.get("runAsNonRoot")
+    if own is not None:
+        return None if own else Reason.EXPLICIT_VALUE
     if security.get("privileged"):
         return Reason.PRIVILEGED
     user = security.get("runAsUser")

@@ -1,9 +1,10 @@
 """runtimeClassName: the configured RuntimeClass, or the one that the namespace's annotation names.
 
 Field: `spec.runtimeClassName`. The API server refuses a pod whose class does not exist, whose nodeSelector contradicts
-that of the class, or whose `overhead` is not the class's own; an overhead can exceed a quota; and a class that is exempt
-from Pod Security would switch the judgement off. So the class is checked before it is added. Pods in namespaces of the
-host, and Windows pods, are left alone. Source: the RuntimeClass admission plugin; `node.k8s.io/v1` RuntimeClass.
+that of the class, or whose `overhead` is not the class's own; an overhead can exceed a quota; and a class that is
+exempt from Pod Security would switch the judgement off. So the class is checked before it is added. Pods in namespaces
+of the host, and Windows pods, are left alone. Source: the RuntimeClass admission plugin; `node.k8s.io/v1`
+RuntimeClass.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from typing import Final
 
 from patches.draft import Draft
+from patches.facts import RuntimeClass
 from patches.outcome import Reason
 
 ID: Final = "runtimeClassName"
@@ -34,7 +36,7 @@ def apply(draft: Draft) -> None:
 
 
 def _obstacle(draft: Draft, wanted: str) -> Reason | None:
-    spec, facts = draft.pod.spec, draft.facts
+    facts = draft.facts
     if draft.windows:
         return Reason.WINDOWS
     if draft.pod.host_namespaces:
@@ -44,7 +46,12 @@ def _obstacle(draft: Draft, wanted: str) -> Reason | None:
     runtime_class = facts.runtime_classes.get(wanted)
     if runtime_class is None:
         return Reason.RUNTIME_CLASS_ABSENT if facts.runtime_classes_complete else Reason.UNKNOWN
-    if spec.get("overhead") or (runtime_class.has_overhead and facts.has_quota is not False):
+    return _mismatch(draft, runtime_class)
+
+
+def _mismatch(draft: Draft, runtime_class: RuntimeClass) -> Reason | None:
+    spec = draft.pod.spec
+    if spec.get("overhead") or (runtime_class.has_overhead and draft.facts.has_quota):
         return Reason.RUNTIME_CLASS_OVERHEAD
     selector = spec.get("nodeSelector") or {}
     if any(selector.get(key, value) != value for key, value in runtime_class.node_selector.items()):

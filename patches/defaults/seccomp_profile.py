@@ -32,10 +32,10 @@ def apply(draft: Draft) -> None:
     if own is not None:
         if draft.whole_pod:
             _report(draft, path, own)
-    elif draft.windows:
-        draft.skipped(ID, path, Reason.WINDOWS)
     elif not draft.whole_pod:
         _harden_ephemeral(draft)
+    elif draft.windows:
+        draft.skipped(ID, path, Reason.WINDOWS)
     elif explicit and len(explicit) == len(draft.containers):
         draft.kept(ID, path, None, Reason.EVERY_CONTAINER)
     elif not _agrees(pod.annotations.get(POD_ANNOTATION), _profile(draft)):
@@ -49,7 +49,9 @@ def _harden_ephemeral(draft: Draft) -> None:
         if container.security.get(ID) is not None:
             continue
         path = f"{container.path}/securityContext"
-        if container.security.get("privileged"):
+        if draft.windows:
+            draft.skipped(ID, f"{path}/{ID}", Reason.WINDOWS)
+        elif container.security.get("privileged"):
             draft.skipped(ID, f"{path}/{ID}", Reason.PRIVILEGED)
         elif not _agrees(draft.pod.annotations.get(CONTAINER_ANNOTATION + container.name), _profile(draft)):
             draft.skipped(ID, f"{path}/{ID}", Reason.SECCOMP_ANNOTATION)
