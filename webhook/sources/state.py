@@ -1,0 +1,29 @@
+"""What a source answers: the state of one namespace, and how it fails to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from patches.facts import Facts
+from patches.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceState:
+    """The resolved policy of a namespace and the facts around its pods, compiled when they last changed."""
+
+    policy: Policy
+    facts: Facts
+
+
+class NamespaceUnknown(Exception):
+    """The namespace's labels could not be learnt, so nothing may be decided."""
+
+
+class Source(Protocol):
+    """Answers for a namespace. Raises NamespaceUnknown."""
+
+    async def state(self, namespace: str) -> NamespaceState:
+        """The state of `namespace` now."""
+        ...
