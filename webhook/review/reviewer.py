@@ -1,0 +1,114 @@
+"""The two reviews: /mutate answers with a patch and the verdict on what it leads to, /validate with a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from patches.configuration import DefaulterConfiguration, DenyIn
+from patches.judge import judge
+from patches.levels import Level
+from patches.pipeline import mutate
+from patches.pod import TEMPLATES, Origin, Pod, locate
+from patches.shapes import InvalidPod
+from patches.updates import is_significant
+from webhook.review import messages, respond
+from webhook.review.codec import Request, Response, decode_old_object
+from webhook.sources.state import NamespaceState, NamespaceUnknown, Source
+
+_OPERATIONS: Final = ("CREATE", "UPDATE")
+_SUBRESOURCES: Final = ("", "ephemeralcontainers")
+
+
+Decide: TypeAlias = Callable[[Request, NamespaceState, Pod, Pod | None], Response]
+
+
+class Reviewer:
+    """Answers decoded requests for one configuration and one source of namespace state."""
+
+    def __init__(self, configuration: DefaulterConfiguration, source: Source) -> None:
+        """Hold what every request needs."""
+        self._source = source
+        self._denies_in_mutate = configuration.deny_in is DenyIn.MUTATE
+        self._exempt_users = frozenset(configuration.exemptions.usernames)
+        self._exempt_namespaces = frozenset(configuration.exemptions.namespaces)
+
+    async def mutate(self, request: Request) -> Response:
+        """The patch, and what the patched object still violates. Never raises for what is in the request."""
+        return await self._answer(request, self._mutated)
+
+    async def validate(self, request: Request) -> Response:
+        """The verdict on the object as it is. Never raises for what is in the request."""
+        return await self._answer(request, self._validated)
+
+    async def _answer(self, request: Request, decide: Decide) -> Response:
+        uid = request.uid
+        if not self._concerns(request):
+            return respond.allowed(uid)
+        exemption = self._exemption(request)
+        if exemption:
+            return respond.allowed(uid, audit_annotations={"exempt": exemption})
+        try:
+            return await self._decided(request, decide)
+        except NamespaceUnknown as error:
+            return respond.errored(uid, messages.printable(str(error)))
+        except InvalidPod as error:
+            return respond.invalid(uid, messages.printable(f"object.{error}"))
+
+    async def _decided(self, request: Request, decide: Decide) -> Response:
+        pod, old = _read(request)
+        if pod is None:
+            return respond.allowed(request.uid)
+        state = await self._source.state(request.namespace)
+        if pod.spec.get("runtimeClassName") in state.policy.exempt_runtime_classes:
+            return respond.allowed(request.uid, audit_annotations={"exempt": "runtimeClass"})
+        return decide(request, state, pod, old)
+
+    def _concerns(self, request: Request) -> bool:
+        return (
+            request.operation in _OPERATIONS
+            and request.sub_resource in _SUBRESOURCES
+            and (request.kind.group, request.kind.kind) in TEMPLATES
+        )
+
+    def _exemption(self, request: Request) -> str:
+        if request.namespace in self._exempt_namespaces:
+            return "namespace"
+        return "user" if request.user_info.username in self._exempt_users else ""
+
+    def _mutated(self, request: Request, state: NamespaceState, pod: Pod, old: Pod | None) -> Response:
+        policy = state.policy
+        outcome = mutate(pod, old, policy, state.facts)
+        warnings = messages.mutate_warnings(policy, outcome, is_update=old is not None)
+        audit = messages.mutate_audit(policy, outcome, is_pod=not pod.is_template)
+        if self._denies_in_mutate and not pod.is_template:
+            violations = outcome.verdicts.get(policy.enforce)
+            if violations:
+                return respond.forbidden(request.uid, messages.refusal(policy.enforce, violations), warnings, audit)
+        return respond.allowed(request.uid, outcome.operations if outcome.withheld is None else (), warnings, audit)
+
+    def _validated(self, request: Request, state: NamespaceState, pod: Pod, old: Pod | None) -> Response:
+        policy = state.policy
+        if old is not None and not is_significant(pod, old):
+            return respond.allowed(request.uid)
+        levels = dict.fromkeys((policy.enforce, policy.audit, policy.warn))
+        verdicts = {level: judge(pod, level, policy.newest) for level in levels if level.level is not Level.PRIVILEGED}
+        audit = messages.judged_audit(policy, verdicts, is_pod=not pod.is_template)
+        enforced = verdicts.get(policy.enforce)
+        if enforced and not pod.is_template:
+            return respond.forbidden(
+                request.uid, messages.printable(messages.violates(policy.enforce, enforced)), (), audit
+            )
+        warned = verdicts.get(policy.warn)
+        warnings = [messages.printable(messages.would_violate(policy.warn, warned))] if warned else []
+        return respond.allowed(request.uid, (), warnings, audit)
+
+
+def _read(request: Request) -> tuple[Pod | None, Pod | None]:
+    """The pod, and the pod before an update. A template is read afresh: all of it may change."""
+    if not isinstance(request.object, dict):
+        raise InvalidPod("", "Expected `object`, got something else")
+    pod = locate(request.object, Origin.ADMISSION)
+    if pod is None or request.operation != "UPDATE" or pod.is_template:
+        return pod, None
+    return pod, locate(decode_old_object(request), Origin.ADMISSION)

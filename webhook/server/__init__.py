@@ -1,0 +1,1 @@
+"""The aiohttp server: one composition root, thin handlers."""

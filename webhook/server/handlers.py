@@ -1,0 +1,89 @@
+"""The endpoints. Each handler decodes, asks the reviewer and encodes; anything else happens elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from aiohttp import web
+
+from webhook.review import respond
+from webhook.review.codec import Request, Response, UndecodableReview, decode_review, encode_review
+from webhook.review.reviewer import Reviewer
+
+BODY_LIMIT: Final = 2 * 3 * 1024 * 1024 + 1024 * 1024
+"""Bytes. An API server takes objects of up to 3 MiB; a review carries two, and a little of its own."""
+
+_LONGEST_PATIENCE: Final = 30.0
+_SECOND: Final = 1.0
+_DURATION: Final = re.compile(r"(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+(?:\.[0-9]+)?)s)?(?:([0-9]+)ms)?")
+_LOG: Final = logging.getLogger("webhook.server")
+
+REVIEWER: Final = web.AppKey("reviewer", Reviewer)
+
+
+class Readiness:
+    """Whether this server wants traffic: not before it is started, nor once it is told to stop."""
+
+    def __init__(self) -> None:
+        """Start as not ready."""
+        self.ready = False
+
+
+READINESS: Final = web.AppKey("readiness", Readiness)
+
+
+async def mutate(request: web.Request) -> web.Response:
+    """`POST /mutate`."""
+    return await _review(request, request.app[REVIEWER].mutate)
+
+
+async def validate(request: web.Request) -> web.Response:
+    """`POST /validate`."""
+    return await _review(request, request.app[REVIEWER].validate)
+
+
+async def healthz(_: web.Request) -> web.Response:
+    """`GET /healthz`: the process answers."""
+    return web.Response(text="ok\n")
+
+
+async def readyz(request: web.Request) -> web.Response:
+    """`GET /readyz`: 200 while requests are wanted, 503 otherwise."""
+    if request.app[READINESS].ready:
+        return web.Response(text="ok\n")
+    return web.Response(status=503, text="not ready\n")
+
+
+async def _review(request: web.Request, answer: Callable[[Request], Awaitable[Response]]) -> web.Response:
+    try:
+        review = decode_review(await request.read())
+    except UndecodableReview as error:
+        return web.Response(status=400, text=f"{error}\n")
+    try:
+        async with asyncio.timeout(patience(request.query.get("timeout", ""))):
+            response = await answer(review)
+    except TimeoutError:
+        response = respond.errored(review.uid, "the namespace could not be looked up in time")
+    except Exception:  # noqa: BLE001 (logged; an answer with the uid tells more than a broken connection)
+        _LOG.exception("review %s failed", review.uid)
+        response = respond.errored(review.uid, "internal error")
+    return web.Response(body=encode_review(response), content_type="application/json")
+
+
+def patience(timeout: str) -> float:
+    """Seconds to answer within, from the caller's `?timeout=`, a Go duration: a second less than it will wait.
+
+    The caller rounds its timeout up to whole seconds, so of one second half is kept. Without one, or with one that
+    cannot be read, it is the longest that an API server waits.
+    """
+    match = _DURATION.fullmatch(timeout)
+    seconds = 0.0
+    if match is not None:
+        hours, minutes, whole, millis = (float(part or 0) for part in match.groups())
+        seconds = hours * 3600 + minutes * 60 + whole + millis / 1000
+    seconds = min(seconds or _LONGEST_PATIENCE, _LONGEST_PATIENCE)
+    return max(seconds - _SECOND, seconds / 2)
