@@ -1,0 +1,82 @@
+"""Microseconds per review: `make bench`. One core, in process: bytes in, bytes out, without the network.
+
+The pods are the recorded ones' shape: what a kube-apiserver sends for a pod of that many containers, its managed fields
+and injected token included. Best of several rounds, since everything slower is the machine's doing.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import platform
+import timeit
+from collections.abc import Callable
+from typing import Any
+
+from bench.reviews import recorded_review, review_of
+from patches.configuration import DefaulterConfiguration
+from patches.judge import judge
+from patches.pipeline import mutate
+from patches.pod import Origin, locate
+from webhook.review.codec import Request, Response, decode_review, encode_review
+from webhook.review.reviewer import Reviewer
+from webhook.sources.manifests import ManifestSource
+
+_ROUNDS = 7
+_SECONDS = 0.2
+
+
+def _microseconds(work: Callable[[], object]) -> float:
+    timer = timeit.Timer(work)
+    number, taken = timer.autorange()
+    number = max(1, int(number * _SECONDS / max(taken, 1e-9)))
+    return min(timer.repeat(_ROUNDS, number)) / number * 1e6
+
+
+def _answer(reviewer: Reviewer, request: Request) -> Response:
+    """The reviewer's answer: with manifests as its source it never waits, so the coroutine ends at once."""
+    try:
+        reviewer.mutate(request).__await__().send(None)
+    except StopIteration as stop:
+        response: Response = stop.value
+        return response
+    raise AssertionError("the review waited")
+
+
+def _row(name: str, review: dict[str, Any], source: ManifestSource, reviewer: Reviewer) -> str:
+    body = json.dumps(review, separators=(",", ":")).encode()
+    request = decode_review(body)
+    state = source.state_now(request.namespace)
+    pod = locate(request.object, Origin.ADMISSION)
+    assert pod is not None
+    response = _answer(reviewer, request)
+    assert response.patch
+    figures = [
+        _microseconds(lambda: decode_review(body)),
+        _microseconds(lambda: mutate(pod, None, state.policy, state.facts)),
+        _microseconds(lambda: judge(pod, state.policy.target)),
+        _microseconds(lambda: encode_review(response)),
+        _microseconds(lambda: encode_review(_answer(reviewer, decode_review(body)))),
+    ]
+    return f"{name:<26}{len(body):>8}" + "".join(f"{figure:>10.1f}" for figure in figures)
+
+
+def main() -> None:
+    """Print the table."""
+    configuration = DefaulterConfiguration()
+    source = ManifestSource(configuration)
+    reviewer = Reviewer(configuration, source)
+    gc.collect()
+    gc.freeze()  # as the server does once it is up
+    print(f"CPython {platform.python_version()}, {os.cpu_count()} cores, µs per pod, best of {_ROUNDS} rounds")
+    print(f"{'review':<26}{'bytes':>8}{'decode':>10}{'patch':>10}{'checks':>10}{'encode':>10}{'all':>10}")
+    recorded = recorded_review()
+    if recorded is not None:
+        print(_row("recorded, 1 container", recorded, source, reviewer))
+    for containers in (1, 3, 30):
+        print(_row(f"generated, {containers} container(s)", review_of(containers), source, reviewer))
+
+
+if __name__ == "__main__":
+    main()
