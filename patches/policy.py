@@ -70,10 +70,10 @@ def resolve(
     newest: int = NEWEST_MINOR,
 ) -> Policy:
     """The policy of a namespace with these labels and annotations. `newest`: the API server's own minor version."""
-    labels = {key: value or "" for key, value in labels.items()}  # null is empty, as the API server reads it
+    known = {key: value or "" for key, value in labels.items()}  # null is empty, as the API server reads it
     defaults = configuration.defaults
-    labels_read = _Labels(labels)
-    psa = _Labels(labels)
+    labels_read = _Labels(known)
+    psa = _Labels(known)
     enforce = LevelVersion(
         psa.level(PSA_PREFIX + "enforce", defaults.enforce, invalid=Level.RESTRICTED),
         psa.version(PSA_PREFIX + "enforce-version", version(defaults.enforce_version)),
@@ -86,13 +86,13 @@ def resolve(
         psa.level(PSA_PREFIX + "warn", defaults.warn, invalid=Level.PRIVILEGED),
         psa.version(PSA_PREFIX + "warn-version", version(defaults.warn_version)),
     )
-    follows = PSA_PREFIX + "warn" not in labels and labels.get(_PSA_LABEL) in _LEVELS
+    follows = PSA_PREFIX + "warn" not in known and known.get(_PSA_LABEL) in _LEVELS
     if follows and enforce.level.strictness > warn.level.strictness:
         warn = LevelVersion(
             enforce.level,
-            warn.version if PSA_PREFIX + "warn-version" in labels else enforce.version,
+            warn.version if PSA_PREFIX + "warn-version" in known else enforce.version,
         )
-    target = _target(configuration, labels_read, labels, enforce)
+    target = _target(configuration, labels_read, known, enforce)
     mode = labels_read.mode(configuration.mode)
     skip = labels_read.skip(annotations.get(SKIP_ANNOTATION) or "")
     enabled = enabled_ids(configuration.settings)

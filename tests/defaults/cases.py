@@ -1,0 +1,117 @@
+"""Cases of the defaults as data: `tests/cases/defaults/ID/CASE.yaml`, read for every door that must agree on them.
+
+The keys of a case:
+
+`from`: where the expectation comes from. `in`: the document; `out`: the same document patched, whole.
+`decisions`: what the default ID says, as [path, state, reason], complete and in order.
+`origin` (manifest): whether `in` came through an API server (admission). `old`: the pod before an update.
+`configuration`: parts of a DefaulterConfiguration. `only` (true): switch every other default off, this one on.
+`objects`: manifests of the cluster around the pod. `newest`: the API server's own minor version.
+`withheld`: why nothing is sent; `out` then is what would be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+import msgspec
+import yaml
+
+from patches.configuration import DefaulterConfiguration
+from patches.levels import NEWEST_MINOR
+from patches.outcome import Outcome
+from patches.pipeline import mutate
+from patches.pod import Origin, Pod, locate
+from patches.policy import IDS
+from patches.shapes import Json
+from tests.shared_data import ROOT
+from webhook.sources.manifests import ManifestSource
+from webhook.sources.state import NamespaceState
+
+FOLDER: Final = ROOT / "tests" / "cases" / "defaults"
+
+Row = tuple[str, str, str]
+"""A decision of a case: path, state and reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case. `configuration` is a whole configuration file, `only` already worked in."""
+
+    id: str
+    name: str
+    source: str
+    origin: Origin
+    configuration: dict[str, Any]
+    objects: tuple[Json, ...]
+    newest: int
+    old: Json
+    document: Json
+    expected: Json
+    decisions: tuple[Row, ...]
+    withheld: str | None
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of the document."""
+        return str(self.document["metadata"].get("namespace") or "default")
+
+    def state(self) -> NamespaceState:
+        """The policy and the facts of the case's namespace."""
+        configuration = msgspec.convert(self.configuration, DefaulterConfiguration)
+        source = ManifestSource(configuration, newest=self.newest)
+        for value in self.objects:
+            assert source.add(value), value
+        return source.state_now(self.namespace)
+
+    def run(self, document: Json = None) -> Outcome:
+        """What the library makes of the case's document, or of another in its place."""
+        state = self.state()
+        pod = view(self.document if document is None else document, self.origin)
+        old = None if self.old is None else view(self.old, self.origin)
+        return mutate(pod, old, state.policy, state.facts)
+
+
+def view(document: Json, origin: Origin) -> Pod:
+    """The pod of a document that has one."""
+    pod = locate(document, origin)
+    assert pod is not None
+    return pod
+
+
+@cache
+def load_cases() -> tuple[Case, ...]:
+    """Every case, by id and name."""
+    return tuple(
+        _read(path.parent.name, path.stem, yaml.safe_load(path.read_text(encoding="utf-8")))
+        for path in sorted(FOLDER.glob("*/*.yaml"))
+    )
+
+
+def _read(default: str, name: str, keys: dict[str, Any]) -> Case:
+    configuration = keys.pop("configuration", {})
+    if keys.pop("only", True):
+        configuration = {**configuration, "settings": _only(default, configuration.get("settings", {}))}
+    case = Case(
+        id=default,
+        name=name,
+        source=keys.pop("from"),
+        origin=Origin(keys.pop("origin", "manifest")),
+        configuration=configuration,
+        objects=tuple(keys.pop("objects", ())),
+        newest=keys.pop("newest", NEWEST_MINOR),
+        old=keys.pop("old", None),
+        document=keys.pop("in"),
+        expected=keys.pop("out"),
+        decisions=tuple((path, state, reason) for path, state, reason in keys.pop("decisions")),
+        withheld=keys.pop("withheld", None),
+    )
+    assert not keys, f"{default}/{name}: unknown keys {keys.keys()}"
+    return case
+
+
+def _only(default: str, settings: dict[str, Any]) -> dict[str, Any]:
+    assert settings.keys() <= set(IDS), settings.keys()
+    return {name: {"enabled": name == default, **settings.get(name, {})} for name in IDS}
