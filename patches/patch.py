@@ -44,7 +44,9 @@ class PatchBuilder:
 
     def add(self, parent: str, key: str, value: Json) -> str:
         """Set `key` in the map at the pointer `parent`; returns the pointer of the new value."""
-        node = self._own(parent, dict)
+        node = self._owned.get(parent)
+        if node is None:
+            node = self._own(parent, dict)
         path = f"{parent}/{escape(key)}"
         self.operations.append({"op": "add", "path": path, "value": value})
         node[key] = _detached(value)

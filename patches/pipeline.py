@@ -113,11 +113,9 @@ def _annotate(pod: Pod, draft: Draft, applied: str) -> None:
     if pod.origin is not Origin.ADMISSION or pod.is_template or not draft.whole_pod:
         return
     earlier = pod.annotations.get(APPLIED_ANNOTATION)
-    known = earlier.split(",") if earlier else []
-    value = ",".join(dict.fromkeys((*known, *applied.split(","))))
-    size = sum(len(key.encode()) + len((text or "").encode()) for key, text in pod.annotations.items())
-    size += len(APPLIED_ANNOTATION) + len(value.encode()) - len((earlier or "").encode())
-    if size > _ANNOTATIONS_LIMIT:
+    value = ",".join(dict.fromkeys(f"{earlier},{applied}".split(","))) if earlier else applied
+    annotations = {**pod.annotations, APPLIED_ANNOTATION: value}
+    if sum(len(key.encode()) + len((text or "").encode()) for key, text in annotations.items()) > _ANNOTATIONS_LIMIT:
         return
     parent = f"{pod.prefix}/metadata/annotations"
     if APPLIED_ANNOTATION in pod.annotations:

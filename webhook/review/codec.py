@@ -81,20 +81,15 @@ class _Answer(msgspec.Struct, rename="camel"):
 _decoder: Final = msgspec.json.Decoder(_Review)
 _any_decoder: Final = msgspec.json.Decoder()
 _encoder: Final = msgspec.json.Encoder()
+_UNDECODABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def decode_review(body: bytes) -> Request:
     """The request of an AdmissionReview. Raises UndecodableReview, naming the field where one is wrong."""
     try:
         review = _decoder.decode(body)
-    except msgspec.ValidationError as error:
-        problem, _, path = str(error).partition(" - at `$")
-        field = path.removesuffix("`").lstrip(".")
-        raise UndecodableReview(f"{field}: {problem}" if field else problem) from None
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise UndecodableReview(f"the body is not JSON: {error}") from None
-    except RecursionError:
-        raise UndecodableReview("the body is nested too deeply") from None
+    except _UNDECODABLE as error:
+        raise _undecodable(error, "") from None
     if review.api_version != API_VERSION:
         raise UndecodableReview(f"apiVersion: expected {API_VERSION}, got {review.api_version[:80]!r}")
     if review.kind != KIND:
@@ -105,8 +100,22 @@ def decode_review(body: bytes) -> Request:
 
 
 def decode_old_object(request: Request) -> Any:
-    """The object before an update, or None."""
-    return _any_decoder.decode(request.old_object)
+    """The object before an update, or None. Raises UndecodableReview: so far its text was only skipped over."""
+    try:
+        return _any_decoder.decode(request.old_object)
+    except _UNDECODABLE as error:
+        raise _undecodable(error, "oldObject") from None
+
+
+def _undecodable(error: Exception, at: str) -> UndecodableReview:
+    if isinstance(error, msgspec.ValidationError):
+        problem, _, path = str(error).partition(" - at `$")
+        field = (at + path.removesuffix("`")).lstrip(".")
+        return UndecodableReview(f"{field}: {problem}" if field else problem)
+    what = at or "the body"
+    if isinstance(error, RecursionError):
+        return UndecodableReview(f"{what} is nested too deeply")
+    return UndecodableReview(f"{what} is not JSON: {error}")
 
 
 def encode_review(response: Response) -> bytes:

@@ -39,6 +39,10 @@ FIELDS: Final = {
 """The field to change for each check."""
 
 
+_BRIEF: Final = 200
+"""Characters. Longer than this, the ids alone are said; the audit annotation has all of it."""
+
+
 def would_violate(level: LevelVersion, violations: Sequence[Violation]) -> str:
     """Upstream's text of a warning or audit annotation, to the letter."""
     return f'would violate PodSecurity "{level}": {violation_text(violations)}'
@@ -63,14 +67,24 @@ def mutate_warnings(policy: Policy, outcome: Outcome, *, is_update: bool) -> lis
     """What the person who sent the object should read, the most useful first."""
     warnings = _verdict_warnings(policy, outcome)
     if outcome.applied:
+        added = _brief(outcome.applied)
         if policy.mode is Mode.WARN:
-            warnings.append(f"pod-security-defaulter (mode warn) would add {outcome.applied}")
+            warnings.append(f"pod-security-defaulter (mode warn) would add {added}")
         elif outcome.withheld in (Reason.TEMPLATE, Reason.OWNED_TEMPLATE):
-            warnings.append(f"pod-security-defaulter will add to the pods {outcome.applied}")
+            warnings.append(f"pod-security-defaulter will add to the pods {added}")
         elif outcome.withheld is None and is_update:  # an annotation on the pod would be dropped silently
-            warnings.append(f"pod-security-defaulter added {outcome.applied}")
+            warnings.append(f"pod-security-defaulter added {added}")
     warnings += [f"pod-security-defaulter: {problem}" for problem in policy.problems]
     return [printable(text) for text in warnings]
+
+
+def _brief(applied: str) -> str:
+    """What was added, short enough to be read; and what the kubelet makes of runAsNonRoot, which nobody sees here."""
+    entries = applied.split(",")
+    if len(applied) > _BRIEF:
+        entries = list(dict.fromkeys(entry.partition(":")[0] for entry in entries))
+    note = " (an image that runs as root will not start)" if "runAsNonRoot" in applied else ""
+    return ", ".join(entries) + note
 
 
 def preview_warnings(policy: Policy, outcome: Outcome, mode: Mode) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from patches.configuration import DefaulterConfiguration, DenyIn
 from patches.judge import judge
@@ -13,7 +13,7 @@ from patches.pod import TEMPLATES, Origin, Pod, locate
 from patches.shapes import InvalidPod
 from patches.updates import is_significant
 from webhook.review import messages, respond
-from webhook.review.codec import Request, Response, decode_old_object
+from webhook.review.codec import Request, Response, UndecodableReview, decode_old_object
 from webhook.sources.state import NamespaceState, NamespaceUnknown, Source
 
 _OPERATIONS: Final = ("CREATE", "UPDATE")
@@ -52,8 +52,8 @@ class Reviewer:
             return await self._decided(request, decide)
         except NamespaceUnknown as error:
             return respond.errored(uid, messages.printable(str(error)))
-        except InvalidPod as error:
-            return respond.invalid(uid, messages.printable(f"object.{error}"))
+        except (InvalidPod, UndecodableReview) as error:
+            return respond.invalid(uid, messages.printable(str(error)))
 
     async def _decided(self, request: Request, decide: Decide) -> Response:
         pod, old = _read(request)
@@ -62,7 +62,10 @@ class Reviewer:
         state = await self._source.state(request.namespace)
         if pod.spec.get("runtimeClassName") in state.policy.exempt_runtime_classes:
             return respond.allowed(request.uid, audit_annotations={"exempt": "runtimeClass"})
-        return decide(request, state, pod, old)
+        try:
+            return decide(request, state, pod, old)
+        except InvalidPod as error:  # a quantity, which only the rule that needs it reads
+            raise _below("object", error) from None
 
     def _concerns(self, request: Request) -> bool:
         return (
@@ -106,9 +109,26 @@ class Reviewer:
 
 def _read(request: Request) -> tuple[Pod | None, Pod | None]:
     """The pod, and the pod before an update. A template is read afresh: all of it may change."""
-    if not isinstance(request.object, dict):
-        raise InvalidPod("", "Expected `object`, got something else")
-    pod = locate(request.object, Origin.ADMISSION)
+    pod = _located(request, request.object, "object")
     if pod is None or request.operation != "UPDATE" or pod.is_template:
         return pod, None
-    return pod, locate(decode_old_object(request), Origin.ADMISSION)
+    return pod, _located(request, decode_old_object(request), "oldObject")
+
+
+def _located(request: Request, document: Any, name: str) -> Pod | None:
+    """The pod in a document of the request, which must be of the kind that the request names. None: no template."""
+    if isinstance(document, dict):
+        group, kind = request.kind.group, request.kind.kind
+        if document.get("kind") != kind:
+            raise InvalidPod(f"{name}.kind", f"Expected `{kind}`, as request.kind says")
+        api_version = document.get("apiVersion")
+        if not isinstance(api_version, str) or api_version.rpartition("/")[0] != group:
+            raise InvalidPod(f"{name}.apiVersion", f"Expected the group `{group}`, as request.kind says")
+    try:
+        return locate(document, Origin.ADMISSION)
+    except InvalidPod as error:
+        raise _below(name, error) from None
+
+
+def _below(name: str, error: InvalidPod) -> InvalidPod:
+    return InvalidPod(f"{name}.{error.field}" if error.field else name, error.problem)

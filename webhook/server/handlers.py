@@ -17,7 +17,8 @@ from webhook.review.reviewer import Reviewer
 BODY_LIMIT: Final = 2 * 3 * 1024 * 1024 + 1024 * 1024
 """Bytes. An API server takes objects of up to 3 MiB; a review carries two, and a little of its own."""
 
-_LONGEST_PATIENCE: Final = 30.0
+LONGEST_PATIENCE: Final = 30.0
+"""Seconds. An API server waits no longer for a webhook."""
 _SECOND: Final = 1.0
 _DURATION: Final = re.compile(r"(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+(?:\.[0-9]+)?)s)?(?:([0-9]+)ms)?")
 _LOG: Final = logging.getLogger("webhook.server")
@@ -63,13 +64,15 @@ async def _review(request: web.Request, answer: Callable[[Request], Awaitable[Re
         review = decode_review(await request.read())
     except UndecodableReview as error:
         return web.Response(status=400, text=f"{error}\n")
+    except web.RequestPayloadError:
+        return web.Response(status=400, text="the body does not have the encoding that its headers say\n")
     try:
         async with asyncio.timeout(patience(request.query.get("timeout", ""))):
             response = await answer(review)
     except TimeoutError:
         response = respond.errored(review.uid, "the namespace could not be looked up in time")
     except Exception:  # noqa: BLE001 (logged; an answer with the uid tells more than a broken connection)
-        _LOG.exception("review %s failed", review.uid)
+        _LOG.exception("review %.80r failed", review.uid)
         response = respond.errored(review.uid, "internal error")
     return web.Response(body=encode_review(response), content_type="application/json")
 
@@ -85,5 +88,5 @@ def patience(timeout: str) -> float:
     if match is not None:
         hours, minutes, whole, millis = (float(part or 0) for part in match.groups())
         seconds = hours * 3600 + minutes * 60 + whole + millis / 1000
-    seconds = min(seconds or _LONGEST_PATIENCE, _LONGEST_PATIENCE)
+    seconds = min(seconds or LONGEST_PATIENCE, LONGEST_PATIENCE)
     return max(seconds - _SECOND, seconds / 2)

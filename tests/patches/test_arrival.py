@@ -1,0 +1,113 @@
+"""What admission does before us: the steps of `core/v1` defaulting and of the LimitRanger that a file has not had."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from patches.arrival import arrive
+from patches.limits import LimitItem, Limits, compile_limits
+from patches.pod import Origin
+from patches.shapes import InvalidPod
+from tests.patches.build import document, template, view
+
+GIVES = compile_limits({"a": [LimitItem("Container", default={"cpu": "4"}, default_request={"cpu": "2"})]})
+
+
+def arrived(value: Any, limits: Limits | None = None) -> Any:
+    """The spec of the pod as it arrives. The document itself stays as it is."""
+    before = copy.deepcopy(value)
+    pod = view(value, Origin.MANIFEST)
+    result = arrive(pod) if limits is None else arrive(pod, limits)
+    assert value == before, "the input was modified"
+    assert (result.prefix, result.kind, result.origin) == (pod.prefix, pod.kind, Origin.MANIFEST)
+    return result.spec
+
+
+def test_a_pod_that_needs_nothing() -> None:
+    """Nothing is made up."""
+    value = document({"resources": {}}, hostNetwork=False, volumes=None)
+    assert arrived(value) == value["spec"]
+
+
+def test_a_limit_without_a_request_becomes_the_request() -> None:
+    """Of every resource on its own; what is set stays, other fields of resources too."""
+    resources = {"limits": {"cpu": "1", "memory": "2"}, "requests": {"cpu": "500m"}, "claims": [{"name": "gpu"}]}
+    spec = arrived(document({"resources": resources}))
+    assert spec["containers"][0]["resources"] == {
+        "limits": {"cpu": "1", "memory": "2"},
+        "requests": {"cpu": "500m", "memory": "2"},
+        "claims": [{"name": "gpu"}],
+    }
+
+
+def test_limit_range_defaults_come_after_that() -> None:
+    """Regular and init containers get them; the request of a container with a limit is that limit already."""
+    value = document({"resources": {"limits": {"cpu": "1"}}}, {"resources": None}, initContainers=[{"name": "i"}])
+    spec = arrived(value, GIVES)
+    given = {"requests": {"cpu": "2"}, "limits": {"cpu": "4"}}
+    assert spec["containers"][0]["resources"] == {"requests": {"cpu": "1"}, "limits": {"cpu": "1"}}
+    assert spec["containers"][1]["resources"] == given
+    assert spec["initContainers"][0]["resources"] == given
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"serviceAccount": "builder"}, "builder"),
+        ({"serviceAccount": "builder", "serviceAccountName": ""}, "builder"),
+        ({"serviceAccount": "builder", "serviceAccountName": "other"}, "other"),
+        ({"serviceAccount": ""}, None),
+        ({"serviceAccount": None}, None),
+        ({}, None),
+    ],
+)
+def test_service_account_is_an_alias(fields: dict[str, Any], name: str | None) -> None:
+    """The old name counts where the new one is unset."""
+    assert arrived(document(**fields)).get("serviceAccountName") == name
+
+
+def test_the_host_s_network_makes_every_port_a_host_port() -> None:
+    """Of regular and init containers, where hostPort is unset or 0."""
+    ports: list[Any] = [
+        {"containerPort": 80},
+        {"containerPort": 81, "hostPort": 0},
+        {"containerPort": 82, "hostPort": 8082},
+        {"hostPort": None},
+    ]
+    value = document({"ports": ports}, {"ports": None}, initContainers=[{"name": "i", "ports": [{"containerPort": 9}]}])
+    assert arrived(value) == value["spec"]
+    value["spec"]["hostNetwork"] = True
+    spec = arrived(value)
+    assert [port.get("hostPort") for port in spec["containers"][0]["ports"]] == [80, 81, 8082, None]
+    assert spec["initContainers"][0]["ports"] == [{"containerPort": 9, "hostPort": 9}]
+
+
+@pytest.mark.parametrize("volume", [{"name": "v"}, {"name": "v", "emptyDir": None}, {"name": "v", "hostPath": None}])
+def test_a_volume_without_a_source_is_an_empty_dir(volume: Any) -> None:
+    """A source that is null is none."""
+    assert arrived(document(volumes=[volume]))["volumes"] == [{**volume, "emptyDir": {}}]
+
+
+@pytest.mark.parametrize("source", [{"configMap": {"name": "x"}}, {"emptyDir": {}}, {"hostPath": {"path": "/"}}])
+def test_a_volume_with_a_source_stays(source: Any) -> None:
+    """Whatever the source says."""
+    assert arrived(document(volumes=[{"name": "v", **source}]))["volumes"] == [{"name": "v", **source}]
+
+
+def test_a_template_arrives_as_its_pods_will() -> None:
+    """The controller creates pods, and they are given all of it."""
+    value = template(hostNetwork=True, volumes=[{"name": "v"}])
+    value["spec"]["template"]["spec"]["containers"] = [{"name": "c", "ports": [{"containerPort": 1}]}]
+    spec = arrived(value, GIVES)
+    assert spec["containers"][0]["ports"] == [{"containerPort": 1, "hostPort": 1}]
+    assert spec["containers"][0]["resources"]["limits"] == {"cpu": "4"}
+    assert spec["volumes"] == [{"name": "v", "emptyDir": {}}]
+
+
+def test_a_quantity_that_is_none() -> None:
+    """It is refused with the name of its field."""
+    with pytest.raises(InvalidPod, match=r"^spec\.containers\[0\]\.resources\.requests: 'x' is not a quantity"):
+        arrived(document({"resources": {"requests": {"cpu": "x"}}}))

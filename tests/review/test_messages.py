@@ -1,0 +1,195 @@
+"""The words of answers: upstream's to the letter, hints that name the field, nothing that an API server drops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from patches.checks import CHECKS
+from patches.configuration import DefaulterConfiguration, Mode
+from patches.facts import Facts
+from patches.levels import parse_level_version
+from patches.outcome import Decision, Outcome, Reason, State
+from patches.pipeline import mutate
+from patches.pod import Origin, locate
+from patches.policy import PREFIX, PSA_PREFIX, Policy, resolve
+from patches.violations import Violation
+from tests.review.builders import BARE, PRIVILEGED_TEXT, container, pod, privileged_pod
+from webhook.review import messages
+
+RESTRICTED = parse_level_version("restricted")
+PRIVILEGED = Violation("privileged", "privileged", 'container "app" must not set securityContext.privileged=true')
+
+
+def outcome_of(document: dict[str, Any], labels: Mapping[str, str]) -> tuple[Policy, Outcome]:
+    """The policy of a namespace with these labels, and what it makes of a pod."""
+    policy = resolve(DefaulterConfiguration(), labels, {})
+    view = locate(document, Origin.ADMISSION)
+    assert view is not None
+    return policy, mutate(view, None, policy, Facts())
+
+
+def test_every_check_has_a_field() -> None:
+    """A hint can be given for each check, and for nothing else."""
+    assert sorted(messages.FIELDS) == sorted(check.id for check in CHECKS)
+
+
+def test_upstream_texts() -> None:
+    """The texts are those of Pod Security Admission, checks joined by a comma."""
+    both = (PRIVILEGED, Violation("hostPorts", "hostPort", "detail"))
+    assert messages.violates(RESTRICTED, both) == (
+        f'violates PodSecurity "restricted:latest": {PRIVILEGED_TEXT}, hostPort (detail)'
+    )
+    assert messages.would_violate(parse_level_version("baseline:v1.30"), both[:1]) == (
+        f'would violate PodSecurity "baseline:v1.30": {PRIVILEGED_TEXT}'
+    )
+
+
+def test_hint_names_each_field_once() -> None:
+    """Two checks of one field are one field to change."""
+    twice = [
+        Violation(check, "", "") for check in ("seccompProfile_baseline", "privileged", "seccompProfile_restricted")
+    ]
+    assert messages.hint(twice) == ("to pass, change securityContext.seccompProfile.type; securityContext.privileged")
+
+
+def test_refusal_is_upstreams_text_then_the_hint() -> None:
+    """A search for upstream's words finds ours, and what follows says what to do."""
+    assert messages.refusal(RESTRICTED, [PRIVILEGED]) == (
+        f'violates PodSecurity "restricted:latest": {PRIVILEGED_TEXT}; to pass, change securityContext.privileged'
+    )
+
+
+def test_one_verdict_for_one_level() -> None:
+    """Where warn, enforce and target are one level, its text comes once, bare, and the hint in a line of its own."""
+    policy, outcome = outcome_of(privileged_pod(), {PSA_PREFIX + "enforce": "baseline"})
+    assert messages.mutate_warnings(policy, outcome, is_update=False) == [
+        f'would violate PodSecurity "baseline:latest": {PRIVILEGED_TEXT}',
+        "pod-security-defaulter: to pass, change securityContext.privileged",
+    ]
+
+
+def test_levels_that_differ_are_told_apart() -> None:
+    """Warn's text is upstream's to the letter, so that the built-in plugin adds no second line; others carry a hint."""
+    labels = {PSA_PREFIX + "enforce": "privileged", PSA_PREFIX + "warn": "baseline", PREFIX + "profile": "restricted"}
+    policy, outcome = outcome_of(privileged_pod(), labels | {PREFIX + "profile-version": "v1.20"})
+    warn, target = messages.mutate_warnings(policy, outcome, is_update=False)
+    assert warn == f'would violate PodSecurity "baseline:latest": {PRIVILEGED_TEXT}'
+    assert target.startswith(f'would violate PodSecurity "restricted:v1.20": {PRIVILEGED_TEXT}, ')
+    assert "; to pass, change securityContext.privileged; " in target
+
+
+def test_a_pod_that_complies_is_answered_in_silence() -> None:
+    """What was applied on a pod that passes is told by its annotation, not by a warning."""
+    policy, outcome = outcome_of(pod(), {PSA_PREFIX + "enforce": "restricted"})
+    assert outcome.applied
+    assert messages.mutate_warnings(policy, outcome, is_update=False) == []
+
+
+def test_preview_says_that_the_namespace_adds_nothing() -> None:
+    """A preview shows what would be added; where admission adds nothing it says so."""
+    policy, outcome = outcome_of(privileged_pod(), {})
+    verdict, mode = messages.preview_warnings(policy, outcome, Mode.AUDIT)
+    assert verdict.startswith('would violate PodSecurity "restricted:latest": ')
+    assert mode == "the namespace's mode is audit: admission adds nothing"
+    assert messages.preview_warnings(policy, outcome, Mode.ENFORCE) == [verdict]
+
+
+def test_preview_passes_on_problems() -> None:
+    """A label that means nothing is said in the preview too."""
+    policy, outcome = outcome_of(pod(), {PREFIX + "profile": "strict"})
+    (problem,) = messages.preview_warnings(policy, outcome, Mode.ENFORCE)
+    assert problem.startswith(f'pod-security-defaulter: metadata.labels[{PREFIX}profile]: Invalid value: "strict"')
+
+
+def test_what_would_be_added_is_brief() -> None:
+    """Among many containers only the ids are warned of, each once; the audit annotation has all of it."""
+    many = pod(containers=[container(f"c{number}") for number in range(50)])
+    policy, outcome = outcome_of(many, {PREFIX + "mode": "warn"})
+    added = next(text for text in messages.mutate_warnings(policy, outcome, is_update=False) if "would add" in text)
+    assert len(added) < 256
+    assert added.count("capabilities") == 1
+    audit = messages.mutate_audit(policy, outcome, is_pod=True)
+    assert audit["would-apply"].count("capabilities:containers/c") == 50
+
+
+def test_the_kubelets_side_of_run_as_non_root_is_said() -> None:
+    """An image's user is seen by nobody here: whoever reads what is added reads what that may mean."""
+    policy, outcome = outcome_of(pod(), {PREFIX + "mode": "warn"})
+    *_, added = messages.mutate_warnings(policy, outcome, is_update=False)
+    assert "runAsNonRoot" in added
+    assert added.endswith(" (an image that runs as root will not start)")
+    policy, outcome = outcome_of(pod(securityContext={"runAsNonRoot": True}), {PREFIX + "mode": "warn"})
+    *_, added = messages.mutate_warnings(policy, outcome, is_update=False)
+    assert "would add" in added
+    assert "image" not in added
+
+
+def test_audit_of_a_judgement() -> None:
+    """Enforced policy for pods only, violations of the audit level, and labels that could not be read."""
+    labels = {PSA_PREFIX + "enforce": "strict", PSA_PREFIX + "audit": "restricted", PSA_PREFIX + "audit-version": "v1"}
+    policy, _ = outcome_of(pod(), labels)
+    verdicts = {policy.audit: [PRIVILEGED]}
+    audit = messages.judged_audit(policy, verdicts, is_pod=True)
+    assert audit == {
+        "enforce-policy": "restricted:latest",
+        "audit-violations": f'would violate PodSecurity "restricted:latest": {PRIVILEGED_TEXT}',
+        "error": "Failed to parse policy: metadata.labels[pod-security.kubernetes.io/enforce]: Invalid value: "
+        '"strict": must be one of privileged, baseline, restricted, '
+        "metadata.labels[pod-security.kubernetes.io/audit-version]: Invalid value: "
+        '"v1": must be "latest" or "v1.x"',
+    }
+    assert "enforce-policy" not in messages.judged_audit(policy, verdicts, is_pod=False)
+
+
+def test_audit_of_a_mutation() -> None:
+    """What was applied and what was skipped, as lists that a program can read."""
+    policy, outcome = outcome_of(pod(containers=[container("a"), privileged_pod()["spec"]["containers"][0]]), {})
+    audit = messages.mutate_audit(policy, outcome, is_pod=True)
+    assert set(audit) == {"enforce-policy", "applied", "skipped"}
+    assert audit["enforce-policy"] == "privileged:latest"
+    assert "allowPrivilegeEscalation:containers/a" in audit["applied"].split(",")
+    assert "allowPrivilegeEscalation:privileged" in audit["skipped"].split(",")
+
+
+def test_skipped_list() -> None:
+    """Skips and conflicts with their reasons, each pair once, in order; what was applied or kept is not in it."""
+    decisions = [
+        Decision("os", "/a", State.APPLIED, Reason.UNSET),
+        Decision("os", "/b", State.KEPT, Reason.AUTHOR),
+        Decision("resources", "/c", State.SKIPPED, Reason.QUOTA_SCOPE),
+        Decision("resources", "/d", State.SKIPPED, Reason.QUOTA_SCOPE),
+        Decision("capabilities", "/e", State.CONFLICT, Reason.ADDED_CAPABILITIES),
+    ]
+    assert messages.skipped_list(decisions) == "resources:quota-scope,capabilities:added-capabilities"
+    assert messages.skipped_list(()) == ""
+
+
+@pytest.mark.parametrize("character", ["\n", "\r", "\t", "\0", "\x1b", "\x7f", "\x85", "\u2028", "\u202e"])
+def test_printable(character: str) -> None:
+    """A character that ends a line, moves the cursor or turns the text around becomes a space; others stay."""
+    assert messages.printable(f"a{character}b") == "a b"
+    assert messages.printable("ünïcode „quoted“ ~1") == "ünïcode „quoted“ ~1"
+
+
+def test_names_with_control_characters_reach_no_text() -> None:
+    """The API server checks names after us: whatever a name holds, every warning and annotation is one line."""
+    evil = container("a\r\nWarning: 299 - \x1b[31m", securityContext={"privileged": True})
+    for mode in Mode:
+        labels = {PREFIX + "mode": mode.value, PSA_PREFIX + "enforce": "baseline", PSA_PREFIX + "audit": "restricted"}
+        policy, outcome = outcome_of(pod(containers=[evil, container("b\n")]), labels)
+        texts = messages.mutate_warnings(policy, outcome, is_update=True)
+        texts += messages.mutate_audit(policy, outcome, is_pod=True).values()
+        texts += [messages.refusal(level, found) for level, found in outcome.verdicts.items()]
+        assert all(text.isprintable() for text in texts), texts
+
+
+def test_bare_pod_in_upstreams_words() -> None:
+    """The whole text for a bare pod that nothing is added to."""
+    labels = {PREFIX + "mode": "audit", PSA_PREFIX + "warn": "restricted", PSA_PREFIX + "enforce": "privileged"}
+    policy, outcome = outcome_of(pod(), labels)
+    assert messages.mutate_warnings(policy, outcome, is_update=False) == [
+        f'would violate PodSecurity "restricted:latest": {BARE}'
+    ]
