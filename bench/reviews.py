@@ -88,7 +88,11 @@ def _container(name: str) -> dict[str, Any]:
 def _managed(names: list[str]) -> dict[str, Any]:
     fields = {".": {}, "f:image": {}, "f:imagePullPolicy": {}, "f:name": {}, "f:resources": {}, "f:env": {}}
     containers = {f'k:{{"name":"{name}"}}': fields for name in names}
-    return {"manager": "kube-controller-manager", "operation": "Update", "fieldsV1": {"f:spec": {"f:containers": containers}}}
+    return {
+        "manager": "kube-controller-manager",
+        "operation": "Update",
+        "fieldsV1": {"f:spec": {"f:containers": containers}},
+    }
 
 
 def _token_volume() -> dict[str, Any]:

@@ -69,9 +69,8 @@ def test_an_invalid_level(label: str, expected: tuple[str, str, str], value: str
     """Restricted for enforce, which warn does not follow then; privileged for audit and warn; null reads as empty."""
     found = policy({PSA + label: value}, **STRICT)
     assert levels(found) == expected
-    assert found.psa_problems == (
-        f'metadata.labels[{PSA}{label}]: Invalid value: "{value or ""}": must be one of privileged, baseline, restricted',
-    )
+    names = "must be one of privileged, baseline, restricted"
+    assert found.psa_problems == (f'metadata.labels[{PSA}{label}]: Invalid value: "{value or ""}": {names}',)
     assert found.problems == ()
 
 

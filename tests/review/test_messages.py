@@ -81,6 +81,30 @@ def test_levels_that_differ_are_told_apart() -> None:
     assert "; to pass, change securityContext.privileged; " in target
 
 
+def test_three_levels_in_order() -> None:
+    """The warn level comes first, then what is enforced, then the target, each with its own version."""
+    labels = {
+        PSA_PREFIX + "warn": "baseline",
+        PSA_PREFIX + "enforce": "restricted",
+        PSA_PREFIX + "enforce-version": "v1.24",
+        PREFIX + "profile": "restricted",
+        PREFIX + "profile-version": "v1.20",
+    }
+    policy, outcome = outcome_of(privileged_pod(), labels)
+    levels = [text.split('"')[1] for text in messages.mutate_warnings(policy, outcome, is_update=False)]
+    assert levels == ["baseline:latest", "restricted:v1.24", "restricted:v1.20"]
+
+
+def test_the_hint_of_what_is_enforced() -> None:
+    """Where warn follows enforce its text stays bare, and the field to change follows, whatever the target is."""
+    labels = {PSA_PREFIX + "enforce": "baseline", PREFIX + "profile": "restricted"}
+    policy, outcome = outcome_of(privileged_pod(), labels)
+    warn, target, hint = messages.mutate_warnings(policy, outcome, is_update=False)
+    assert warn == f'would violate PodSecurity "baseline:latest": {PRIVILEGED_TEXT}'
+    assert target.startswith('would violate PodSecurity "restricted:latest": ')
+    assert hint == "pod-security-defaulter: to pass, change securityContext.privileged"
+
+
 def test_a_pod_that_complies_is_answered_in_silence() -> None:
     """What was applied on a pod that passes is told by its annotation, not by a warning."""
     policy, outcome = outcome_of(pod(), {PSA_PREFIX + "enforce": "restricted"})

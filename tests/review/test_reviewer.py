@@ -298,7 +298,8 @@ async def test_hostile_text(call: Call) -> None:
         volumes=[{"name": evil, "hostPath": {"path": evil}}],
     )
     labels = RESTRICTED | {PSA_PREFIX + "audit": "baseline"}
-    for chosen in (reviewer(labels), reviewer(labels, denyIn="mutate")):
+    warned = {PSA_PREFIX + "warn": "baseline"}
+    for chosen in (reviewer(labels), reviewer(labels, denyIn="mutate"), reviewer(warned)):
         answer = sent(await call(chosen, request(document)))
         assert answer["uid"] == UID
         texts = [*answer.get("warnings", ()), *answer["auditAnnotations"].values()]

@@ -60,14 +60,20 @@ async def readyz(request: web.Request) -> web.Response:
 
 
 async def _review(request: web.Request, answer: Callable[[Request], Awaitable[Response]]) -> web.Response:
+    seconds = patience(request.query.get("timeout", ""))
+    deadline = asyncio.get_running_loop().time() + seconds
     try:
-        review = decode_review(await request.read())
+        async with asyncio.timeout_at(deadline):
+            body = await request.read()
+        review = decode_review(body)
     except UndecodableReview as error:
         return web.Response(status=400, text=f"{error}\n")
-    except web.RequestPayloadError:
-        return web.Response(status=400, text="the body does not have the encoding that its headers say\n")
+    except TimeoutError:
+        return web.Response(status=408, text=f"the body did not arrive within {seconds:g} s\n")
+    except (web.RequestPayloadError, ConnectionError):
+        return web.Response(status=400, text="the body broke off, or is not encoded as its headers say\n")
     try:
-        async with asyncio.timeout(patience(request.query.get("timeout", ""))):
+        async with asyncio.timeout_at(deadline):
             response = await answer(review)
     except TimeoutError:
         response = respond.errored(review.uid, "the namespace could not be looked up in time")

@@ -100,8 +100,8 @@ def limit_items(value: Any) -> Sequence[LimitItem]:
     spec = _read(value, _LimitRange).spec
     items = []
     for index, item in enumerate((spec.limits if spec else None) or ()):
-        for field in ("default", "default_request", "min", "max", "max_limit_request_ratio"):
-            _check_quantities(f"spec.limits[{index}].{field}", getattr(item, field))
+        for info in msgspec.structs.fields(_Item)[1:]:
+            _check_quantities(f"spec.limits[{index}].{info.encode_name}", getattr(item, info.name))
         items.append(
             LimitItem(
                 item.type,

@@ -1,0 +1,38 @@
+"""The documentation says what the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+import yaml
+
+from patches.configuration import DefaulterConfiguration, DenyIn, Mode
+from patches.policy import IDS
+from tests.shared_data import ROOT
+
+_PAGES = sorted([*ROOT.glob("docs/*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
+_REFERENCE = (ROOT / "docs" / "configuration.md").read_text()
+
+
+def test_the_reference_shows_the_effective_configuration_of_an_empty_file() -> None:
+    """The YAML in the reference is what the types say, field by field."""
+    (block,) = re.findall(r"```yaml\n(.*?)```", _REFERENCE, re.DOTALL)
+    assert yaml.safe_load(block) == msgspec.json.decode(msgspec.json.encode(DefaulterConfiguration()))
+
+
+def test_every_part_of_the_file_has_a_row() -> None:
+    """Each top-level field but apiVersion and kind is explained in the table; each mode and place to deny is named."""
+    fields = {info.encode_name for info in msgspec.structs.fields(DefaulterConfiguration)} - {"apiVersion", "kind"}
+    assert [name for name in fields if f"| `{name}` |" not in _REFERENCE] == []
+    assert [value for value in (*Mode, *DenyIn) if f"`{value}`" not in _REFERENCE] == []
+    assert [name for name in IDS if f"  {name}:\n" not in _REFERENCE] == []
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every relative link names a file that is there."""
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", page.read_text()):
+        assert (page.parent / target).exists(), target

@@ -1,0 +1,100 @@
+"""An application of ours on loopback, over HTTPS with a certificate made for the test, and how to ask it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from tests.review.builders import NAMESPACE, configured, reviewer
+from webhook.certificates.self_signed import CertificateFiles, ensure_certificate
+from webhook.certificates.tls import server_context
+from webhook.review.reviewer import Reviewer
+from webhook.server.app import create_app
+from webhook.server.handlers import Readiness
+from webhook.sources.manifests import ManifestSource
+from webhook.sources.state import NamespaceState
+
+
+class Slow:
+    """A source that takes its time over one namespace and knows the others at once."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.asked = asyncio.Event()
+        self._source = ManifestSource(configured())
+
+    async def state(self, namespace: str) -> NamespaceState:
+        """The state of an unlabelled namespace."""
+        if namespace == NAMESPACE:
+            self.asked.set()
+            await asyncio.sleep(self.seconds)
+        return self._source.state_now(namespace)
+
+
+class Failing:
+    """A source with a bug."""
+
+    async def state(self, namespace: str) -> NamespaceState:
+        """Raise what nobody expects."""
+        raise RuntimeError(f"no state of {namespace}")
+
+
+@dataclass(frozen=True)
+class Client:
+    """A client of one server: it trusts the server's certificate and no other."""
+
+    session: aiohttp.ClientSession
+    address: str
+    readiness: Readiness
+
+    async def send(self, path: str, body: bytes, **headers: str) -> tuple[int, str]:
+        """Post bytes; the status and text of the answer."""
+        async with self.session.post(self.address + path, data=BytesIO(body), headers=headers) as reply:
+            return reply.status, await reply.text()
+
+    async def ask(self, path: str, review: Any) -> dict[str, Any]:
+        """Post a review; the response in the answer, which must be HTTP 200 and an AdmissionReview in JSON."""
+        async with self.session.post(self.address + path, data=BytesIO(json.dumps(review).encode())) as reply:
+            assert (reply.status, reply.content_type) == (200, "application/json")
+            answer = await reply.json()
+        assert (answer["apiVersion"], answer["kind"]) == ("admission.k8s.io/v1", "AdmissionReview")
+        response: dict[str, Any] = answer["response"]
+        return response
+
+    async def get(self, path: str) -> tuple[int, str]:
+        """Get a path; the status and text of the answer."""
+        async with self.session.get(self.address + path) as reply:
+            return reply.status, await reply.text()
+
+
+def certificate(directory: Path) -> CertificateFiles:
+    """A certificate of today."""
+    return ensure_certificate(directory, now=datetime.now(UTC))
+
+
+@asynccontextmanager
+async def serving(files: CertificateFiles, chosen: Reviewer | None = None) -> AsyncIterator[Client]:
+    """Serve with this reviewer, or one for unlabelled namespaces, until the block ends."""
+    readiness = Readiness()
+    runner = web.AppRunner(create_app(chosen or reviewer(), readiness), access_log=None, shutdown_timeout=5)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=server_context(files.cert, files.key)).start()
+        readiness.ready = True
+        connector = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=files.ca))
+        timeout = aiohttp.ClientTimeout(total=60)
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+            yield Client(session, f"https://127.0.0.1:{runner.addresses[0][1]}", readiness)
+    finally:
+        await runner.cleanup()

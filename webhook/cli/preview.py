@@ -1,0 +1,12 @@
+"""`preview`: what would be added, kept and skipped, and what would still violate the profile."""
+
+from __future__ import annotations
+
+import argparse
+
+from webhook.cli.manifests import run_on_manifests
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command; returns the exit status."""
+    return run_on_manifests(options, patch=True)

@@ -1,0 +1,87 @@
+"""A report for people: one block for each object, and a line of totals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, TextIO
+
+import msgspec
+
+from patches.outcome import Reason, State
+from webhook.preview.results import DefaultRow, Report, Result, ViolationRow
+from webhook.review.messages import FIELDS, printable
+
+_RESET: Final = "\x1b[0m"
+_BOLD: Final = "\x1b[1m"
+_COLOURS: Final = {
+    State.APPLIED: "\x1b[32m",
+    State.KEPT: "\x1b[2m",
+    State.SKIPPED: "\x1b[33m",
+    State.CONFLICT: "\x1b[31m",
+}
+_RED: Final = "\x1b[31m"
+_GREEN: Final = "\x1b[32m"
+_QUIET: Final = (Reason.UNSET, Reason.AUTHOR)
+_LONGEST_VALUE: Final = 60
+
+
+class _Paint:
+    def __init__(self, *, colour: bool) -> None:
+        self._colour = colour
+
+    def __call__(self, text: str, code: str) -> str:
+        return f"{code}{text}{_RESET}" if self._colour and code else text
+
+
+def write_table(report: Report, out: TextIO, *, colour: bool) -> None:
+    """Write the report to `out`."""
+    paint = _Paint(colour=colour)
+    out.writelines("\n".join([*_block(result, paint), "", ""]) for result in report.results)
+    summary = report.summary
+    after = "" if summary.compliant_after is msgspec.UNSET else f", {summary.compliant_after} once defaulted"
+    errors = sum(1 for result in report.results if result.error)
+    unread = f"; {errors} documents could not be read" if errors else ""
+    out.write(f"{summary.objects} objects with pods: {summary.compliant_before} compliant as written{after}{unread}\n")
+    if any(result.defaults for result in report.results):
+        out.write("What a default does: docs/defaults.md. What a reason means: docs/reasons.md.\n")
+    if any(result.violations and result.violations.before for result in report.results):
+        out.write("What a check asks for: docs/checks.md.\n")
+
+
+def _block(result: Result, paint: _Paint) -> list[str]:
+    if result.error:
+        return [paint(f"error: {printable(str(result.error))}", _RED)]
+    name = printable(f"{result.kind}/{result.name}")
+    lines = [f"{paint(name, _BOLD)}  namespace {printable(str(result.namespace))}  {result.profile or ''}".rstrip()]
+    lines += _default_lines(result.defaults or [], paint)
+    if result.violations:
+        left = result.violations.before if result.violations.after is msgspec.UNSET else result.violations.after
+        lines += _violation_lines(left, paint) or [paint("  passes", _GREEN)]
+    lines += [f"  warning: {printable(text)}" for text in result.warnings or []]
+    return lines
+
+
+def _default_lines(rows: Sequence[DefaultRow], paint: _Paint) -> list[str]:
+    widths = [max((len(row.state) for row in rows), default=0), max((len(row.id) for row in rows), default=0)]
+    return [
+        "  "
+        + paint(row.state.ljust(widths[0]), _COLOURS[row.state])
+        + f"  {row.id.ljust(widths[1])}  {printable(row.path)}{_explanation(row)}"
+        for row in rows
+    ]
+
+
+def _explanation(row: DefaultRow) -> str:
+    value = ""
+    if row.value is not None:
+        value = printable(msgspec.json.encode(row.value).decode())
+        value = " = " + (value if len(value) <= _LONGEST_VALUE else value[: _LONGEST_VALUE - 1] + "…")
+    return value if row.reason in _QUIET else f"{value}  ({row.reason})"
+
+
+def _violation_lines(rows: Sequence[ViolationRow], paint: _Paint) -> list[str]:
+    lines = []
+    for row in rows:
+        lines.append("  " + paint("violates", _RED) + f"  {row.id}: {printable(f'{row.reason} ({row.detail})')}")
+        lines.append(f"            to pass, change {FIELDS[row.id]}")
+    return lines

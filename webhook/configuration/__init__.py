@@ -1,0 +1,1 @@
+"""The configuration file: reading it, with errors that name file, line and field."""

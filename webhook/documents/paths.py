@@ -1,0 +1,32 @@
+"""Paths of fields: as tokens, as JSON Pointer (RFC 6901), and as messages write them (`spec.containers[0].image`)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+_STEP: Final = re.compile(r"\[([^\]]*)\]|([^.\[]+)")
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def pointer(tokens: Iterable[str | int]) -> str:
+    """The JSON Pointer of `tokens`, with `~` and `/` escaped; "" for the whole document."""
+    return "".join("/" + str(token).replace("~", "~0").replace("/", "~1") for token in tokens)
+
+
+def pointer_tokens(path: str) -> list[str]:
+    """The tokens of a JSON Pointer. Never raises: a missing first `/` is forgiven."""
+    return [token.replace("~1", "/").replace("~0", "~") for token in path.removeprefix("/").split("/")] if path else []
+
+
+def field_of(tokens: Iterable[str | int]) -> str:
+    """The field as messages write it; indexes and keys that are no plain names stand in brackets."""
+    return "".join(
+        f".{token}" if isinstance(token, str) and _NAME.fullmatch(token) else f"[{token}]" for token in tokens
+    ).lstrip(".")
+
+
+def field_tokens(field: str) -> Sequence[str]:
+    """The tokens of `spec.containers[0].image` or `metadata.annotations[example.com/a]`. Never raises."""
+    return [inside or name for inside, name in _STEP.findall(field)]

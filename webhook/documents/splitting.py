@@ -1,0 +1,62 @@
+"""Splits an input into the texts of its documents, so that an error in one does not lose those that follow.
+
+YAML allows the markers `---` and `...` at the beginning of a line only between documents, so no parser is needed.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+_MARKER: Final = re.compile(rb"(?:\A|(?<=[\r\n]))(?:---|\.\.\.)(?=[ \t\r\n]|\Z)")
+_LINE_END: Final = re.compile(rb"\r\n|\r|\n")
+_DIRECTIVE: Final = re.compile(rb"(?:[ \t]*(?:#[^\r\n]*)?[\r\n])*%")
+_TEXT_AFTER: Final = re.compile(rb"---[ \t]+[^# \t\r\n]")
+
+
+class Chunk(NamedTuple):
+    """The bytes between two markers, of the first one on: as a rule one document, or only comments.
+
+    `first_line` is how many lines stand before it. `warning` says where kubectl would read it otherwise.
+    """
+
+    data: bytes
+    first_line: int
+    warning: str = ""
+
+
+def to_utf8(data: bytes) -> bytes:
+    """`data` in UTF-8 without byte order mark. Raises UnicodeDecodeError for broken UTF-16; UTF-8 is not checked."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16").encode()
+    return data.removeprefix(codecs.BOM_UTF8)
+
+
+def split(data: bytes) -> Iterator[Chunk]:
+    """The chunks of an input in UTF-8. Directives (`%YAML`) belong to the document that follows them."""
+    begin = line = 0
+    warning = ""
+    for marker in _MARKER.finditer(data):
+        after_dots = data.startswith(b"...", begin)
+        if marker[0] == b"---" and not warning and _DIRECTIVE.match(data, begin + 3 * after_dots):
+            warning = "kubectl refuses directives such as %YAML"
+            continue
+        yield Chunk(data[begin : marker.start()], line, warning or _warning(data, begin))
+        line += count_lines(data[begin : marker.start()])
+        begin, warning = marker.start(), ""
+    yield Chunk(data[begin:], line, warning or _warning(data, begin))
+
+
+def count_lines(data: bytes) -> int:
+    """How many lines end in `data`."""
+    return len(_LINE_END.findall(data))
+
+
+def _warning(data: bytes, begin: int) -> str:
+    if data.startswith(b"...", begin):
+        return 'kubectl skips what stands between "..." and the next "---"'
+    if _TEXT_AFTER.match(data, begin):
+        return 'kubectl refuses text on the line of "---"'
+    return ""

@@ -1,0 +1,1 @@
+"""Preview: what admission would make of documents, before anything is admitted."""
