@@ -31,7 +31,8 @@ _REVIEW: Final[dict[str, Any]] = {
 async def show(address: str, authority: Path) -> None:
     """Print a curl to paste, send the same review to `address`, and print the answer."""
     print("\nTry it from another terminal:\n")
-    print(f"curl --silent --cacert {authority} --json @- {address}/mutate <<'EOF'")
+    print("curl --silent --header 'Content-Type: application/json' --data-binary @- \\")
+    print(f"  --cacert {authority} {address}/mutate <<'EOF'")
     print(json.dumps(_REVIEW))
     print("EOF\n")
     context = ssl.create_default_context(cafile=authority)
