@@ -1,17 +1,30 @@
-"""What admission does before us, for documents that no API server has seen.
+"""What the API server does to a pod around us, before it judges it.
 
 Files have not had these steps: a limit without a request becomes the request, `serviceAccount` is an alias of
 `serviceAccountName`, hostNetwork copies each containerPort to hostPort (pods only), a volume without a source is an
-emptyDir, and the namespace's LimitRanges give their defaults. Source: the defaulting of `core/v1` and the LimitRanger.
+emptyDir, and the namespace's LimitRanges give their defaults. After mutation, AppArmor annotations become fields, when
+a pod is created. Source: the defaulting of `core/v1`, the LimitRanger, and `applyAppArmorVersionSkew` of pods.
 """
 
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, Final
 
 from patches.limits import NO_LIMITS, Limits, arriving_needs
 from patches.pod import Pod
+
+_APP_ARMOR: Final = "container.apparmor.security.beta.kubernetes.io/"
+_PROFILES: Final = {"unconfined": "Unconfined", "runtime/default": "RuntimeDefault"}
+
+
+def validated(pod: Pod) -> Pod:
+    """The pod as validating admission sees it when it is created: AppArmor annotations are the containers' fields."""
+    if pod.windows or not any(key.startswith(_APP_ARMOR) for key in pod.annotations):
+        return pod
+    seen = pod.view(copy.deepcopy(pod.document))
+    _give_app_armor(seen)
+    return seen.view(seen.document)
 
 
 def arrive(pod: Pod, limits: Limits = NO_LIMITS) -> Pod:
@@ -32,7 +45,24 @@ def arrive(pod: Pod, limits: Limits = NO_LIMITS) -> Pod:
             for port in container.value.get("ports") or ():
                 if not port.get("hostPort") and port.get("containerPort"):
                     port["hostPort"] = port["containerPort"]
-    return arrived
+    return validated(arrived)
+
+
+def _give_app_armor(pod: Pod) -> None:
+    """Set the field of each container that has an annotation and no field, unless the pod says the same."""
+    for container in pod.containers:
+        text = pod.annotations.get(_APP_ARMOR + container.name) or ""
+        profile = {"type": _PROFILES[text]} if text in _PROFILES else None
+        name = text.removeprefix("localhost/")
+        if name not in ("", text):
+            profile = {"type": "Localhost", "localhostProfile": name}
+        value: Any = container.value
+        if (
+            profile is not None
+            and container.security.get("appArmorProfile") is None
+            and profile != pod.security.get("appArmorProfile")
+        ):
+            value["securityContext"] = {**container.security, "appArmorProfile": profile}
 
 
 def _give_resources(container: Any, needs: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import msgspec
 import pytest
 import yaml
 
-from patches.configuration import DefaulterConfiguration, DenyIn, Mode
+from patches.configuration import DefaulterConfiguration, DenyIn, Mode, json_schema
 from patches.policy import IDS
 from tests.shared_data import ROOT
 
@@ -21,6 +22,11 @@ def test_the_reference_shows_the_effective_configuration_of_an_empty_file() -> N
     """The YAML in the reference is what the types say, field by field."""
     (block,) = re.findall(r"```yaml\n(.*?)```", _REFERENCE, re.DOTALL)
     assert yaml.safe_load(block) == msgspec.json.decode(msgspec.json.encode(DefaulterConfiguration()))
+
+
+def test_the_published_schema_is_that_of_the_types() -> None:
+    """The schema in docs/ is what `config -o schema` prints; redirected there it is renewed."""
+    assert json.loads((ROOT / "docs" / "configuration.schema.json").read_text()) == json.loads(json.dumps(json_schema()))
 
 
 def test_every_part_of_the_file_has_a_row() -> None:

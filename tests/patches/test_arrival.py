@@ -111,3 +111,37 @@ def test_a_quantity_that_is_none() -> None:
     """It is refused with the name of its field."""
     with pytest.raises(InvalidPod, match=r"^spec\.containers\[0\]\.resources\.requests: 'x' is not a quantity"):
         arrived(document({"resources": {"requests": {"cpu": "x"}}}))
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("unconfined", {"type": "Unconfined"}),
+        ("runtime/default", {"type": "RuntimeDefault"}),
+        ("localhost/p", {"type": "Localhost", "localhostProfile": "p"}),
+        ("localhost/", None),
+        ("", None),
+        (None, None),
+        ("p", None),
+    ],
+)
+def test_an_app_armor_annotation_becomes_the_field(text: str | None, field: Any) -> None:
+    """Of the container that it names; an annotation that means nothing is left alone."""
+    metadata = {"annotations": {"container.apparmor.security.beta.kubernetes.io/c0": text, "a": "b"}}
+    spec = arrived(document({}, {"securityContext": {"privileged": False}}, metadata=metadata))
+    assert (spec["containers"][0].get("securityContext") or {}).get("appArmorProfile") == field
+    assert spec["containers"][1]["securityContext"] == {"privileged": False}
+
+
+@pytest.mark.parametrize("type_", ["RuntimeDefault", "Unconfined"])
+def test_an_app_armor_annotation_beside_fields(type_: str) -> None:
+    """The container's own field stays, and nothing is written that the pod says already, or on Windows."""
+    metadata = {"annotations": {"container.apparmor.security.beta.kubernetes.io/c0": "unconfined"}}
+    profile = {"appArmorProfile": {"type": type_}}
+    own = arrived(document({"securityContext": profile}, metadata=metadata))
+    assert own["containers"][0]["securityContext"] == profile
+    of_pod = arrived(document({}, metadata=metadata, securityContext=profile))
+    expected = None if type_ == "Unconfined" else {"appArmorProfile": {"type": "Unconfined"}}
+    assert of_pod["containers"][0].get("securityContext") == expected
+    windows = arrived(document({}, metadata=metadata, os={"name": "windows"}))
+    assert "securityContext" not in windows["containers"][0]

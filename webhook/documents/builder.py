@@ -102,8 +102,9 @@ class Builder:
         if target.is_open:
             raise self.broken(f'the anchor "&{name}" contains itself', at)
         if not isinstance(target.value, dict | list):
-            self._spend(str(target.value), at)
-            self.scalar(target.value, at)
+            raw = "<<" if target.value is MERGE else target.value  # an alias merges nothing
+            self._spend(str(raw), at)
+            self.scalar(raw, at)
             return
         frame = self._frames[-1] if self._frames else None
         if frame is not None and frame.key is None and isinstance(frame.value, dict):

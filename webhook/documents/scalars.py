@@ -14,6 +14,7 @@ import math
 import re
 import struct
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Final
 
 Raw = str | int | float | bool | None
@@ -43,11 +44,13 @@ _INTEGER: Final = re.compile(
 )
 _SIGNED_BINARY: Final = re.compile(r"0b([-+])([01]+)")
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_FRACTION: Final = re.compile(r"\.[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+(?:_[0-9]+)*)?")
 _TIMESTAMP: Final = re.compile(
     r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
-    r"(?:(?:[Tt](?P<zoned>.+))|(?: (?P<local>.+)))?",
+    r"(?:(?:[Tt](?P<zoned>.+))|(?: +(?P<local>.+)))?",
 )
 _CLOCK: Final = re.compile(r"([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(?:[.,][0-9]+)?")
+_UNDECODED: Final = re.compile("[\udc80-\udcff]")
 _ZONE: Final = re.compile(r"(.+?)(?:Z|[-+]([0-9]{2}):([0-9]{2}))")
 
 
@@ -72,7 +75,10 @@ def to_value(raw: Raw) -> Raw:
         return raw
     if not math.isfinite(raw):
         raise ValueError("an infinite number or not-a-number has no JSON form; quote it if a string is meant")
-    return int(raw) if raw.is_integer() and abs(raw) <= _MAX_INT else raw
+    if not raw.is_integer() or abs(raw) > _MAX_INT:
+        return raw
+    whole = int(Decimal(repr(raw)))  # from its shortest digits, as Go writes JSON
+    return whole if abs(whole) <= _MAX_INT else raw
 
 
 def to_key(raw: Raw) -> str:
@@ -96,7 +102,7 @@ def _plain(text: str) -> Raw:
     first = text[0]
     if first in "+-0123456789":
         return _number(text)
-    if first == "." and _FLOAT.fullmatch(text):
+    if first == "." and _FRACTION.fullmatch(text):
         value = float(text)
         return text if math.isinf(value) else value
     return text
@@ -135,7 +141,7 @@ def _signed(sign: str, value: int) -> int | None:
 
 
 def _float_key(value: float) -> str:
-    """The shortest digits that single precision tells apart, as sigs.k8s.io/yaml writes keys: `1.10` is "1.1"."""
+    """As sigs.k8s.io/yaml writes keys, by Go's %g in single precision: `1.10` is "1.1", `1e6` is "1e+06"."""
     try:
         (single,) = struct.unpack("f", struct.pack("f", value))
     except OverflowError:
@@ -148,9 +154,8 @@ def _float_key(value: float) -> str:
         if abs(float(text)) <= _MAX_FLOAT32 and struct.pack("f", float(text)) == struct.pack("f", single):
             break
     mantissa, exponent = text.split("e")
-    if -4 <= int(exponent) < 21:  # noqa: PLR2004 - replaced below
-        return f"{float(text):f}"
-    return f"{mantissa}e{exponent}"
+    fixed = -4 <= int(exponent) < 6  # noqa: PLR2004 - the bounds of %g
+    return repr(float(text)).removesuffix(".0") if fixed else f"{mantissa}e{exponent}"
 
 
 def _binary(text: str) -> str:
@@ -158,7 +163,7 @@ def _binary(text: str) -> str:
         decoded = base64.b64decode(re.sub("[\r\n]", "", text), validate=True)
     except binascii.Error:
         raise ValueError("!!binary holds no valid base64") from None
-    return decoded.decode(errors="replace")
+    return _UNDECODED.sub("\ufffd", decoded.decode(errors="surrogateescape"))  # byte by byte, as Go
 
 
 def _is_timestamp(text: str) -> bool:

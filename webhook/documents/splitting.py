@@ -17,7 +17,7 @@ _TEXT_AFTER: Final = re.compile(rb"---[ \t]+[^# \t\r\n]")
 
 
 class Chunk(NamedTuple):
-    """The bytes between two markers, of the first one on: as a rule one document, or only comments.
+    """The bytes between two markers, with a `---` before them, without a `...`: one document, or only comments.
 
     `first_line` is how many lines stand before it. `warning` says where kubectl would read it otherwise.
     """
@@ -43,10 +43,11 @@ def split(data: bytes) -> Iterator[Chunk]:
         if marker[0] == b"---" and not warning and _DIRECTIVE.match(data, begin + 3 * after_dots):
             warning = "kubectl refuses directives such as %YAML"
             continue
-        yield Chunk(data[begin : marker.start()], line, warning or _warning(data, begin))
+        yield Chunk(data[begin + 3 * after_dots : marker.start()], line, warning or _warning(data, begin))
         line += count_lines(data[begin : marker.start()])
         begin, warning = marker.start(), ""
-    yield Chunk(data[begin:], line, warning or _warning(data, begin))
+    after_dots = data.startswith(b"...", begin)
+    yield Chunk(data[begin + 3 * after_dots :], line, warning or _warning(data, begin))
 
 
 def count_lines(data: bytes) -> int:

@@ -56,14 +56,13 @@ def _feed(event: Any, builder: Builder) -> None:
 
 
 def _resolved(event: yaml.ScalarEvent, builder: Builder, where: At) -> Raw | object:
-    tag = None if event.tag == "!" else event.tag  # the tag "!" says that there is none, even before quotes
-    plain = tag is None and (event.implicit[0] or event.tag == "!")
-    if event.value == "<<" and (plain or tag == _MERGE_TAG):
+    plain: bool = event.implicit[0]  # or with the tag "!", which makes it a string, but "<<" a merge key
+    if event.value == "<<" and (plain or event.tag == _MERGE_TAG):
         return MERGE
-    if tag is None and not plain:
+    if event.tag is None and not plain:
         return event.value
     try:
-        return resolve(tag, event.value)
+        return resolve(event.tag, event.value)
     except ValueError as error:
         raise builder.broken(str(error), where) from None
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from patches.configuration import Mode
-from patches.levels import LevelVersion
+from patches.levels import Level, LevelVersion
 from patches.outcome import Decision, Outcome, Reason, State
 from patches.policy import Policy
 from patches.violations import Violation, violation_text
@@ -133,7 +133,9 @@ def judged_audit(
     """The audit annotations of a judgement, as Pod Security Admission writes them."""
     audit = {}
     if is_pod:
-        audit["enforce-policy"] = str(policy.enforce)
+        levels = {policy.enforce.level, policy.audit.level, policy.warn.level}
+        unjudged = levels == {Level.PRIVILEGED} and not policy.psa_problems  # upstream then looks at no version
+        audit["enforce-policy"] = "privileged:latest" if unjudged else str(policy.enforce)
     if policy.psa_problems:
         audit["error"] = printable("Failed to parse policy: " + ", ".join(policy.psa_problems))
     violations = verdicts.get(policy.audit)
