@@ -9,7 +9,10 @@ WORKERS ?= 2
 PSD_SHARED ?= $(abspath ../shared)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test unit lint format bench mutants lock venv clean
+KUBE ?= 1.37.2
+ASSETS = $(BIN)/python tests/cluster/assets/build.py --kube $(KUBE)
+
+.PHONY: help run assets test unit lint format bench mutants lock venv clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -18,8 +21,13 @@ run: $(STAMP) ## serve on https://127.0.0.1:8443 with a local certificate, and s
 	$(BIN)/pod-security-defaulter serve --self-signed .certs --demo
 
 test: lint ## everything that CI requires: lint, all tests, 100 % branch coverage of patches/
-	$(BIN)/pytest -n $(WORKERS) --cov --cov-report=
+	@test -n "$$KUBEBUILDER_ASSETS" || $(ASSETS) --if-go
+	$(BIN)/pytest -n $(WORKERS) -m 'not cluster' --cov --cov-report=
 	@$(BIN)/coverage report --include='patches/*' --fail-under=100
+	$(BIN)/pytest -m cluster
+
+assets: $(STAMP) ## build a control plane for the tests with Go, once, about 10 min (KUBE=1.34.4 for another version)
+	$(ASSETS)
 
 unit: $(STAMP) ## the quick tests only, in under a minute
 	$(BIN)/pytest -n $(WORKERS) -q -m 'not slow and not cluster'

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
+from patches.arrival import validated
 from patches.configuration import Mode
 from patches.defaults import DEFAULTS, Default
 from patches.draft import Draft
@@ -82,6 +83,8 @@ def _outcome(pod: Pod, policy: Policy, draft: Draft | None, withheld: Reason | N
     judged = pod
     if draft is not None and draft.patch.operations and withheld in (None, Reason.TEMPLATE, Reason.OWNED_TEMPLATE):
         judged = pod.view(draft.patch.document)
+    if pod.origin is Origin.ADMISSION and not pod.is_template and (draft is None or draft.whole_pod):
+        judged = validated(judged)  # what the built-in plugin is about to see, so that its words are ours
     return Outcome(
         operations=() if draft is None else tuple(draft.patch.operations),
         patched=pod.document if draft is None else draft.patch.document,

@@ -82,18 +82,16 @@ class Slot:
         return there if there.reason in (Reason.LIMIT_RANGE, Reason.LIMIT_RANGE_ORDER) else None
 
     def _obstacle(self, slots: Sequence[Slot], request: Amount | None, limit: Amount | None) -> Reason | None:
-        before = _Pair(_nanos(self.request.amount), _nanos(self.limit.amount))
-        after = _Pair(
-            before.request if request is None else request.nanos,
-            before.limit if limit is None else limit.nanos,
-        )
-        if after.request is not None and after.limit is not None and after.request > after.limit:
+        asked, bounded = request or self.request.amount, limit or self.limit.amount
+        if asked is not None and bounded is not None and asked.nanos > bounded.nanos:
             return Reason.REQUEST_ABOVE_LIMIT
+        after = _Pair(_nanos(asked), _nanos(bounded))
         if self._bounds and _outside(self._bounds, request, limit, after):
             return Reason.ITEM_BOUNDS
         # Bounds of type Container that hold are never broken here: min has its request, which a new limit is not below;
         # max has its limit and a ratio both, and beside a limit stands a request (arriving_needs): nothing is added.
         if self._pod_limits:
+            before = _Pair(_nanos(self.request.amount), _nanos(self.limit.amount))
             was, would_be = self._pod_sums(slots, before), self._pod_sums(slots, after)
             if broken(self._pod_limits, *would_be) & ~broken(self._pod_limits, *was):
                 return Reason.LIMIT_RANGE_BOUNDS

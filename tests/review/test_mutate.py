@@ -100,11 +100,21 @@ async def test_mode_warn() -> None:
     assert "capabilities:containers/app" in answer["auditAnnotations"]["would-apply"].split(",")
 
 
+async def test_mode_audit_warns_of_the_warn_level_alone() -> None:
+    """What the target asks for is for the audit log; the namespace's own warn level is warned of as Kubernetes does."""
+    labels = {MODE: "audit", PSA_PREFIX + "warn": "baseline"}
+    host = pod(hostPID=True)
+    assert sent(await reviewer({MODE: "audit"}).mutate(request(host))).get("warnings", []) == []
+    assert sent(await reviewer(labels).mutate(request(host)))["warnings"] == [
+        'would violate PodSecurity "baseline:latest": host namespaces (hostPID=true)',
+    ]
+
+
 async def test_mode_audit() -> None:
     """No patch and no word of what would be added but in the audit annotation."""
     answer = sent(await reviewer({MODE: "audit"}).mutate(request(pod())))
     assert "patch" not in answer
-    assert answer["warnings"] == [f"{WOULD}; {HINT}"]
+    assert "warnings" not in answer
     assert "capabilities:containers/app" in answer["auditAnnotations"]["would-apply"].split(",")
 
 

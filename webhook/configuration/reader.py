@@ -49,7 +49,7 @@ def read_configuration(data: bytes, file: str) -> DefaulterConfiguration:
     if isinstance(document, BrokenDocument):
         raise ConfigurationError(file, document.line, "", document.message)
     if document.warnings:  # of a duplicate key the last would count: in a security policy that is no small thing
-        raise ConfigurationError(file, document.warnings[0].line, "", document.warnings[0].message)
+        raise ConfigurationError(file, document.warnings[0].line, "", document.warnings[0].problem)
     return _convert(document, file)
 
 

@@ -98,9 +98,12 @@ def preview_warnings(policy: Policy, outcome: Outcome, mode: Mode) -> list[str]:
 
 def _verdict_warnings(policy: Policy, outcome: Outcome) -> list[str]:
     """The warn level in upstream's exact text, so that the built-in plugin's line is the same; others with a hint."""
-    warnings = []
+    warnings: list[str] = []
+    if not any(outcome.verdicts.values()):
+        return warnings
     hints: dict[str, None] = {}
-    for level in dict.fromkeys((policy.warn, policy.enforce, policy.target)):
+    ours = () if policy.mode is Mode.AUDIT else (policy.enforce, policy.target)  # audit is for the log alone
+    for level in dict.fromkeys((policy.warn, *ours)):
         violations = outcome.verdicts.get(level)
         if not violations:
             continue
@@ -108,7 +111,7 @@ def _verdict_warnings(policy: Policy, outcome: Outcome) -> list[str]:
             warnings.append(f"{would_violate(level, violations)}; {hint(violations)}")
         else:
             warnings.append(would_violate(level, violations))
-            if level in (policy.enforce, policy.target):
+            if level in ours:
                 hints[f"pod-security-defaulter: {hint(violations)}"] = None
     return [*warnings, *hints]
 
