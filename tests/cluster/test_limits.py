@@ -1,0 +1,188 @@
+"""LimitRanges and quotas: what is accepted without us is accepted with us, and nothing is left out without need."""
+
+from __future__ import annotations
+
+import copy
+import random
+import secrets
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import pytest
+
+from patches.arrival import arrive
+from patches.configuration import DefaulterConfiguration
+from patches.limits import NO_LIMITS
+from patches.outcome import Decision, Outcome, Reason, State
+from patches.pipeline import mutate
+from patches.pod import Origin, locate
+from patches.quantities import nanos
+from tests.cluster import random_limits
+from tests.cluster.client import Answer, pods, spread
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.webhooks import defaulter, namespace
+from webhook.sources.manifests import ManifestSource
+from webhook.sources.state import NamespaceState
+
+pytestmark = pytest.mark.cluster
+
+_SEED: Final = 20261123
+_NAMESPACES: Final = {"default": 77, "limits": 143}  # each eleventh has a scoped quota
+_PODS: Final = 20  # in each namespace
+_SKIPS: Final = 300
+_TRIES: Final = 40
+_WANTED: Final = {
+    "requests": {"cpu": "100m", "memory": "128Mi"},
+    "limits": {"cpu": "300m", "memory": "384Mi", "ephemeral-storage": "1Gi"},
+}
+_ITEM: Final = {"type": "Container", "defaultRequest": _WANTED["requests"], "default": _WANTED["limits"]}
+_CONFIGURATIONS: Final[dict[str, Any]] = {"default": {}, "limits": {"settings": {"resources": {"limits": [_ITEM]}}}}
+
+
+class Tried(NamedTuple):
+    """One pod in one namespace: as sent, what the API server said without us and with us, what is known around it."""
+
+    namespace: str
+    value: Any
+    without: Answer
+    patched: Answer
+    state: NamespaceState
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the engine makes of the pod as it arrives in admission."""
+        pod = locate(copy.deepcopy(self.without.body), Origin.ADMISSION)
+        assert pod is not None
+        return mutate(pod, None, self.state.policy, self.state.facts)
+
+    @property
+    def ordered(self) -> bool:
+        """Whether no two LimitRanges compete: then the server takes either, from request to request."""
+        limits = self.state.facts.limits or NO_LIMITS
+        rows = (*limits.default_requests.values(), *limits.default_limits.values())
+        return all(row.reason is not Reason.LIMIT_RANGE_ORDER for row in rows)
+
+
+@pytest.fixture(scope="module", params=list(_CONFIGURATIONS))
+def tried(
+    request: pytest.FixtureRequest, plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[list[Tried]]:
+    """All pairs under one configuration; the seed of one is fixed, that of the other fresh."""
+    configuration = _CONFIGURATIONS[request.param]
+    seed = _SEED if request.param == "default" else secrets.randbelow(2**32)
+    print(f"\nseed {seed}")
+    chance = random.Random(seed)  # noqa: S311 (test data)
+    name = f"limits-{request.param}"
+    objects: list[Any] = []
+    names = [f"{name}-{index}" for index in range(_NAMESPACES[request.param])]
+    for index, one in enumerate(names):
+        objects += [namespace(one), *random_limits.limit_ranges(chance, one)]
+        if index % 11 == 10:
+            objects.append(random_limits.quota(chance, one))
+    source = ManifestSource(msgspec.convert(configuration, DefaulterConfiguration), newest=plane.minor)
+    for value in objects:
+        source.add(value)
+    rows = [(one, random_limits.pod(chance)) for one in names for _ in range(_PODS)]
+
+    def attempt(row: tuple[str, Any]) -> Tried:
+        one, value = row
+        without = plane.bypassing.create(pods(one), value, dry_run=True)
+        return Tried(one, value, without, plane.admin.create(pods(one), value, dry_run=True), source.state_now(one))
+
+    directory = tmp_path_factory.mktemp(name) / "served"
+    with defaulter(plane, directory, name, objects=objects, config=_file(configuration)):
+        yield spread(attempt, rows)
+
+
+def _file(configuration: Any) -> Any:
+    return {"apiVersion": "pod-security-defaulter.io/v1alpha1", "kind": "DefaulterConfiguration", **configuration}
+
+
+def _resources(pod: Any) -> dict[str, dict[str, dict[str, int]]]:
+    """Requests and limits of each container, in nanos."""
+    spec = pod["spec"]
+    return {
+        row["name"]: {
+            side: {name: nanos(text) for name, text in amounts.items()}
+            for side, amounts in (row.get("resources") or {}).items()
+        }
+        for row in (*spec["containers"], *spec.get("initContainers", ()))
+    }
+
+
+def _is_refused_now_and_then(plane: ControlPlane, row: Tried) -> bool:
+    """Whether the same refusal comes without us too, in another order of the LimitRanges."""
+    if row.ordered:
+        return False
+    reason = row.patched.message.partition(": ")[2]
+    tries = (plane.bypassing.create(pods(row.namespace), row.value, dry_run=True) for _ in range(_TRIES))
+    return any(answer.message.partition(": ")[2] == reason for answer in tries)
+
+
+def test_none_accepted_without_us_is_refused_with_us(tried: list[Tried], plane: ControlPlane) -> None:
+    """Neither for a bound of a LimitRange nor for a quota; and what we add is what the engine says."""
+    accepted = [row for row in tried if row.without.ok]
+    refused = Counter(row.without.message.partition(": ")[2][:60] for row in tried if not row.without.ok)
+    rescued = sum(row.patched.ok for row in tried if not row.without.ok)
+    added = sum(_resources(row.without.body) != _resources(row.patched.body) for row in accepted if row.patched.ok)
+    print(f"\n{len(accepted)} of {len(tried)} accepted without us, {added} of them changed; {rescued} others accepted")
+    print(dict(refused.most_common(5)))
+    worse = [row for row in accepted if not row.patched.ok and not _is_refused_now_and_then(plane, row)]
+    assert [(row.namespace, row.value, row.patched.message) for row in worse] == []
+    assert len(accepted) > len(tried) / 2
+    for row in accepted:
+        if row.ordered:
+            assert _resources(row.outcome.patched) == _resources(row.patched.body), (row.namespace, row.value)
+
+
+def test_offline_defaulting_is_the_server_s(tried: list[Tried]) -> None:
+    """What a preview says of the file, before and after patching, is what comes back without us and with us."""
+    count = 0
+    for row in tried:
+        if not row.without.ok or not row.ordered:
+            continue
+        pod = locate({"apiVersion": "v1", "kind": "Pod", **copy.deepcopy(row.value)}, Origin.MANIFEST)
+        assert pod is not None
+        limits = row.state.facts.limits or NO_LIMITS
+        assert _resources(arrive(pod, limits).document) == _resources(row.without.body), row.value
+        patched = pod.view(mutate(pod, None, row.state.policy, row.state.facts).patched)
+        assert _resources(arrive(patched, limits).document) == _resources(row.patched.body), row.value
+        count += 1
+    print(f"\n{count} pods compared")
+    assert count > len(tried) / 3
+
+
+def _skips(tried: list[Tried]) -> list[tuple[Tried, Decision]]:
+    """What was left out for the sake of validation, a LimitRange or a quota, of pods that were created with us."""
+    necessary = (Reason.REQUEST_ABOVE_LIMIT, Reason.LIMIT_RANGE_BOUNDS)
+    return [
+        (row, decision)
+        for row in tried
+        if row.without.ok and row.patched.ok and row.ordered
+        for decision in row.outcome.decisions
+        if decision.id == "resources" and decision.state is State.SKIPPED and decision.reason in necessary
+    ]
+
+
+def test_each_skip_was_necessary(tried: list[Tried], plane: ControlPlane, request: pytest.FixtureRequest) -> None:
+    """Of the values that were left out, the server refuses each when it is added nevertheless."""
+    chance = random.Random(_SEED)  # noqa: S311 (test data)
+    skips = _skips(tried)
+    sample = chance.sample(skips, min(len(skips), _SKIPS))
+
+    def add(skip: tuple[Tried, Decision]) -> tuple[str, Answer]:
+        row, decision = skip
+        value = {"metadata": {"generateName": "p-"}, "spec": copy.deepcopy(row.patched.body["spec"])}
+        _, kind, index, _, side, name = decision.path[1:].split("/")
+        container = value["spec"][kind][int(index)]
+        container.setdefault("resources", {}).setdefault(side, {})[name] = _WANTED[side][name]
+        return f"{decision.path} {row.namespace} {row.value}", plane.bypassing.create(
+            pods(row.namespace), value, dry_run=True
+        )
+
+    answers = spread(add, sample)
+    print(f"\n{len(sample)} of {len(skips)} skips tried: {dict(Counter(d.reason.value for _, d in sample))}")
+    assert [what for what, answer in answers if answer.ok] == []
+    assert len(sample) >= (_SKIPS if request.node.callspec.params["tried"] == "limits" else 0)
