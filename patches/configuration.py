@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, field
 
-from patches.levels import LATEST, Level, LevelVersion, Version, parse_version
+from patches.levels import Level, LevelVersion, parse_version
 from patches.limits import LimitItem, Limits, compile_items
 from patches.outcome import Reason
 from patches.quantities import nanos
@@ -83,7 +83,7 @@ class Target(_Part, frozen=True, rename="kebab"):
     @property
     def level_version(self) -> LevelVersion:
         """The target as a level and version."""
-        return LevelVersion(self.profile, version(self.profile_version))
+        return LevelVersion(self.profile, parse_version(self.profile_version))
 
 
 class Switch(_Part, frozen=True):
@@ -260,11 +260,6 @@ class DefaulterConfiguration(_Part, frozen=True):
         Meta(description="Whether pod templates of controllers are patched too. GitOps tools then see a difference."),
     ] = False
     settings: Annotated[Settings, Meta(description="The defaults.")] = field(default_factory=Settings)
-
-
-def version(text: str) -> Version:
-    """The version that a checked text of the configuration means."""
-    return LATEST if text == "latest" else parse_version(text)
 
 
 def enabled_ids(settings: Settings) -> frozenset[str]:

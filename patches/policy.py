@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from patches.configuration import DefaulterConfiguration, Mode, Settings, enabled_ids, version
+from patches.configuration import DefaulterConfiguration, Mode, Settings, enabled_ids
 from patches.levels import LATEST, NEWEST_MINOR, Level, LevelVersion, Version, parse_level, parse_version
 from patches.limits import Limits
 
@@ -76,15 +76,15 @@ def resolve(
     psa = _Labels(known)
     enforce = LevelVersion(
         psa.level(PSA_PREFIX + "enforce", defaults.enforce, invalid=Level.RESTRICTED),
-        psa.version(PSA_PREFIX + "enforce-version", version(defaults.enforce_version)),
+        psa.version(PSA_PREFIX + "enforce-version", parse_version(defaults.enforce_version)),
     )
     audit = LevelVersion(
         psa.level(PSA_PREFIX + "audit", defaults.audit, invalid=Level.PRIVILEGED),
-        psa.version(PSA_PREFIX + "audit-version", version(defaults.audit_version)),
+        psa.version(PSA_PREFIX + "audit-version", parse_version(defaults.audit_version)),
     )
     warn = LevelVersion(
         psa.level(PSA_PREFIX + "warn", defaults.warn, invalid=Level.PRIVILEGED),
-        psa.version(PSA_PREFIX + "warn-version", version(defaults.warn_version)),
+        psa.version(PSA_PREFIX + "warn-version", parse_version(defaults.warn_version)),
     )
     follows = PSA_PREFIX + "warn" not in known and known.get(_PSA_LABEL) in _LEVELS
     if follows and enforce.level.strictness > warn.level.strictness:

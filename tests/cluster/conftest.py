@@ -21,9 +21,9 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def controllers(plane: ControlPlane) -> Iterator[None]:
-    """kube-controller-manager beside it, from the first test that asks for it."""
+    """kube-controller-manager beside it, for the module that asks for it: the others do without what it adds."""
     binaries.find("kube-controller-manager")
     with controller_manager(plane):
         yield

@@ -14,9 +14,8 @@ from patches.configuration import (
     ResourceItem,
     enabled_ids,
     json_schema,
-    version,
 )
-from patches.levels import LATEST, Level, Version
+from patches.levels import Level
 from patches.outcome import Reason
 from patches.policy import IDS
 from tests.patches.build import configuration
@@ -116,11 +115,13 @@ def test_refusals_name_the_field() -> None:
     """The reader of the file finds file and line by it."""
     with pytest.raises(msgspec.ValidationError, match=r"\$\.settings\.resources\.limits\[0\]"):
         configuration(settings={"resources": {"limits": [{"default": {"cpu": "-1"}}]}})
-    with pytest.raises(msgspec.ValidationError, match="is negative"):
+    with pytest.raises(msgspec.ValidationError, match=r"^'-1' is negative\b"):
         configuration(settings={"resources": {"limits": [{"default": {"cpu": "-1"}}]}})
-    with pytest.raises(msgspec.ValidationError, match="localhostProfile must be set where type is Localhost, and only"):
+    with pytest.raises(
+        msgspec.ValidationError, match=r"^localhostProfile must be set where type is Localhost, and only there\b"
+    ):
         configuration(settings={"seccompProfile": {"type": "Localhost"}})
-    with pytest.raises(msgspec.ValidationError, match="name must be set where runtimeClassName is enabled"):
+    with pytest.raises(msgspec.ValidationError, match=r"^name must be set where runtimeClassName is enabled\b"):
         configuration(settings={"runtimeClassName": {"enabled": True}})
 
 
@@ -166,12 +167,6 @@ def test_resource_items_compile_without_fallbacks() -> None:
     assert [constraint.bound.value for constraint in limits.container["cpu"]] == ["min", "maxLimitRequestRatio"]
     assert [constraint.bound.value for constraint in limits.container["memory"]] == ["max"]
     assert limits.pod == {}
-
-
-def test_versions_of_the_file() -> None:
-    """As labels write them."""
-    assert version("latest") == LATEST
-    assert version("v1.7") == Version(7)
 
 
 def test_the_schema_is_drawn_from_the_types() -> None:

@@ -9,6 +9,9 @@ MAX_DEPTH: Final = 100
 """How deep mappings and lists nest. The deepest real objects, schemas of custom resources, stay below; and recursion
 over a value, by us or by a library, stays far from Python's own limit of 1000 calls."""
 
+MAX_DOCUMENTS: Final = 20_000
+"""How many documents an input has, empty ones included."""
+
 MAX_VALUES: Final = 2_000_000
 """How many values (of mappings and of lists) one document has. The API server takes objects of some 3 MiB; this is a
 List of ten thousand of pods."""

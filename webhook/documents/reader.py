@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from webhook.documents.bounds import AliasBudget
+from webhook.documents.bounds import MAX_DOCUMENTS, AliasBudget
 from webhook.documents.builder import Builder
 from webhook.documents.document import Document, DocumentWarning, flatten
 from webhook.documents.errors import BrokenDocument, DocumentTooLarge, Origin
@@ -39,34 +39,50 @@ def read_documents(data: bytes, source: str, *, limit: int | None = None) -> Ite
     stream = _Stream(source, AliasBudget())
     for chunk in split(text):
         yield from stream.read(chunk)
+        if stream.is_full:
+            return
 
 
 @dataclass(slots=True)
 class _Stream:
-    """What the documents of one input share. `number` is that of the next document."""
+    """What the documents of one input share. `number` is that of the next document; empty ones are chunks only."""
 
     source: str
     budget: AliasBudget
     number: int = 1
+    chunks: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are more documents than an input may have."""
+        return max(self.number - 1, self.chunks) > MAX_DOCUMENTS
 
     def read(self, chunk: Chunk) -> Iterator[Document | BrokenDocument]:
         """The documents of a chunk, and after the first that is broken no other."""
+        self.chunks += 1
         try:
-            text = chunk.data.decode()
-        except UnicodeDecodeError as error:
-            line = count_lines(chunk.data[: error.start])
-            message = f"byte 0x{chunk.data[error.start]:02x} is not valid UTF-8"
-            yield self._origin(chunk.first_line).broken(message, line, _column(chunk.data, error.start))
-            self.number += 1
-            return
-        try:
-            for builder in self._builders(text, chunk.first_line):
+            for builder in self._builders(self._text(chunk), chunk.first_line):
                 if builder.value is not None:
+                    self._check_number(chunk)
                     yield self._document(builder, chunk)
                     self.number += 1
         except BrokenDocument as error:
             yield error
             self.number += 1
+
+    def _check_number(self, chunk: Chunk) -> None:
+        if max(self.number, self.chunks) > MAX_DOCUMENTS:
+            message = f"the input has more than {MAX_DOCUMENTS} documents"
+            raise self._origin(chunk.first_line).too_large(message, 0, 0)
+
+    def _text(self, chunk: Chunk) -> str:
+        self._check_number(chunk)
+        try:
+            return chunk.data.decode()
+        except UnicodeDecodeError as error:
+            line = count_lines(chunk.data[: error.start])
+            message = f"byte 0x{chunk.data[error.start]:02x} is not valid UTF-8"
+            raise self._origin(chunk.first_line).broken(message, line, _column(chunk.data, error.start)) from None
 
     def _builders(self, text: str, first_line: int) -> Iterator[Builder]:
         if may_be_json(text):
@@ -89,20 +105,22 @@ class _Stream:
         return Builder(self._origin(first_line), self.budget)
 
     def _document(self, builder: Builder, chunk: Chunk) -> Document:
+        warnings = sorted(builder.warnings, key=lambda warning: warning.line)
         if chunk.warning:
-            builder.warnings.insert(0, DocumentWarning(chunk.first_line + 1, chunk.warning))
-        return Document(self.source, self.number, builder.value, builder.place, tuple(builder.warnings))
+            warnings.insert(0, DocumentWarning(chunk.first_line + 1, chunk.warning))
+        return Document(self.source, self.number, builder.value, builder.place, tuple(warnings))
 
 
 def _column(data: bytes, offset: int) -> int:
-    """The column, from 0, of the byte at `offset`, counted in bytes."""
-    return offset - max(data.rfind(b"\n", 0, offset), data.rfind(b"\r", 0, offset)) - 1
+    """The column, from 0, of the byte at `offset`, before which all is valid."""
+    begin = max(data.rfind(b"\n", 0, offset), data.rfind(b"\r", 0, offset)) + 1
+    return len(data[begin:offset].decode())
 
 
 def _is_yaml(text: str) -> bool:
-    """Whether text that is not JSON is a YAML mapping in flow style all the same."""
+    """Whether text that is not JSON is a YAML mapping in flow style all the same, or one beyond a bound."""
     try:
         list(read_yaml(text, lambda: Builder(Origin("", 1, 0), AliasBudget())))
-    except BrokenDocument:
-        return False
+    except BrokenDocument as error:
+        return isinstance(error, DocumentTooLarge)
     return True

@@ -25,7 +25,6 @@ _MAX_INT: Final = 2**63 - 1
 _MAX_UINT: Final = 2**64 - 1
 _LONGEST_DECIMAL: Final = 20
 _FLOAT32_DIGITS: Final = 9
-_MAX_FLOAT32: Final = 3.4028235677973366e38
 
 _PREFIX: Final = "tag:yaml.org,2002:"
 _INFINITY: Final = math.inf
@@ -142,17 +141,12 @@ def _signed(sign: str, value: int) -> int | None:
 
 def _float_key(value: float) -> str:
     """As sigs.k8s.io/yaml writes keys, by Go's %g in single precision: `1.10` is "1.1", `1e6` is "1e+06"."""
-    try:
-        (single,) = struct.unpack("f", struct.pack("f", value))
-    except OverflowError:
-        single = math.copysign(_INFINITY, value)
+    packed = struct.pack("f", value)  # what is too large becomes infinite
+    (single,) = struct.unpack("f", packed)
     if not math.isfinite(single):
         return ".nan" if math.isnan(single) else ".inf" if single > 0 else "-.inf"
-    text = f"{single:.0e}"
-    for precision in range(_FLOAT32_DIGITS):
-        text = f"{single:.{precision}e}"
-        if abs(float(text)) <= _MAX_FLOAT32 and struct.pack("f", float(text)) == struct.pack("f", single):
-            break
+    texts = (f"{single:.{precision}e}" for precision in range(_FLOAT32_DIGITS))
+    text = next(text for text in texts if struct.pack("f", float(text)) == packed)
     mantissa, exponent = text.split("e")
     fixed = -4 <= int(exponent) < 6  # noqa: PLR2004 - the bounds of %g
     return repr(float(text)).removesuffix(".0") if fixed else f"{mantissa}e{exponent}"

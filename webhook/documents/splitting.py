@@ -38,16 +38,16 @@ def split(data: bytes) -> Iterator[Chunk]:
     """The chunks of an input in UTF-8. Directives (`%YAML`) belong to the document that follows them."""
     begin = line = 0
     warning = ""
+    after_dots = False
     for marker in _MARKER.finditer(data):
-        after_dots = data.startswith(b"...", begin)
         if marker[0] == b"---" and not warning and _DIRECTIVE.match(data, begin + 3 * after_dots):
             warning = "kubectl refuses directives such as %YAML"
             continue
-        yield Chunk(data[begin + 3 * after_dots : marker.start()], line, warning or _warning(data, begin))
-        line += count_lines(data[begin : marker.start()])
-        begin, warning = marker.start(), ""
-    after_dots = data.startswith(b"...", begin)
-    yield Chunk(data[begin + 3 * after_dots :], line, warning or _warning(data, begin))
+        text = data[begin : marker.start()]
+        yield _chunk(text, line, warning, after_dots=after_dots)
+        line += count_lines(text)
+        begin, warning, after_dots = marker.start(), "", marker[0] == b"..."
+    yield _chunk(data[begin:], line, warning, after_dots=after_dots)
 
 
 def count_lines(data: bytes) -> int:
@@ -55,9 +55,10 @@ def count_lines(data: bytes) -> int:
     return len(_LINE_END.findall(data))
 
 
-def _warning(data: bytes, begin: int) -> str:
-    if data.startswith(b"...", begin):
-        return 'kubectl skips what stands between "..." and the next "---"'
-    if _TEXT_AFTER.match(data, begin):
-        return 'kubectl refuses text on the line of "---"'
-    return ""
+def _chunk(text: bytes, line: int, warning: str, *, after_dots: bool) -> Chunk:
+    if after_dots:
+        text = b"   " + text[3:]  # the columns stay
+        warning = warning or 'kubectl skips what stands between "..." and the next "---"'
+    elif _TEXT_AFTER.match(text):
+        warning = warning or 'kubectl refuses text on the line of "---"'
+    return Chunk(text, line, warning)

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterable
 from typing import Any, Final
 
 import yaml
 
+from webhook.documents.bounds import MAX_DEPTH
 from webhook.documents.errors import UnwritableValue
 from webhook.documents.paths import field_of
 from webhook.documents.scalars import resolve, to_value
 
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _WIDTH: Final = 1 << 20
 """Characters in a line: as many as it takes, so that a long string stays one line in a diff."""
 
@@ -86,16 +89,27 @@ def _reads_differently(text: str) -> bool:
 
 
 def _check(value: Any, at: tuple[str | int, ...]) -> None:
+    if len(at) >= MAX_DEPTH and isinstance(value, dict | list):
+        raise UnwritableValue(f"mappings and lists nest deeper than {MAX_DEPTH}", field="")
     if isinstance(value, dict):
         for key, part in value.items():
             if not isinstance(key, str):
                 raise UnwritableValue("a key is not a string", field=field_of(at))
+            _check(key, at)
             _check(part, (*at, key))
     elif isinstance(value, list):
         for index, part in enumerate(value):
             _check(part, (*at, index))
-    elif isinstance(value, float):
-        if not math.isfinite(value):
-            raise UnwritableValue("an infinite number or not-a-number has no JSON form", field=field_of(at))
-    elif not isinstance(value, str | int | bool | None):
-        raise UnwritableValue(f"{type(value).__name__} is no JSON type", field=field_of(at))
+    else:
+        problem = _problem(value)
+        if problem:
+            raise UnwritableValue(problem, field=field_of(at))
+
+
+def _problem(value: Any) -> str:
+    """Why a scalar cannot be written, "" where it can."""
+    if isinstance(value, str):
+        return "half a surrogate pair is no character" if _SURROGATE.search(value) else ""
+    if isinstance(value, float):
+        return "" if math.isfinite(value) else "an infinite number or not-a-number has no JSON form"
+    return "" if isinstance(value, int | bool | None) else f"{type(value).__name__} is no JSON type"

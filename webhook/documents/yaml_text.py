@@ -16,6 +16,8 @@ from webhook.documents.scalars import Raw, resolve
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MERGE_TAG: Final = "tag:yaml.org,2002:merge"
 
+_TEMPLATE: Final = "; this looks like a template, which has to be rendered first"
+
 # Everything but what YAML 1.1 allows in a stream.
 _FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -36,16 +38,19 @@ def read_yaml(text: str, new_builder: Callable[[], Builder]) -> Iterator[Builder
                 yield builder
                 builder = new_builder()
             else:
-                _feed(event, builder)
+                _feed(event, builder, text)
     except yaml.MarkedYAMLError as error:
         raise _explained(error, builder, text) from None
 
 
-def _feed(event: Any, builder: Builder) -> None:
-    where = At(event.start_mark.line, event.start_mark.column)
+def _feed(event: Any, builder: Builder, text: str) -> None:
+    mark = event.start_mark
+    where = At(mark.line, mark.column)
     if isinstance(event, yaml.ScalarEvent):
         builder.scalar(_resolved(event, builder, where), where, event.anchor)
     elif isinstance(event, yaml.MappingStartEvent):
+        if text.startswith("{{", mark.index):
+            raise builder.broken(f'a value cannot begin with "{{{{"{_TEMPLATE}', where)
         builder.open({}, where, event.anchor)
     elif isinstance(event, yaml.SequenceStartEvent):
         builder.open([], where, event.anchor)
@@ -84,5 +89,5 @@ def _explained(error: yaml.MarkedYAMLError, builder: Builder, text: str) -> Brok
         if error.context_mark and error.context_mark.line != where.line:
             message += f" that begins on line {builder.line_at(error.context_mark.line)}"
     if "{{" in text:
-        message += "; this looks like a template, which has to be rendered first"
+        message += _TEMPLATE
     return builder.broken(message, where)
