@@ -36,6 +36,9 @@ TEMPLATES: Final = {
     ("apps", "StatefulSet"): ("spec", "template"),
     ("batch", "CronJob"): ("spec", "jobTemplate", "spec", "template"),
     ("batch", "Job"): ("spec", "template"),
+    ("extensions", "DaemonSet"): ("spec", "template"),  # no longer served, and still in many manifests
+    ("extensions", "Deployment"): ("spec", "template"),
+    ("extensions", "ReplicaSet"): ("spec", "template"),
 }
 """Where each (API group, kind) keeps its pod template."""
 
