@@ -31,7 +31,8 @@ class _Version(argparse.Action):
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
         """Print and leave."""
-        parser.exit(message=f"{parser.prog} {version('pod-security-defaulter')}\n")
+        print(parser.prog, version("pod-security-defaulter"))
+        parser.exit()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,0 +1,106 @@
+"""What the command line refuses, and how it says so."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.served import run_command
+from webhook.cli import main
+
+_POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: c, image: nginx}]}\n"
+_LIMITS = (
+    "apiVersion: v1\nkind: LimitRange\nmetadata: {name: l}\nspec: {limits: [{type: Container, max: {cpu: fast}}]}\n"
+)
+
+
+def _write(directory: Path, text: str, name: str) -> str:
+    path = directory / name
+    path.write_text(text)
+    return str(path)
+
+
+def test_an_unknown_profile_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--profile strict` names what is possible; argparse's own status is 2 as well."""
+    with pytest.raises(SystemExit) as caught:
+        main(["preview", "-f", "-", "--profile", "strict"])
+    assert caught.value.code == 2
+    assert "must be one of privileged, baseline, restricted" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        (_LIMITS, 4, "spec.limits[0].max[cpu]: 'fast' is not a quantity"),
+        ("a: [\n", 2, "did not find expected node content"),
+        ("apiVersion: v1\nkind: Namespace\nmetadata: {}\n", 3, "metadata: Object missing required field `name`"),
+    ],
+)
+def test_objects_that_cannot_be_read(
+    text: str, line: int, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A cluster object that cannot be read is an error with file, line and field: nothing is decided without it."""
+    objects = _write(tmp_path, text, "objects.yaml")
+    assert main(["preview", "-f", _write(tmp_path, _POD, "pod.yaml"), "--objects", objects]) == 2
+    error = capsys.readouterr().err
+    assert f"{objects}:{line}: " in error
+    assert says in error
+
+
+def test_objects_that_say_nothing_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A Service among the objects is not used, and that is said; the run goes on."""
+    objects = _write(tmp_path, "apiVersion: v1\nkind: Service\nmetadata: {name: s}\n", "objects.yaml")
+    assert main(["preview", "-f", _write(tmp_path, _POD, "pod.yaml"), "--objects", objects]) == 0
+    assert f"{objects}:1: says nothing about a namespace" in capsys.readouterr().err
+
+
+def test_a_bad_cluster_object_in_the_input_hides_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Among the documents it becomes an error of its own."""
+    assert main(["preview", "-f", _write(tmp_path, f"{_LIMITS}---\n{_POD}---\n- 1\n", "all.yaml"), "-o", "yaml"]) == 2
+    captured = capsys.readouterr()
+    assert "runAsNonRoot: true" in captured.out
+    assert "document 1: spec.limits[0].max[cpu]" in captured.err
+    assert "document 3: expected an object" in captured.err
+
+
+def test_an_item_of_a_list_is_placed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Items of a List are objects of their own."""
+    text = "apiVersion: v1\nkind: List\nitems:\n- " + _POD.replace("\n", "\n  ").rstrip() + "\n"
+    assert main(["preview", "-f", _write(tmp_path, text, "list.yaml")]) == 0
+    assert "Pod/web" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["serve"], "give --tls-cert and --tls-key, or --self-signed DIR"),
+        (["serve", "--self-signed", "certs", "--tls-cert", "x"], "leave out --tls-cert"),
+        (["serve", "--tls-cert", "no.crt", "--tls-key", "no.key"], "no.crt: No such file"),
+        (["serve", "--self-signed", "certs", "--config", "no.yaml"], "no.yaml: No such file"),
+        (["config", "--config", "no.yaml"], "no.yaml: No such file"),
+    ],
+)
+def test_what_cannot_be_served(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Wrong options and missing files end with status 2 and a clear message, before anything listens."""
+    assert main(arguments) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    """The address is named."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        run = run_command("serve", "--self-signed", tmp_path, "--port", str(port))
+    assert run.returncode == 2
+    assert f"cannot listen on 127.0.0.1:{port}" in run.stderr
+
+
+def test_version() -> None:
+    """`--version` prints the distribution's."""
+    run = run_command("--version")
+    assert run.returncode == 0
+    assert run.stdout.split() == ["pod-security-defaulter", "0.1.0"]
