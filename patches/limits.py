@@ -48,12 +48,16 @@ class Amount(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The LimitRanges of a namespace: what is given per resource, and the constraints per resource."""
+    """The LimitRanges of a namespace: what is given per resource, and the constraints per resource.
+
+    `given` names the resources that are given at all, sorted.
+    """
 
     default_requests: Mapping[str, Amount]
     default_limits: Mapping[str, Amount]
     container: Mapping[str, tuple[Constraint, ...]]
     pod: Mapping[str, tuple[Constraint, ...]]
+    given: tuple[str, ...] = ()
 
 
 class LimitItem(NamedTuple):
@@ -93,7 +97,13 @@ def compile_items(items: Iterable[LimitItem], reason: Reason) -> Limits:
         if item.type == "Container":
             _give(limits, item.default, reason)
             _give(requests, item.default_request, reason)
-    return Limits(requests, limits, _frozen(constraints["Container"]), _frozen(constraints["Pod"]))
+    return Limits(
+        requests,
+        limits,
+        _frozen(constraints["Container"]),
+        _frozen(constraints["Pod"]),
+        tuple(sorted({*requests, *limits})),
+    )
 
 
 def _with_fallbacks(item: LimitItem) -> LimitItem:

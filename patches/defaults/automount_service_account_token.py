@@ -43,13 +43,16 @@ def apply(draft: Draft) -> None:
         draft.kept(ID, path, own, Reason.OPTED_IN if own else Reason.AUTHOR)
         return
     reason = _obstacle(draft)
-    if reason is None and any(volume["name"].startswith(VOLUME_PREFIX) for volume in spec.get("volumes") or ()):
-        injected = {volume["name"] for volume in spec.get("volumes") or () if _is_injected(draft.pod, volume)}
-        reason = _remove(draft, injected)
-    if reason is None:
-        draft.add(ID, draft.pod.spec_path, ID, value=False)
-    else:
+    volumes = spec.get("volumes") or []
+    tokens = [index for index, volume in enumerate(volumes) if volume["name"].startswith(VOLUME_PREFIX)]
+    if reason is None and not all(_is_injected(draft.pod, volumes[index]) for index in tokens):
+        reason = Reason.AUTHOR_VOLUME
+    if reason is not None:
         draft.skipped(ID, path, reason)
+        return
+    if tokens:
+        _remove(draft, volumes, tokens)
+    draft.add(ID, draft.pod.spec_path, ID, value=False)
 
 
 def _obstacle(draft: Draft) -> Reason | None:
@@ -62,28 +65,23 @@ def _obstacle(draft: Draft) -> Reason | None:
     return Reason.OPTED_IN if draft.facts.automount.get(account) else None
 
 
-def _remove(draft: Draft, injected: set[str]) -> Reason | None:
-    pod = draft.pod
-    volumes = pod.spec.get("volumes") or []
-    if any(volume["name"].startswith(VOLUME_PREFIX) and volume["name"] not in injected for volume in volumes):
-        return Reason.AUTHOR_VOLUME
-    for container in pod.containers:
+def _remove(draft: Draft, volumes: list[Volume], tokens: list[int]) -> None:
+    """Remove the volumes at these positions and every mount of them, the last first: positions stay true."""
+    names = {volumes[index]["name"] for index in tokens}
+    for container in draft.pod.containers:
         mounts = container.value.get("volumeMounts") or []
         for index in reversed(range(len(mounts))):
-            if mounts[index].get("name") in injected:
+            if mounts[index].get("name") in names:
                 draft.remove(ID, f"{container.path}/volumeMounts", index)
-    for index in reversed(range(len(volumes))):
-        if volumes[index]["name"] in injected:
-            draft.remove(ID, f"{pod.spec_path}/volumes", index)
-    return None
+    for index in reversed(tokens):
+        draft.remove(ID, f"{draft.pod.spec_path}/volumes", index)
 
 
 def _is_injected(pod: Pod, volume: Volume) -> bool:
     name = volume["name"]
     fields: Any = volume
     return (
-        name.startswith(VOLUME_PREFIX)
-        and fields == {"name": name, "projected": {"sources": _SOURCES, "defaultMode": 420}}
+        fields == {"name": name, "projected": {"sources": _SOURCES, "defaultMode": 420}}
         and not _claimed(pod, name)
         and all(
             mount == {"name": name, "readOnly": True, "mountPath": MOUNT_PATH}

@@ -60,12 +60,11 @@ def _obstacle(draft: Draft) -> Reason | None:
 
 def _slots(draft: Draft) -> list[Slot]:
     wanted, limits = draft.policy.item_limits, draft.facts.limits or NO_LIMITS
-    names = sorted({*wanted.default_requests, *wanted.default_limits})
     slots = []
     for container in draft.containers:
         if container.list_name != "ephemeralContainers":
             needs = arriving_needs(container, limits)
-            slots += [Slot(container, name, needs, wanted, limits) for name in names]
+            slots += [Slot(container, name, needs, wanted, limits) for name in wanted.given]
     return slots
 
 
