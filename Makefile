@@ -45,9 +45,8 @@ format: $(STAMP) ## rewrite the sources as `make lint` wants them
 bench: $(STAMP) ## measure time and memory per review
 	$(BIN)/python -m bench
 
-mutants: $(STAMP) ## change patches/ a little at a time and see whether a test notices (long)
-	PSD_SHARED='$(PSD_SHARED)' $(BIN)/mutmut run --max-children $(WORKERS)
-	$(BIN)/mutmut results
+mutants: $(STAMP) ## change patches/ a little, 300 times, and see whether a test notices (long)
+	PSD_SHARED='$(PSD_SHARED)' $(BIN)/python bench/mutants.py --workers $(WORKERS)
 
 # One resolution for all Pythons and platforms; no address or path of the machine that ran it goes into the files.
 COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \

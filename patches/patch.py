@@ -1,8 +1,8 @@
 """The patch builder: RFC 6902 operations recorded from raw JSON, and the document they lead to.
 
 Operations are applied to a copy-on-write document as they are recorded: only the maps and lists on the way to a change
-are copied, the rest is shared with the original, which is never modified. A parent that is missing or null gets one
-`add` of its own, because an operation whose parent does not exist fails the whole request.
+are copied, the rest is shared with the original and the recorded values, which are never modified. A parent that is
+missing or null gets one `add` of its own, because an operation whose parent does not exist fails the whole request.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class PatchBuilder:
             node = self._own(parent, dict)
         path = f"{parent}/{escape(key)}"
         self.operations.append({"op": "add", "path": path, "value": value})
-        node[key] = _detached(value)
+        node[key] = value
         if path in self._owned:
             self._forget(path)
         return path
@@ -58,7 +58,7 @@ class PatchBuilder:
         """Append to the list at the pointer `parent`; returns the pointer that the new element has."""
         node = self._own(parent, list)
         self.operations.append({"op": "add", "path": f"{parent}/-", "value": value})
-        node.append(_detached(value))
+        node.append(value)
         return f"{parent}/{len(node) - 1}"
 
     def replace(self, parent: str, key: str, value: Json) -> str:
@@ -66,7 +66,7 @@ class PatchBuilder:
         node = self._own(parent, dict)
         path = f"{parent}/{escape(key)}"
         self.operations.append({"op": "replace", "path": path, "value": value})
-        node[key] = _detached(value)
+        node[key] = value
         if path in self._owned:
             self._forget(path)
         return path
@@ -111,8 +111,3 @@ class PatchBuilder:
             parent[key] = node
         owned[pointer] = node
         return node
-
-
-def _detached(value: Json) -> Json:
-    """A value that later operations may change without changing the recorded one."""
-    return value.copy() if type(value) is dict or type(value) is list else value

@@ -2,10 +2,10 @@
 
 Fields: `spec.automountServiceAccountToken`, `spec.volumes`, `volumeMounts` of every container. ServiceAccount admission
 runs before webhooks, so a pod arrives with a projected volume `kube-api-access-…` and its mounts: the field alone would
-leave the token, and removing the volume alone would be undone. Removed is only what the plugin itself injected: a
-volume of that name with exactly its three sources, mounted read-only at its one path, and not claimed in managedFields.
-A volume of that prefix that is anything else is the author's, the API server itself then mounts it, and the whole
-default is skipped. A pod or ServiceAccount that says `automountServiceAccountToken: true` has opted in, and accounts
+leave the token, and removing the volume alone would be undone. Removed is only what the plugin itself injected: the one
+volume of that prefix, with exactly its three sources, mounted read-only at its one path, and not claimed in
+managedFields. A volume of that prefix that is anything else is the author's, the API server itself then mounts it, and
+the whole default is skipped. A pod or ServiceAccount that says `automountServiceAccountToken: true` has opted in, and accounts
 outside the setting `serviceAccounts` are left alone. Source: the ServiceAccount admission plugin.
 """
 
@@ -45,13 +45,13 @@ def apply(draft: Draft) -> None:
     reason = _obstacle(draft)
     volumes = spec.get("volumes") or []
     tokens = [index for index, volume in enumerate(volumes) if volume["name"].startswith(VOLUME_PREFIX)]
-    if reason is None and not all(_is_injected(draft.pod, volumes[index]) for index in tokens):
+    if reason is None and tokens and not (len(tokens) == 1 and _is_injected(draft.pod, volumes[tokens[0]])):
         reason = Reason.AUTHOR_VOLUME
     if reason is not None:
         draft.skipped(ID, path, reason)
         return
     if tokens:
-        _remove(draft, volumes, tokens)
+        _remove(draft, volumes[tokens[0]]["name"], tokens[0])
     draft.add(ID, draft.pod.spec_path, ID, value=False)
 
 
@@ -65,16 +65,14 @@ def _obstacle(draft: Draft) -> Reason | None:
     return Reason.OPTED_IN if draft.facts.automount.get(account) else None
 
 
-def _remove(draft: Draft, volumes: list[Volume], tokens: list[int]) -> None:
-    """Remove the volumes at these positions and every mount of them, the last first: positions stay true."""
-    names = {volumes[index]["name"] for index in tokens}
+def _remove(draft: Draft, name: str, position: int) -> None:
+    """Remove every mount of the volume, of a container the last first so that positions stay true, and the volume."""
     for container in draft.pod.containers:
         mounts = container.value.get("volumeMounts") or []
         for index in reversed(range(len(mounts))):
-            if mounts[index].get("name") in names:
+            if mounts[index].get("name") == name:
                 draft.remove(ID, f"{container.path}/volumeMounts", index)
-    for index in reversed(tokens):
-        draft.remove(ID, f"{draft.pod.spec_path}/volumes", index)
+    draft.remove(ID, f"{draft.pod.spec_path}/volumes", position)
 
 
 def _is_injected(pod: Pod, volume: Volume) -> bool:

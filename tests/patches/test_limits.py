@@ -240,6 +240,8 @@ def test_an_invalid_quantity_of_a_pod_names_its_field() -> None:
         (Bound.RATIO, "16.2", "10", "162", False),
         # the ratio itself is rounded up to a thousandth
         (Bound.RATIO, "1.9999", "1", "2", False),
+        # in whole units where the ratio itself is too large for thousandths: 100m counts as 1
+        (Bound.RATIO, "9300000000000000", "100m", "9000000000000000", False),
     ],
 )
 def test_constraints(bound: Bound, value: str, request_: str | None, limit: str | None, breaks: bool) -> None:  # noqa: FBT001

@@ -40,6 +40,7 @@ def total(init: list[tuple[int | None, bool]], regular: list[int | None]) -> int
         ([(3, True)], [None], 3),
         ([(3, False)], [None], 3),
         ([(None, False)], [None], None),
+        ([(None, True), (4, False)], [1], 4),
     ],
 )
 def test_sums_as_the_scheduler_counts(

@@ -1,0 +1,46 @@
+"""The injected token: what is too hostile for a case file."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from patches.configuration import DefaulterConfiguration
+from patches.facts import Facts
+from patches.outcome import Reason
+from patches.pipeline import mutate
+from patches.pod import Origin, locate
+from patches.policy import resolve
+
+_ID = "automountServiceAccountToken"
+
+
+def _volume(name: str) -> dict[str, Any]:
+    """A volume exactly as the ServiceAccount plugin injects it."""
+    namespace = {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}
+    sources = [
+        {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {"downwardAPI": {"items": [namespace]}},
+    ]
+    return {"name": name, "projected": {"sources": sources, "defaultMode": 420}}
+
+
+def test_the_plugin_injects_one_volume_so_of_several_some_are_the_authors() -> None:
+    """Thousands that look injected are skipped as the author's, in time linear in their number."""
+    names = [f"kube-api-access-{number:05}" for number in range(5_000)]
+    path = "/var/run/secrets/kubernetes.io/serviceaccount"
+    mounts = [{"name": name, "readOnly": True, "mountPath": path} for name in names]
+    document = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "p"},
+        "spec": {"containers": [{"name": "c", "volumeMounts": mounts}], "volumes": [_volume(name) for name in names]},
+    }
+    pod = locate(document, Origin.ADMISSION)
+    assert pod is not None
+    begin = time.process_time()
+    outcome = mutate(pod, None, resolve(DefaulterConfiguration(), {}, {}), Facts())
+    assert time.process_time() - begin < 1
+    (decision,) = [decision for decision in outcome.decisions if decision.id == _ID]
+    assert decision.reason is Reason.AUTHOR_VOLUME
