@@ -86,7 +86,14 @@ def _container(name: str) -> dict[str, Any]:
 
 
 def _managed(names: list[str]) -> dict[str, Any]:
-    fields = {".": {}, "f:image": {}, "f:imagePullPolicy": {}, "f:name": {}, "f:resources": {}, "f:env": {}}
+    fields: dict[str, Any] = {
+        ".": {},
+        "f:image": {},
+        "f:imagePullPolicy": {},
+        "f:name": {},
+        "f:resources": {},
+        "f:env": {},
+    }
     containers = {f'k:{{"name":"{name}"}}': fields for name in names}
     return {
         "manager": "kube-controller-manager",

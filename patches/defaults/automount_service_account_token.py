@@ -5,8 +5,8 @@ runs before webhooks, so a pod arrives with a projected volume `kube-api-access-
 leave the token, and removing the volume alone would be undone. Removed is only what the plugin itself injected: the one
 volume of that prefix, with exactly its three sources, mounted read-only at its one path, and not claimed in
 managedFields. A volume of that prefix that is anything else is the author's, the API server itself then mounts it, and
-the whole default is skipped. A pod or ServiceAccount that says `automountServiceAccountToken: true` has opted in, and accounts
-outside the setting `serviceAccounts` are left alone. Source: the ServiceAccount admission plugin.
+the whole default is skipped. A pod or ServiceAccount that says `automountServiceAccountToken: true` has opted in, and
+accounts outside the setting `serviceAccounts` are left alone. Source: the ServiceAccount admission plugin.
 """
 
 from __future__ import annotations

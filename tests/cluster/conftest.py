@@ -11,6 +11,7 @@ from tests.cluster import binaries
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.programs import control_plane, controller_manager
+from tests.cluster.telling import LINES
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +41,11 @@ def kubectl(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Ku
 def work(tmp_path: Path) -> Path:
     """A directory for what a server of the test reads."""
     return tmp_path / "served"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what was counted and, whether it failed or not, how to repeat it."""
+    if LINES:
+        terminalreporter.section("told by a real API server")
+        for line in LINES:
+            terminalreporter.line(line)

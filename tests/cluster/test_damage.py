@@ -12,6 +12,7 @@ from patches.policy import PREFIX
 from tests.cluster.client import pods, spread
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.differences import entry, is_injected, normalized
+from tests.cluster.telling import tell
 from tests.cluster.webhooks import defaulter, namespace
 from tests.defaults.test_everything_on import EVERYTHING, RUNTIME_CLASS
 from tests.shared_data import read_jsonl_gz, shared
@@ -95,7 +96,7 @@ def test_all_are_accepted(pairs: list[Pair], request: pytest.FixtureRequest) -> 
     """As many as were accepted without us are accepted with us, and most are changed."""
     source = request.node.callspec.params["pairs"][0]
     changed = sum(bool(pair.applied) for pair in pairs)
-    print(f"\n{len(pairs)} accepted without us and with us; {changed} of them changed")
+    tell(f"{len(pairs)} accepted without us and with us; {changed} of them changed")
     assert len(pairs) == _ACCEPTED[source]
     assert changed > len(pairs) * 0.9
 
@@ -111,7 +112,7 @@ def test_only_what_is_listed_differs(pairs: list[Pair]) -> None:
         listed = {row for row in pair.applied if not (row.startswith(_TOKEN) and not row.endswith(":pod"))}
         assert entries == listed, pair.id
         counts.update(row.partition(":")[0] for row in listed)
-    print(f"\n{dict(counts.most_common())}")
+    tell(f"{dict(counts.most_common())}")
 
 
 def test_every_author_value_is_kept(pairs: list[Pair], request: pytest.FixtureRequest) -> None:
@@ -125,7 +126,7 @@ def test_every_author_value_is_kept(pairs: list[Pair], request: pytest.FixtureRe
                 continue
             assert after.get(path) == value, (pair.id, path)
             count += 1
-    print(f"\n{count} values compared")
+    tell(f"{count} values compared")
 
 
 def test_the_token_goes_where_it_is_said_to(pairs: list[Pair]) -> None:
@@ -137,5 +138,5 @@ def test_the_token_goes_where_it_is_said_to(pairs: list[Pair]) -> None:
         removed = any(row.startswith(_TOKEN) for row in pair.applied)
         assert bool(volumes) is (bool(had) and not removed), pair.id
         gone += bool(had) and not volumes
-    print(f"\n{gone} pods without their token")
+    tell(f"{gone} pods without their token")
     assert gone

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import random
-import secrets
 from collections.abc import Sequence
 from typing import Any, Final
 
 import pytest
 
 from tests.cluster.kubectl import Kubectl
+from tests.cluster.telling import FIXED, fresh, tell
 from webhook.documents.reader import BrokenDocument, read_documents
 
 pytestmark = pytest.mark.cluster
 
-_SEED: Final = 20261123
 _SCALARS: Final = 700  # as values, and again as keys; for each of two seeds
 _BATCH: Final = 100
 _BROKEN: Final = object()
@@ -81,10 +80,10 @@ def _same(one: Any, other: Any) -> bool:
 
 
 @pytest.mark.parametrize("keys", [False, True], ids=["values", "keys"])
-@pytest.mark.parametrize("seed", [_SEED, None], ids=["fixed", "fresh"])
+@pytest.mark.parametrize("seed", [FIXED, None], ids=["fixed", "fresh"])
 def test_scalars_are_read_as_kubectl_reads_them(kubectl: Kubectl, seed: int | None, *, keys: bool) -> None:
     """Values and keys alike, and what kubectl cannot read, we cannot read either."""
-    seed = secrets.randbelow(2**32) if seed is None else seed
+    seed = fresh() if seed is None else seed
     chance = random.Random(seed)  # noqa: S311 (test data)
     texts = list(dict.fromkeys([*_WORDS, *(_scalar(chance) for _ in range(2 * _SCALARS))]))[:_SCALARS]
     rows = list(enumerate(texts))
@@ -93,6 +92,6 @@ def test_scalars_are_read_as_kubectl_reads_them(kubectl: Kubectl, seed: int | No
         theirs |= _kubectl(kubectl, rows[start : start + _BATCH], keys=keys)
     ours = {row[0]: _ours(row, keys=keys) for row in rows}
     broken = sum(value is _BROKEN for value in theirs.values())
-    print(f"\nseed {seed}: {len(rows)} compared, {broken} of them cannot be read")
+    tell(f"{len(rows)} compared, {broken} of them cannot be read")
     different = [(text, theirs[index], ours[index]) for index, text in rows if not _same(theirs[index], ours[index])]
     assert different == []

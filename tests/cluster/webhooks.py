@@ -52,11 +52,13 @@ def defaulter(
     described: Sequence[Any] | None = None,
     config: Any = None,
     validating: bool = False,
+    rules: Sequence[Any] = PODS,
 ) -> Iterator[str]:
     """Create these namespaces and other objects, and serve them with this configuration; the webhook's name.
 
     With `validating` both webhooks are registered, else /mutate alone. Both concern only these namespaces. `described`
-    is what the server is told of them where that differs from what the API server knows.
+    is what the server is told of them where that differs from what the API server knows, `rules` what /mutate is asked
+    about beside templates.
     """
     probe = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"{name}-probe"}}
     create_objects(plane, name, [*objects, probe])
@@ -71,18 +73,24 @@ def defaulter(
     with ExitStack() as stack:
         server = stack.enter_context(served(directory, *arguments))
         bundle = base64.b64encode((directory / "certs" / "ca.crt").read_bytes()).decode()
-        stack.enter_context(registered(plane, name, server.address, bundle, validating=validating))
+        stack.enter_context(registered(plane, name, server.address, bundle, validating=validating, rules=rules))
         yield f"pods.{name}.psd.test"
 
 
 @contextmanager
 def registered(
-    plane: ControlPlane, name: str, address: str, bundle: str, *, validating: bool = False
+    plane: ControlPlane,
+    name: str,
+    address: str,
+    bundle: str,
+    *,
+    validating: bool = False,
+    rules: Sequence[Any] = PODS,
 ) -> Iterator[None]:
     """Register a server for the namespaces labelled with `name`, and wait until the API server asks it."""
     rows = {
         "mutatingwebhookconfigurations": [
-            _webhook(name, f"pods.{name}.psd.test", f"{address}/mutate", bundle, PODS, reinvocationPolicy="IfNeeded"),
+            _webhook(name, f"pods.{name}.psd.test", f"{address}/mutate", bundle, rules, reinvocationPolicy="IfNeeded"),
             _webhook(
                 name, f"templates.{name}.psd.test", f"{address}/mutate", bundle, TEMPLATES, failurePolicy="Ignore"
             ),
