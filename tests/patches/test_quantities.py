@@ -112,7 +112,7 @@ def test_a_huge_exponent_is_cheap() -> None:
     assert nanos("-1e999999999") < -GREATEST * NANO
     assert nanos("1e-999999999") == 1
     assert nanos("9" * 400 + "e-999999999") >= 1
-    assert time.perf_counter() - start < 1
+    assert time.perf_counter() - start < 5
 
 
 @pytest.mark.parametrize(
