@@ -85,6 +85,7 @@ def test_one_bad_document_never_hides_the_others(tmp_path: Path, capsys: pytest.
     assert results[1]["error"]["line"] == 12
     assert results[1]["error"]["field"] == "spec.containers[0].image"
     assert results[3]["error"]["document"] == 4
+    assert results[3]["error"]["field"] == "spec.containers[0]"  # the text ends where the first item should be
     assert results[3]["error"]["line"] >= 18
 
 

@@ -6,18 +6,20 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from patches.patch import escape, unescape
+
 _STEP: Final = re.compile(r"\[([^\]]*)\]|([^.\[]+)")
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def pointer(tokens: Iterable[str | int]) -> str:
     """The JSON Pointer of `tokens`, with `~` and `/` escaped; "" for the whole document."""
-    return "".join("/" + str(token).replace("~", "~0").replace("/", "~1") for token in tokens)
+    return "".join("/" + escape(str(token)) for token in tokens)
 
 
 def pointer_tokens(path: str) -> list[str]:
     """The tokens of a JSON Pointer. Never raises: a missing first `/` is forgiven."""
-    return [token.replace("~1", "/").replace("~0", "~") for token in path.removeprefix("/").split("/")] if path else []
+    return [unescape(token) for token in path.removeprefix("/").split("/")] if path else []
 
 
 def field_of(tokens: Iterable[str | int]) -> str:

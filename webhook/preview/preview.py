@@ -84,7 +84,7 @@ def preview(
 
 def _learn(document: Document | BrokenDocument, source: ManifestSource) -> Failure | None:
     if isinstance(document, BrokenDocument):
-        return Failure(document.source, document.number, document.line, "", document.message)
+        return Failure(document.source, document.number, document.line, document.field, document.message)
     if not isinstance(document.value, dict):
         return _failure(document, "", "expected an object with apiVersion and kind")
     try:
