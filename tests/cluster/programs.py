@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
@@ -19,10 +20,13 @@ _HERE: Final = "https://127.0.0.1"
 _AUDIT_POLICY: Final = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
-    "omitStages": ["RequestReceived", "ResponseStarted"],
+    "omitStages": ["RequestReceived"],
     "rules": [
+        # What our own server asks for: a watch is told when it starts.
+        {"level": "Metadata", "userGroups": ["system:serviceaccounts:pod-security-defaulter"]},
         {
             "level": "Metadata",
+            "omitStages": ["ResponseStarted"],
             "verbs": ["create", "update", "patch"],
             "resources": [
                 {"group": "", "resources": ["pods", "pods/ephemeralcontainers"]},
@@ -36,9 +40,52 @@ _AUDIT_POLICY: Final = {
 }
 
 
+class ApiServer:
+    """A kube-apiserver that can be stopped and started again, on its port and with the same etcd.
+
+    Connections that are kept alive across that are dead: a client's first request after it may raise OSError.
+    """
+
+    def __init__(self, command: Sequence[str], log: Path, is_ready: Callable[[], bool]) -> None:
+        """Do not start yet."""
+        self._command, self._log, self._is_ready = command, log, is_ready
+        self._running = ExitStack()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start, and wait until it is ready. The log is of this run only."""
+        program = running(self._command, self._log, self._is_ready, seconds=_START_SECONDS)
+        self._process = self._running.enter_context(program)
+
+    def stop(self) -> None:
+        """Stop as in any shutdown: it takes no more connections, and those with a watch keep it some seconds."""
+        self._running.close()
+
+    def kill(self) -> None:
+        """End at once, as when its machine fails: every connection breaks off."""
+        assert self._process is not None
+        self._process.kill()
+        self._running.close()
+
+    def restart(self) -> None:
+        """Stop and start: it is away for some seconds."""
+        self.stop()
+        self.start()
+
+
 @contextmanager
-def control_plane(directory: Path, binaries: Path) -> Iterator[ControlPlane]:
-    """Start etcd and kube-apiserver in `directory`, and stop them at the end of the block."""
+def control_plane(directory: Path, binaries: Path, extra: Sequence[str] = ()) -> Iterator[ControlPlane]:
+    """Start etcd and kube-apiserver in `directory`, and stop them at the end of the block.
+
+    `extra` arguments of the API server come last: of a flag given twice the last counts.
+    """
+    with restartable(directory, binaries, extra) as (plane, _):
+        yield plane
+
+
+@contextmanager
+def restartable(directory: Path, binaries: Path, extra: Sequence[str] = ()) -> Iterator[tuple[ControlPlane, ApiServer]]:
+    """A control plane whose API server the test stops and starts."""
     authority = Authority(directory)
     probe = authority.context(authority.issue("probe", ADMINISTRATORS))
     etcd_port, peer_port, port = free_ports(3)
@@ -49,13 +96,14 @@ def control_plane(directory: Path, binaries: Path) -> Iterator[ControlPlane]:
         stack.enter_context(running(command, directory / "etcd.log", ready, seconds=_START_SECONDS))
 
         command = [str(binaries / "kube-apiserver"), f"--secure-port={port}", *_api_server(directory, authority)]
-        command += _to_etcd(etcd_port, authority, etcd)
-        ready = answers(f"{_HERE}:{port}/readyz", probe)
-        stack.enter_context(running(command, directory / "kube-apiserver.log", ready, seconds=_START_SECONDS))
+        command += [*_to_etcd(etcd_port, authority, etcd), *extra]
+        server = ApiServer(command, directory / "kube-apiserver.log", answers(f"{_HERE}:{port}/readyz", probe))
+        stack.callback(server.stop)
+        server.start()
 
         plane = ControlPlane(directory, binaries, authority, port)
         stack.callback(plane.close)
-        yield plane
+        yield plane, server
 
 
 def _etcd(directory: Path, authority: Authority, pair: KeyPair) -> list[str]:

@@ -1,1 +1,1 @@
-"""Where the state of namespaces comes from: manifests, or (later) a live cluster."""
+"""Where the state of namespaces comes from: manifests, or a live cluster."""

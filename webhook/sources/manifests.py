@@ -7,7 +7,10 @@ RuntimeClass that nobody described is unknown: a file cannot say that it does no
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from patches.configuration import DefaulterConfiguration
 from patches.facts import Facts, RuntimeClass
@@ -29,6 +32,16 @@ KINDS = frozenset(
 """The (apiVersion, kind) pairs that say something about a namespace."""
 
 
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What a cluster says of one namespace: its objects by name. None: it could not be learnt."""
+
+    metadata: objects.Metadata
+    limits: Mapping[str, Sequence[LimitItem]] | None
+    scopes: Mapping[str, frozenset[str]] | None
+    automount: Mapping[str, bool] | None
+
+
 class ManifestSource:
     """Holds manifests, and answers for any namespace from them."""
 
@@ -44,11 +57,33 @@ class ManifestSource:
         self._newest = newest
         self._default_namespace = default_namespace
         self._namespaces: dict[str, objects.Metadata] = {}
-        self._limits: dict[str, dict[str, list[LimitItem]]] = defaultdict(dict)
-        self._scopes: dict[str, set[str]] = defaultdict(set)
+        self._limits: dict[str, dict[str, Sequence[LimitItem]]] = defaultdict(dict)
+        self._scopes: dict[str, dict[str, frozenset[str]]] = defaultdict(dict)
         self._automount: dict[str, dict[str, bool]] = defaultdict(dict)
         self._runtime_classes: dict[str, RuntimeClass] = {}
+        self._runtime_classes_complete = False
+        self._described: dict[str, Described] = {}
         self._states: dict[str, NamespaceState] = {}
+
+    def copy(self) -> Self:
+        """Another source that knows the same, and is not told what this one learns later."""
+        return deepcopy(self)
+
+    def describe(self, described: Described) -> None:
+        """Take what a cluster says of a namespace. What manifests say of the same objects counts more."""
+        self._states.clear()
+        name = described.metadata.name
+        self._described[name] = described
+        self._namespaces.setdefault(name, described.metadata)
+        self._limits[name] = {**(described.limits or {}), **self._limits[name]}
+        self._scopes[name] = {**(described.scopes or {}), **self._scopes[name]}
+        self._automount[name] = {**(described.automount or {}), **self._automount[name]}
+
+    def describe_runtime_classes(self, classes: Mapping[str, RuntimeClass]) -> None:
+        """Take all RuntimeClasses of a cluster: another one does not exist there."""
+        self._states.clear()
+        self._runtime_classes = {**classes, **self._runtime_classes}
+        self._runtime_classes_complete = True
 
     def add(self, value: Any) -> bool:
         """Take an object into account; False where its kind says nothing. Raises InvalidObject."""
@@ -61,9 +96,9 @@ class ManifestSource:
             case "Namespace":
                 self._namespaces[metadata.name] = metadata
             case "LimitRange":
-                self._limits[namespace][metadata.name] = list(objects.limit_items(value))
+                self._limits[namespace][metadata.name] = objects.limit_items(value)
             case "ResourceQuota":
-                self._scopes[namespace] |= objects.quota_scopes(value)
+                self._scopes[namespace][metadata.name] = objects.quota_scopes(value)
             case "ServiceAccount":
                 said = objects.automount(value)
                 if said is not None:
@@ -72,7 +107,12 @@ class ManifestSource:
                 self._runtime_classes[metadata.name] = objects.runtime_class(value)
         return True
 
-    async def state(self, namespace: str) -> NamespaceState:
+    def configure(self, configuration: DefaulterConfiguration) -> None:
+        """Answer by this configuration from now on."""
+        self._configuration = configuration
+        self._states.clear()
+
+    async def state(self, namespace: str, account: str = "") -> NamespaceState:  # noqa: ARG002 (all accounts are known)
         """The state of `namespace`. Never raises."""
         return self.state_now(namespace)
 
@@ -87,12 +127,23 @@ class ManifestSource:
 
     def _compile(self, namespace: str) -> NamespaceState:
         metadata = self._namespaces.get(namespace) or objects.Metadata(namespace)
+        described = self._described.get(namespace)
+        quotas = self._scopes.get(namespace, {})
         facts = Facts(
             limits=compile_limits(self._limits.get(namespace, {})),
-            quota_scopes=frozenset(self._scopes.get(namespace, ())),
-            has_quota=namespace in self._scopes,
+            quota_scopes=frozenset().union(*quotas.values()),
+            has_quota=bool(quotas),
             automount=self._automount.get(namespace, {}),
             runtime_classes=self._runtime_classes,
+            runtime_classes_complete=self._runtime_classes_complete,
         )
+        if described is not None:
+            facts = replace(
+                facts,
+                limits=None if described.limits is None else facts.limits,
+                quota_scopes=None if described.scopes is None else facts.quota_scopes,
+                has_quota=facts.has_quota or described.scopes is None,
+                automount=None if described.automount is None else facts.automount,
+            )
         policy = resolve(self._configuration, metadata.labels or {}, metadata.annotations or {}, self._newest)
         return NamespaceState(policy, facts)

@@ -1,16 +1,22 @@
-"""Cluster objects as the engine's facts: what counts of each kind. Manifests and a live cluster read them alike."""
+"""Cluster objects as the engine's facts: what counts of each kind. Manifests and a live cluster read them alike.
+
+A value is a parsed document, or an object's JSON as bytes or `msgspec.Raw`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
 from patches.facts import RuntimeClass
 from patches.limits import LimitItem
+from patches.policy import PREFIX, PSA_PREFIX
 from patches.quantities import InvalidQuantity, nanos
 from patches.shapes import Quantity
+
+_MARKS: Final = (PREFIX, PSA_PREFIX)
 
 
 class InvalidObject(ValueError):
@@ -37,6 +43,28 @@ class ClusterObject(msgspec.Struct, rename="camel"):
     api_version: str
     kind: str
     metadata: Metadata
+
+
+class Marks(NamedTuple):
+    """The labels and annotations of a Namespace that a policy is made of."""
+
+    labels: tuple[tuple[str, str | None], ...] = ()
+    annotations: tuple[tuple[str, str | None], ...] = ()
+
+
+class Account(NamedTuple):
+    """What a ServiceAccount says about mounting its token."""
+
+    automount: bool | None = None
+
+
+class _Labelled(msgspec.Struct):
+    labels: dict[str, str | None] | None = None
+    annotations: dict[str, str | None] | None = None
+
+
+class _Namespace(msgspec.Struct):
+    metadata: _Labelled
 
 
 class _Item(msgspec.Struct, rename="camel"):
@@ -95,6 +123,16 @@ def identify(value: Any) -> ClusterObject:
     return _read(value, ClusterObject)
 
 
+def marks(value: Any) -> Marks:
+    """What a Namespace says to us, in the order of names. Raises InvalidObject."""
+    metadata = _read(value, _Namespace).metadata
+    return Marks(_marked(metadata.labels), _marked(metadata.annotations))
+
+
+def _marked(values: dict[str, str | None] | None) -> tuple[tuple[str, str | None], ...]:
+    return tuple(sorted((key, text or "") for key, text in (values or {}).items() if key.startswith(_MARKS)))
+
+
 def limit_items(value: Any) -> Sequence[LimitItem]:
     """The items of a LimitRange. Raises InvalidObject."""
     spec = _read(value, _LimitRange).spec
@@ -127,6 +165,14 @@ def automount(value: Any) -> bool | None:
     return _read(value, _ServiceAccount).automount_service_account_token
 
 
+def account(value: Any) -> Account:
+    """A ServiceAccount, all of which that say the same being one object. Raises InvalidObject."""
+    return _ACCOUNTS[automount(value)]
+
+
+_ACCOUNTS: Final = {said: Account(said) for said in (True, False, None)}
+
+
 def runtime_class(value: Any) -> RuntimeClass:
     """What a RuntimeClass adds to its pods. Raises InvalidObject."""
     read = _read(value, _RuntimeClass)
@@ -140,8 +186,10 @@ _Shape = TypeVar("_Shape")
 
 def _read(value: Any, shape: type[_Shape]) -> _Shape:
     try:
+        if isinstance(value, bytes | msgspec.Raw):
+            return msgspec.json.decode(value, type=shape)
         return msgspec.convert(value, shape)
-    except msgspec.ValidationError as error:
+    except msgspec.DecodeError as error:
         problem, _, path = str(error).partition(" - at `$")
         raise InvalidObject(path.removesuffix("`").lstrip("."), problem) from None
 

@@ -24,6 +24,6 @@ class NamespaceUnknown(Exception):
 class Source(Protocol):
     """Answers for a namespace. Raises NamespaceUnknown."""
 
-    async def state(self, namespace: str) -> NamespaceState:
-        """The state of `namespace` now."""
+    async def state(self, namespace: str, account: str = "") -> NamespaceState:
+        """The state of `namespace` now. `account` is the ServiceAccount whose word counts, where it is known."""
         ...

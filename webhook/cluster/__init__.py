@@ -1,0 +1,1 @@
+"""Talking to an API server: one connection, and caches that follow it."""
