@@ -10,7 +10,8 @@ import pytest
 from cryptography import x509
 
 from webhook.certificates.errors import CertificateError
-from webhook.certificates.self_signed import SKEW, VALIDITY, CertificateFiles, ensure_certificate
+from webhook.certificates.issuing import SKEW
+from webhook.certificates.self_signed import VALIDITY, CertificateFiles, ensure_certificate
 from webhook.certificates.tls import server_context
 
 NOW = datetime(2030, 1, 31, 12, tzinfo=UTC)

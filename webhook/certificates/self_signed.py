@@ -4,13 +4,12 @@ A CA signs one serving certificate and its key is then thrown away, never writte
 store trusts this one certificate, and no file on disk can sign another. So the two live and are renewed together.
 
 Validity: 90 days, from five minutes ago (clocks differ), renewed at the first start in the last third. Keys: EC P-256.
-In a cluster let cert-manager, or whatever issues certificates there, write the files instead.
+In a cluster a Secret holds them instead (`--managed-certificates`), or cert-manager writes the files.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import os
 import tempfile
 from collections.abc import Sequence
@@ -20,19 +19,24 @@ from typing import Final, NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from webhook.certificates.errors import CertificateError
+from webhook.certificates.issuing import (
+    SKEW,
+    Validity,
+    certificate_pem,
+    general_names,
+    issue_authority,
+    issue_serving,
+    key_pem,
+    new_key,
+)
 
 LOCAL_NAMES: Final = ("localhost", "127.0.0.1", "::1")
 VALIDITY: Final = timedelta(days=90)
-SKEW: Final = timedelta(minutes=5)
 
-_CA_NAME: Final = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pod-security-defaulter local CA")])
-_SERVING_NAME: Final = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pod-security-defaulter")])
+_CA_NAME: Final = "pod-security-defaulter local CA"
 
 
 class CertificateFiles(NamedTuple):
@@ -66,10 +70,10 @@ def _refuse_foreign(files: CertificateFiles) -> None:
         raise CertificateError(f"{files.key}: was not made here and is not overwritten; name another directory")
     for path in present:
         try:
-            issuer = x509.load_pem_x509_certificate(path.read_bytes()).issuer
+            issuer = x509.load_pem_x509_certificate(path.read_bytes()).issuer.rfc4514_string()
         except ValueError:
-            issuer = None
-        if issuer != _CA_NAME:
+            issuer = ""
+        if issuer != f"CN={_CA_NAME}":
             raise CertificateError(f"{path}: was not made here and is not overwritten; name another directory")
 
 
@@ -86,84 +90,19 @@ def _is_good(files: CertificateFiles, names: Sequence[str], now: datetime) -> bo
     return (
         start <= now
         and end - now > (end - start) / 3
-        and set(served) == set(_general_names(names))
+        and set(served) == set(general_names(names))
         and cert.public_key() == key.public_key()
     )
 
 
 def _write_new(files: CertificateFiles, names: Sequence[str], now: datetime) -> None:
-    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    ca = _ca(ca_key, now)
-    cert = _serving(ca, ca_key, key.public_key(), names, now)
-    _replace(files.ca, ca.public_bytes(Encoding.PEM), 0o644)
-    _replace(files.key, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
-    _replace(files.cert, cert.public_bytes(Encoding.PEM), 0o644)
-
-
-def _ca(key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:
-    return (
-        _builder(_CA_NAME, key.public_key(), now)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(signs_certificates=True), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-
-
-def _serving(
-    ca: x509.Certificate,
-    ca_key: ec.EllipticCurvePrivateKey,
-    public_key: ec.EllipticCurvePublicKey,
-    names: Sequence[str],
-    now: datetime,
-) -> x509.Certificate:
-    ca_id = ca.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    return (
-        _builder(_SERVING_NAME, public_key, now)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(signs_certificates=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName(_general_names(names)), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ca_id), critical=False)
-        .sign(ca_key, hashes.SHA256())
-    )
-
-
-def _builder(subject: x509.Name, public_key: ec.EllipticCurvePublicKey, now: datetime) -> x509.CertificateBuilder:
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(_CA_NAME)
-        .public_key(public_key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - SKEW)
-        .not_valid_after(now - SKEW + VALIDITY)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
-    )
-
-
-def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not signs_certificates,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=signs_certificates,
-        crl_sign=signs_certificates,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def _general_names(names: Sequence[str]) -> list[x509.GeneralName]:
-    return [_general_name(name) for name in names]
-
-
-def _general_name(name: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        return x509.DNSName(name)
+    ca_key, key = new_key(), new_key()
+    validity = Validity(now - SKEW, now - SKEW + VALIDITY)
+    ca = issue_authority(_CA_NAME, ca_key, validity)
+    cert = issue_serving(ca, ca_key, key.public_key(), names, validity)
+    _replace(files.ca, certificate_pem(ca), 0o644)
+    _replace(files.key, key_pem(key), 0o600)
+    _replace(files.cert, certificate_pem(cert), 0o644)
 
 
 def _replace(path: Path, content: bytes, mode: int) -> None:
