@@ -38,7 +38,7 @@ both = pytest.mark.parametrize("call", [Reviewer.mutate, Reviewer.validate], ids
 class Unreachable:
     """A source that cannot learn anything."""
 
-    async def state(self, namespace: str) -> NamespaceState:
+    async def state(self, namespace: str, account: str = "") -> NamespaceState:  # noqa: ARG002 (a Source's own shape)
         """Raise, in words that hold a control character."""
         raise NamespaceUnknown(f"namespace {namespace}: connection refused\nby peer")
 
@@ -324,3 +324,30 @@ async def test_a_name_is_not_needed() -> None:
     assert sent(await reviewer().validate(request(document))) == UNTOUCHED | {
         "auditAnnotations": {"enforce-policy": "privileged:latest"}
     }
+
+
+@both
+async def test_the_generation_is_in_the_audit_annotations(call: Call) -> None:
+    """Of what was decided by the configuration; and a new configuration answers the next request."""
+    chosen = reviewer(RESTRICTED)
+    assert "generation" not in sent(await call(chosen, request(pod()))).get("auditAnnotations", {})
+    chosen.configure(configured(), "abc123")
+    assert sent(await call(chosen, request(pod())))["auditAnnotations"]["generation"] == "abc123"
+    chosen.configure(configured(exemptions={"usernames": ["jane"]}), "def456")
+    assert sent(await call(chosen, request(pod())))["auditAnnotations"] == {"exempt": "user"}
+
+
+@both
+async def test_the_source_is_told_the_account(call: Call) -> None:
+    """Whose word counts is the pod's account; a template that names none has the account `default`."""
+    asked: list[tuple[str, str]] = []
+
+    class Asked(Unreachable):
+        async def state(self, namespace: str, account: str = "") -> NamespaceState:
+            asked.append((namespace, account))
+            return await super().state(namespace, account)
+
+    chosen = Reviewer(configured(), Asked())
+    await call(chosen, request(pod(serviceAccountName="robot")))
+    await call(chosen, request(deployment(pod())))
+    assert asked == [("shop", "robot"), ("shop", "default")]

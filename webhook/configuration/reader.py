@@ -1,8 +1,9 @@
-"""Reads the configuration file."""
+"""Reads the configuration: one file, or the files of a directory, joined."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from patches.configuration import DefaulterConfiguration
 from webhook.documents.fields import line_of_field
 from webhook.documents.reader import BrokenDocument, Document, read_documents
 
+_SUFFIXES: Final = (".yaml", ".yml", ".json")
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`")
 
 
@@ -28,29 +30,67 @@ class ConfigurationError(ValueError):
 
 
 def load_configuration(path: Path | None) -> DefaulterConfiguration:
-    """The configuration in the file at `path`, or the default one without a path. Raises ConfigurationError."""
-    if path is None:
-        return DefaulterConfiguration()
+    """The configuration at `path`, or the default one without a path. Raises ConfigurationError."""
+    return DefaulterConfiguration() if path is None else combined(read_files(path))
+
+
+def read_files(path: Path) -> dict[str, bytes]:
+    """The file at `path`, or the manifests of that directory, in the order of their names. Raises ConfigurationError.
+
+    Hidden files are left out: the volume of a ConfigMap has some.
+    """
     try:
-        data = path.read_bytes()
+        if not path.is_dir():
+            return {str(path): path.read_bytes()}
+        names = sorted(file for file in path.iterdir() if file.suffix in _SUFFIXES and not file.name.startswith("."))
+        return {str(file): file.read_bytes() for file in names}
     except OSError as error:
-        raise ConfigurationError(str(path), 0, "", error.strerror or "cannot be read") from None
-    return read_configuration(data, str(path))
+        raise ConfigurationError(str(error.filename or path), 0, "", error.strerror or "cannot be read") from None
+
+
+def combined(files: Mapping[str, bytes]) -> DefaulterConfiguration:
+    """What several files say together: mappings are joined, of any other value the last file's counts.
+
+    Each file has to be good by itself. Raises ConfigurationError.
+    """
+    merged: dict[str, Any] = {}
+    for file, data in files.items():
+        document = _document(data, file)
+        if document is not None:
+            _convert(document, file)
+            merged = _joined(merged, document.value)
+    try:
+        return msgspec.convert(merged, DefaulterConfiguration)
+    except msgspec.ValidationError as error:  # what one file sets needs something that another one takes away
+        raise ConfigurationError(", ".join(files), 0, "", str(error)) from None
+
+
+def _joined(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    joined = {**before, **after}
+    for key in before.keys() & after.keys():
+        if isinstance(before[key], dict) and isinstance(after[key], dict):
+            joined[key] = _joined(before[key], after[key])
+    return joined
 
 
 def read_configuration(data: bytes, file: str) -> DefaulterConfiguration:
     """The configuration in `data`, YAML or JSON; `file` is its name in errors. Raises ConfigurationError."""
+    document = _document(data, file)
+    return DefaulterConfiguration() if document is None else _convert(document, file)
+
+
+def _document(data: bytes, file: str) -> Document | None:
     documents = list(read_documents(data, file))
     if len(documents) > 1:
         raise ConfigurationError(file, documents[1].line, "", "expected one document, found more")
     if not documents:
-        return DefaulterConfiguration()
+        return None
     document = documents[0]
     if isinstance(document, BrokenDocument):
         raise ConfigurationError(file, document.line, "", document.message)
     if document.warnings:  # of a duplicate key the last would count: in a security policy that is no small thing
         raise ConfigurationError(file, document.warnings[0].line, "", document.warnings[0].problem)
-    return _convert(document, file)
+    return document
 
 
 def _convert(document: Document, file: str) -> DefaulterConfiguration:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeAlias
 
 from patches.configuration import DefaulterConfiguration, DenyIn
 from patches.judge import judge
-from patches.levels import Level
+from patches.levels import Level, LevelVersion
+from patches.outcome import Decision
 from patches.pipeline import mutate
 from patches.pod import TEMPLATES, Origin, Pod, locate
+from patches.policy import Policy
 from patches.shapes import InvalidPod
 from patches.updates import is_significant
+from patches.violations import Violation
 from webhook.review import messages, respond
 from webhook.review.codec import Request, Response, UndecodableReview, decode_old_object
 from webhook.sources.state import NamespaceState, NamespaceUnknown, Source
@@ -23,15 +27,63 @@ _SUBRESOURCES: Final = ("", "ephemeralcontainers")
 Decide: TypeAlias = Callable[[Request, NamespaceState, Pod, Pod | None], Response]
 
 
+Verdicts: TypeAlias = Mapping[LevelVersion, Sequence[Violation]]
+
+
+class Tally(Protocol):
+    """Counts what the engine decides, for metrics."""
+
+    def decided(self, decisions: Sequence[Decision]) -> None:
+        """What became of the defaults of one object."""
+
+    def judged(self, policy: Policy, verdicts: Verdicts) -> None:
+        """What one object violates."""
+
+
+class _NoTally:
+    """Counts nothing."""
+
+    def decided(self, decisions: Sequence[Decision]) -> None:
+        """Nothing."""
+
+    def judged(self, policy: Policy, verdicts: Verdicts) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """What of a configuration concerns answers. Swapped whole."""
+
+    denies_in_mutate: bool
+    exempt_users: frozenset[str]
+    exempt_namespaces: frozenset[str]
+    generation: str
+
+
 class Reviewer:
     """Answers decoded requests for one configuration and one source of namespace state."""
 
-    def __init__(self, configuration: DefaulterConfiguration, source: Source) -> None:
-        """Hold what every request needs."""
+    def __init__(
+        self,
+        configuration: DefaulterConfiguration,
+        source: Source,
+        *,
+        generation: str = "",
+        tally: Tally | None = None,
+    ) -> None:
+        """Hold what every request needs. `generation` names the configuration in audit annotations; "": it does not."""
         self._source = source
-        self._denies_in_mutate = configuration.deny_in is DenyIn.MUTATE
-        self._exempt_users = frozenset(configuration.exemptions.usernames)
-        self._exempt_namespaces = frozenset(configuration.exemptions.namespaces)
+        self._tally = tally or _NoTally()
+        self.configure(configuration, generation)
+
+    def configure(self, configuration: DefaulterConfiguration, generation: str = "") -> None:
+        """Answer by this configuration from now on. The source is told separately."""
+        self._rules = _Rules(
+            configuration.deny_in is DenyIn.MUTATE,
+            frozenset(configuration.exemptions.usernames),
+            frozenset(configuration.exemptions.namespaces),
+            generation,
+        )
 
     async def mutate(self, request: Request) -> Response:
         """The patch, and what the patched object still violates. Never raises for what is in the request."""
@@ -59,7 +111,7 @@ class Reviewer:
         pod, old = _read(request)
         if pod is None:
             return respond.allowed(request.uid)
-        state = await self._source.state(request.namespace)
+        state = await self._source.state(request.namespace, _account(pod))
         if pod.spec.get("runtimeClassName") in state.policy.exempt_runtime_classes:
             return respond.allowed(request.uid, audit_annotations={"exempt": "runtimeClass"})
         try:
@@ -75,16 +127,18 @@ class Reviewer:
         )
 
     def _exemption(self, request: Request) -> str:
-        if request.namespace in self._exempt_namespaces:
+        if request.namespace in self._rules.exempt_namespaces:
             return "namespace"
-        return "user" if request.user_info.username in self._exempt_users else ""
+        return "user" if request.user_info.username in self._rules.exempt_users else ""
 
     def _mutated(self, request: Request, state: NamespaceState, pod: Pod, old: Pod | None) -> Response:
         policy = state.policy
         outcome = mutate(pod, old, policy, state.facts)
+        self._tally.decided(outcome.decisions)
+        self._tally.judged(policy, outcome.verdicts)
         warnings = messages.mutate_warnings(policy, outcome, is_update=old is not None)
-        audit = messages.mutate_audit(policy, outcome, is_pod=not pod.is_template)
-        if self._denies_in_mutate and not pod.is_template:
+        audit = self._signed(messages.mutate_audit(policy, outcome, is_pod=not pod.is_template))
+        if self._rules.denies_in_mutate and not pod.is_template:
             violations = outcome.verdicts.get(policy.enforce)
             if violations:
                 return respond.forbidden(request.uid, messages.refusal(policy.enforce, violations), warnings, audit)
@@ -96,7 +150,8 @@ class Reviewer:
             return respond.allowed(request.uid)
         levels = dict.fromkeys((policy.enforce, policy.audit, policy.warn))
         verdicts = {level: judge(pod, level, policy.newest) for level in levels if level.level is not Level.PRIVILEGED}
-        audit = messages.judged_audit(policy, verdicts, is_pod=not pod.is_template)
+        self._tally.judged(policy, verdicts)
+        audit = self._signed(messages.judged_audit(policy, verdicts, is_pod=not pod.is_template))
         enforced = verdicts.get(policy.enforce)
         if enforced and not pod.is_template:
             return respond.forbidden(
@@ -105,6 +160,17 @@ class Reviewer:
         warned = verdicts.get(policy.warn)
         warnings = [messages.printable(messages.would_violate(policy.warn, warned))] if warned else []
         return respond.allowed(request.uid, (), warnings, audit)
+
+    def _signed(self, audit: dict[str, str]) -> dict[str, str]:
+        if self._rules.generation:
+            audit["generation"] = self._rules.generation
+        return audit
+
+
+def _account(pod: Pod) -> str:
+    """The ServiceAccount that the pod runs as; admission has filled it in, on a template it may be left out."""
+    account = pod.spec.get("serviceAccountName")
+    return account if isinstance(account, str) and account else "default"
 
 
 def _read(request: Request) -> tuple[Pod | None, Pod | None]:

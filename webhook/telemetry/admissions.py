@@ -1,0 +1,66 @@
+"""What is told of each admission: a line in the log, and its place in the counters."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any, Final
+
+from webhook.review.codec import Request, Response
+from webhook.telemetry.logs import FIELDS
+from webhook.telemetry.metrics import Metrics
+
+_LOG: Final = logging.getLogger("webhook.admission")
+_LONGEST: Final = 253
+"""Characters of what a caller controls. No name in Kubernetes is longer."""
+_DECISIONS: Final = {
+    HTTPStatus.FORBIDDEN: "denied",
+    HTTPStatus.BAD_REQUEST: "invalid",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "error",
+}
+_TOLD: Final = ("applied", "would-apply", "skipped", "exempt", "generation")
+"""The audit annotations that are in the log too. The violations are in the metrics, and whole in the audit log."""
+
+
+def decision(response: Response) -> str:
+    """What was decided, in one word: patched, allowed, denied, exempt, invalid or error."""
+    if response.status is not None:
+        return _DECISIONS[HTTPStatus(response.status.code)]
+    if response.patch is not None:
+        return "patched"
+    return "exempt" if "exempt" in response.audit_annotations else "allowed"
+
+
+class Admissions:
+    """Tells of admissions."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        """Count in `metrics`."""
+        self._metrics = metrics
+
+    def answered(self, endpoint: str, request: Request, response: Response, seconds: float) -> None:
+        """Count and log an answer."""
+        decided = decision(response)
+        kind = request.kind.kind
+        self._metrics.answered(endpoint, request.operation, kind, decided, seconds)
+        if not _LOG.isEnabledFor(logging.INFO):
+            return
+        audit = response.audit_annotations
+        fields: dict[str, Any] = {
+            "uid": request.uid[:_LONGEST],
+            "endpoint": endpoint,
+            "operation": request.operation[:_LONGEST],
+            "kind": kind[:_LONGEST],
+            "namespace": request.namespace[:_LONGEST],
+            "name": request.name[:_LONGEST],
+            "decision": decided,
+            "seconds": round(seconds, 6),
+            **{key: audit[key] for key in _TOLD if key in audit},
+        }
+        if response.status is not None:
+            fields["code"] = response.status.code
+        _LOG.info("admission", extra={FIELDS: fields})
+
+    def undecodable(self, endpoint: str, seconds: float) -> None:
+        """Count a body that is no review: there is no uid to log."""
+        self._metrics.answered(endpoint, "", "", "undecodable", seconds)

@@ -1,0 +1,59 @@
+"""Log lines, as text or JSON: one object on one line, the record's own fields beside time, level, logger and message.
+
+Fields that a caller of admission controls (uid, name) are cut, and JSON escapes what is not printable.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any, Final, TextIO
+
+import msgspec
+
+FIELDS: Final = "fields"
+"""The attribute of a record that holds its own fields: `log.info("…", extra={FIELDS: {…}})`."""
+
+_encoder: Final = msgspec.json.Encoder()
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object for each record."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without its newline."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, FIELDS, {}),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return _encoder.encode(line).decode()
+
+
+class TextFormatter(logging.Formatter):
+    """A line for people: the message, then the fields as JSON values."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's own name)
+        """The line, without exception and newline."""
+        fields: dict[str, Any] = getattr(record, FIELDS, {})
+        return " ".join(
+            [
+                super().formatMessage(record),
+                *(f"{key}={_encoder.encode(value).decode()}" for key, value in fields.items()),
+            ]
+        )
+
+
+def configure_logs(style: str, level: str, stream: TextIO | None = None) -> None:
+    """Log to `stream` (standard error) in `style` (`json` or `text`) from `level` on."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

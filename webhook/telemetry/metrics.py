@@ -1,0 +1,125 @@
+"""The metrics, and their page in Prometheus' text format.
+
+Label values are bounded: what a caller sends is replaced by `other` unless it is one of the few known. Counting is a
+dictionary's work; names and help are put on only when the page is asked for.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from prometheus_client import CollectorRegistry, Histogram, PlatformCollector, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from patches.levels import Level
+from patches.outcome import Decision
+from patches.pod import TEMPLATES
+from patches.policy import Policy
+from webhook.review.reviewer import Verdicts
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+OTHER: Final = "other"
+OPERATIONS: Final = frozenset({"CREATE", "UPDATE", "DELETE", "CONNECT"})
+KINDS: Final = frozenset(kind for _, kind in TEMPLATES)
+_BUCKETS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 5.0)
+
+
+class Gauge(NamedTuple):
+    """A value as it is when the page is asked for."""
+
+    name: str
+    help: str
+    labels: dict[str, str]
+    value: float
+
+
+Gauges: TypeAlias = Callable[[], Iterable[Gauge]]
+
+
+class Metrics(Collector):
+    """Counts; also a `webhook.review.reviewer.Tally`."""
+
+    def __init__(self, gauges: Sequence[Gauges] = ()) -> None:
+        """Start at zero. `gauges` are asked each time the page is."""
+        self.gauges = list(gauges)
+        self._requests: Counter[tuple[str, str, str, str]] = Counter()
+        self._defaults: Counter[tuple[str, str]] = Counter()
+        self._violations: Counter[tuple[str, str, str]] = Counter()
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._seconds = Histogram(
+            "psd_request_seconds",
+            "Seconds from the first byte of a review to its answer.",
+            ["endpoint"],
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
+        self._seconds_of = {endpoint: self._seconds.labels(endpoint) for endpoint in ("mutate", "validate")}
+        self._registry.register(self)
+        ProcessCollector(registry=self._registry)
+        PlatformCollector(registry=self._registry)
+
+    def answered(self, endpoint: str, operation: str, kind: str, decision: str, seconds: float) -> None:
+        """Count an answer. `endpoint` is mutate or validate."""
+        if operation not in OPERATIONS:
+            operation = OTHER
+        if kind not in KINDS:
+            kind = OTHER
+        self._requests[endpoint, operation, kind, decision] += 1
+        self._seconds_of[endpoint].observe(seconds)
+
+    def decided(self, decisions: Sequence[Decision]) -> None:
+        """Count what became of defaults."""
+        counts = self._defaults
+        for decision in decisions:
+            counts[decision.id, decision.state] += 1
+
+    def judged(self, policy: Policy, verdicts: Verdicts) -> None:
+        """Count violations, each once for every mode whose level it violates."""
+        if not any(verdicts.values()):
+            return
+        levels = (
+            ("enforce", policy.enforce),
+            ("audit", policy.audit),
+            ("warn", policy.warn),
+            ("target", policy.target),
+        )
+        for mode, level in levels:
+            for violation in verdicts.get(level, ()) if level.level is not Level.PRIVILEGED else ():
+                self._violations[violation.id, level.level.value, mode] += 1
+
+    def page(self) -> bytes:
+        """The page."""
+        return generate_latest(self._registry)
+
+    def collect(self) -> Iterable[Any]:
+        """The families of this moment, as prometheus-client asks for them."""
+        yield _counter(
+            "psd_requests",
+            "Reviews answered, by endpoint, operation, kind and decision.",
+            ("endpoint", "operation", "kind", "decision"),
+            self._requests,
+        )
+        yield _counter("psd_defaults", "What became of defaults, by id and state.", ("id", "state"), self._defaults)
+        yield _counter(
+            "psd_violations",
+            "Checks that reviewed objects violate, by check, level and mode.",
+            ("check", "level", "mode"),
+            self._violations,
+        )
+        families: dict[str, GaugeMetricFamily] = {}
+        for gauge in (gauge for ask in self.gauges for gauge in ask()):
+            family = families.get(gauge.name)
+            if family is None:
+                family = families[gauge.name] = GaugeMetricFamily(gauge.name, gauge.help, labels=list(gauge.labels))
+            family.add_metric(list(gauge.labels.values()), gauge.value)
+        yield from families.values()
+
+
+def _counter(name: str, text: str, labels: Sequence[str], counts: Counter[Any]) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, text, labels=labels)
+    for values, count in sorted(counts.items()):
+        family.add_metric(values, count)
+    return family
