@@ -6,8 +6,9 @@ there, as in continuous integration (`.ci/run`), that is a failure.
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Final, TypeVar
 
 import pytest
@@ -20,6 +21,17 @@ settings.register_profile("default", deadline=None)
 # Other examples at each run, and without a database: then a failure prints the seed that repeats it.
 settings.register_profile("ci", deadline=None, derandomize=False, database=None, print_blob=True)
 settings.load_profile("ci" if REQUIRE_ALL else "default")
+
+
+@pytest.fixture
+def root_logger() -> Iterator[None]:
+    """Give the root logger back what a command in this process has changed."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
 
 _Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
 

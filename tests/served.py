@@ -26,18 +26,16 @@ class Served(NamedTuple):
 def served(directory: Path, *arguments: str | Path) -> Iterator[Served]:
     """Run `pod-security-defaulter serve` with a certificate of its own below `directory`; stop it by its process id."""
     command = [sys.executable, "-m", "webhook", "serve", "--port", "0", "--self-signed", str(directory / "certs")]
-    process = subprocess.Popen(
-        [*command, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    log = directory / "serve.log"
+    directory.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as errors:  # a pipe that nobody reads would be full one day
+        process = subprocess.Popen([*command, *map(str, arguments)], stdout=subprocess.PIPE, stderr=errors, text=True)
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line.startswith(_READY):
             process.kill()
-            raise AssertionError(f"the server did not start: {line}{process.communicate()[1]}")
+            raise AssertionError(f"the server did not start: {line}{log.read_text()}")
         context = ssl.create_default_context(cafile=directory / "certs" / "ca.crt")
         yield Served(line.removeprefix(_READY).strip(), context, process)
     finally:

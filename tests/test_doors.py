@@ -19,7 +19,7 @@ from tests.defaults.cases import Case, load_cases
 from webhook.cli import main
 from webhook.review.reviewer import Reviewer
 from webhook.server.app import create_app
-from webhook.server.handlers import Readiness
+from webhook.server.readiness import Readiness
 from webhook.sources.manifests import ManifestSource
 
 _DOORS = [case for case in load_cases() if case.newest == NEWEST_MINOR]

@@ -10,6 +10,8 @@ import pytest
 from tests.served import run_command
 from webhook.cli import main
 
+pytestmark = pytest.mark.usefixtures("root_logger")
+
 _POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: c, image: nginx}]}\n"
 _LIMITS = (
     "apiVersion: v1\nkind: LimitRange\nmetadata: {name: l}\nspec: {limits: [{type: Container, max: {cpu: fast}}]}\n"

@@ -21,7 +21,7 @@ from webhook.certificates.self_signed import CertificateFiles, ensure_certificat
 from webhook.certificates.tls import server_context
 from webhook.review.reviewer import Reviewer
 from webhook.server.app import create_app
-from webhook.server.handlers import Readiness
+from webhook.server.readiness import Readiness
 from webhook.sources.manifests import ManifestSource
 from webhook.sources.state import NamespaceState
 
@@ -34,7 +34,7 @@ class Slow:
         self.asked = asyncio.Event()
         self._source = ManifestSource(configured())
 
-    async def state(self, namespace: str) -> NamespaceState:
+    async def state(self, namespace: str, account: str = "") -> NamespaceState:  # noqa: ARG002 (a Source's own shape)
         """The state of an unlabelled namespace."""
         if namespace == NAMESPACE:
             self.asked.set()
@@ -45,7 +45,7 @@ class Slow:
 class Failing:
     """A source with a bug."""
 
-    async def state(self, namespace: str) -> NamespaceState:
+    async def state(self, namespace: str, account: str = "") -> NamespaceState:  # noqa: ARG002 (a Source's own shape)
         """Raise what nobody expects."""
         raise RuntimeError(f"no state of {namespace}")
 
@@ -91,7 +91,7 @@ async def serving(files: CertificateFiles, chosen: Reviewer | None = None) -> As
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=server_context(files.cert, files.key)).start()
-        readiness.ready = True
+        readiness.serving = True
         connector = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=files.ca))
         timeout = aiohttp.ClientTimeout(total=60)
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 import warnings
+from collections.abc import Sequence
 
 import aiohttp
 import pytest
@@ -22,8 +23,9 @@ from tests.server.serving import serving
 from tests.shared_data import ROOT
 from webhook.certificates.self_signed import CertificateFiles
 from webhook.certificates.tls import server_context
-from webhook.server.app import GRACE_SECONDS, serve
+from webhook.server.app import GRACE_SECONDS, Site, Started, create_app, serve
 from webhook.server.handlers import patience
+from webhook.server.readiness import Readiness
 
 SERVE_SLOWLY = """
 import asyncio, pathlib, sys
@@ -31,19 +33,22 @@ from tests.review.builders import configured
 from tests.server.serving import Slow, certificate
 from webhook.certificates.tls import server_context
 from webhook.review.reviewer import Reviewer
-from webhook.server.app import serve
+from webhook.server.app import Site, create_app, serve
+from webhook.server.readiness import Readiness
 
 async def main():
     files = certificate(pathlib.Path(sys.argv[1]))
     source = Slow(float(sys.argv[2]))
 
-    async def started(port):
-        print(port, flush=True)
+    async def started(ports):
+        print(*ports, flush=True)
         await source.asked.wait()
         print("asked", flush=True)
 
     context = server_context(files.cert, files.key)
-    await serve(Reviewer(configured(), source), "127.0.0.1", 0, context, started)
+    readiness = Readiness()
+    app = create_app(Reviewer(configured(), source), readiness)
+    await serve([Site(app, "127.0.0.1", 0, context)], readiness, started)
 
 asyncio.run(main())
 """
@@ -101,46 +106,53 @@ async def _until_refused(port: int) -> None:
         await asyncio.sleep(0.02)
 
 
+async def _serve(files: CertificateFiles, port: int, started: Started) -> None:
+    readiness = Readiness()
+    context = server_context(files.cert, files.key)
+    await serve([Site(create_app(reviewer(), readiness), "127.0.0.1", port, context)], readiness, started)
+
+
 async def test_serve_stops_at_once_when_idle(files: CertificateFiles) -> None:
     """With nothing under way a stop is quick, also while a client keeps a connection open."""
     stopped = 0.0
     connector = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=files.ca))
     async with aiohttp.ClientSession(connector=connector) as session:
 
-        async def started(port: int) -> None:
+        async def started(ports: Sequence[int]) -> None:
             nonlocal stopped
+            (port,) = ports
             async with session.get(f"https://127.0.0.1:{port}/readyz") as reply:
                 assert (reply.status, await reply.text()) == (200, "ok\n")
             stopped = time.monotonic()
             os.kill(os.getpid(), signal.SIGTERM)
 
         async with asyncio.timeout(30):
-            await serve(reviewer(), "127.0.0.1", 0, server_context(files.cert, files.key), started)
+            await _serve(files, 0, started)
     assert 0 < time.monotonic() - stopped < 20
 
 
 async def test_a_port_that_is_taken(files: CertificateFiles) -> None:
     """It is an OSError that names the reason, and nothing is left behind."""
 
-    async def started(_port: int) -> None:
+    async def started(_ports: Sequence[int]) -> None:
         raise AssertionError("started on a port that is taken")
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match="address already in use"):
-            await serve(reviewer(), "127.0.0.1", port, server_context(files.cert, files.key), started)
+            await _serve(files, port, started)
 
 
 async def test_a_start_that_fails_leaves_no_server(files: CertificateFiles) -> None:
     """Where what follows the start fails, the server is stopped before the error goes on."""
-    ports = []
+    ports: list[int] = []
 
-    async def started(port: int) -> None:
-        ports.append(port)
+    async def started(told: Sequence[int]) -> None:
+        ports.extend(told)
         raise LookupError("the demo failed")
 
     with pytest.raises(LookupError, match="the demo failed"):
-        await serve(reviewer(), "127.0.0.1", 0, server_context(files.cert, files.key), started)
+        await _serve(files, 0, started)
     with pytest.raises(OSError, match="Connect call failed"):
         await asyncio.open_connection("127.0.0.1", ports[0])
 

@@ -150,7 +150,7 @@ async def test_health_and_readiness(files: CertificateFiles) -> None:
     async with serving(files) as client:
         assert await client.get("/healthz") == (200, "ok\n")
         assert await client.get("/readyz") == (200, "ok\n")
-        client.readiness.ready = False
+        client.readiness.serving = False
         assert await client.get("/healthz") == (200, "ok\n")
         assert await client.get("/readyz") == (503, "not ready\n")
         assert (await client.ask("/mutate", review(pod())))["allowed"]

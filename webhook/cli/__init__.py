@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -11,7 +12,10 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 _DESCRIPTION: Final = "Secure defaults for pods, and the Pod Security verdict on what they lead to."
+_SHORTEST_LIFETIME: Final = 10
+"""Seconds. Certificates count whole ones, and a renewal takes some."""
 _STATUS: Final = "Exit status: 0 all compliant, 1 violations remain, 2 input cannot be read."
+_CERTS_STATUS: Final = "Exit status: 0 all well, 1 something is wrong, 2 it cannot be read."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,8 +52,11 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser("check", help="judge only: what violates the profile as written", epilog=_STATUS),
         ("table", "json"),
     )
+    _add_certs(commands.add_parser("certs", help="show the state of certificates", epilog=_CERTS_STATUS))
     config = commands.add_parser("config", help="print the effective configuration and explain every setting")
-    config.add_argument("--config", type=Path, metavar="FILE", help="configuration file")
+    config.add_argument(
+        "--config", type=Path, metavar="FILE|DIR", help="configuration; of a directory all files, joined in order"
+    )
     config.add_argument(
         "-o",
         "--output",
@@ -64,10 +71,76 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     _add_inputs(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8443, help="port to listen on, 0 for any (default: %(default)s)")
-    parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate chain, PEM")
-    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its key, PEM")
-    parser.add_argument("--self-signed", type=Path, metavar="DIR", help="make a local certificate there, or reuse it")
+    parser.add_argument(
+        "--health-host", metavar="HOST", help="address for probes and metrics (default: that of --host)"
+    )
+    parser.add_argument("--health-port", type=int, metavar="PORT", help="port for probes and metrics, plain HTTP")
+    parser.add_argument("--drain-seconds", type=_seconds, default=0.0, metavar="N", help="go on serving after SIGTERM")
     parser.add_argument("--demo", action="store_true", help="print a sample request and what comes back")
+    logs = parser.add_argument_group("logs")
+    logs.add_argument("--log-format", choices=("text", "json"), default="text", help="(default: %(default)s)")
+    logs.add_argument(
+        "--log-level",
+        choices=("debug", "info", "warning", "error"),
+        default="info",
+        help="info has a line for each review (default: %(default)s)",
+    )
+    tls = parser.add_argument_group("TLS", "One of: files, a local certificate, or one that is managed in the cluster.")
+    tls.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate chain, PEM; read again when it changes")
+    tls.add_argument("--tls-key", type=Path, metavar="FILE", help="its key, PEM")
+    tls.add_argument("--self-signed", type=Path, metavar="DIR", help="make a local certificate there, or reuse it")
+    tls.add_argument(
+        "--managed-certificates",
+        action="store_true",
+        help="keep a CA and a certificate in our Secret, and the CA in our webhook configurations",
+    )
+    tls.add_argument(
+        "--inject-ca",
+        action="append",
+        choices=("mutating", "validating"),
+        default=[],
+        help="which webhook configuration gets the managed CA; may be repeated",
+    )
+    tls.add_argument(
+        "--certificate-lifetime",
+        type=_lifetime,
+        metavar="SECONDS",
+        help="of managed serving certificates; the CA lives four times as long (default: 90 days)",
+    )
+    tls.add_argument("--client-ca", type=Path, metavar="FILE", help="answer only who has a certificate of this CA, PEM")
+    cluster = parser.add_argument_group("cluster")
+    cluster.add_argument("--cluster", action="store_true", help="learn namespaces from the API server, as they change")
+    _add_connection(cluster)
+
+
+def _add_connection(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help="(default: $KUBECONFIG, or that of kubectl)")
+    parser.add_argument("--context", metavar="NAME", help="context of the kubeconfig (default: its current one)")
+    parser.add_argument(
+        "--own-namespace",
+        metavar="NAME",
+        help="where our Secret and Lease are (default: $POD_NAMESPACE, or that of the pod or context)",
+    )
+
+
+def _add_certs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="of this chain in PEM, instead of the cluster's")
+    _add_connection(parser)
+    parser.add_argument("-o", "--output", choices=("table", "json"), default="table", help="(default: %(default)s)")
+
+
+def _lifetime(text: str) -> float:
+    seconds = _seconds(text)
+    if seconds < _SHORTEST_LIFETIME:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected {_SHORTEST_LIFETIME} seconds or more")
+    return seconds
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected seconds, 0 or more")
+    return seconds
 
 
 def _add_documents(parser: argparse.ArgumentParser, outputs: Sequence[str]) -> None:
@@ -90,7 +163,9 @@ def _add_documents(parser: argparse.ArgumentParser, outputs: Sequence[str]) -> N
 
 
 def _add_inputs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=Path, metavar="FILE", help="configuration file")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE|DIR", help="configuration; of a directory all files, joined in order"
+    )
     parser.add_argument(
         "--objects",
         type=Path,

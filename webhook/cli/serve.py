@@ -1,23 +1,25 @@
-"""`serve`: admission over HTTPS, stand-alone: namespaces are what the `--objects` say."""
+"""`serve`: admission over HTTPS. Stand-alone, namespaces are what the `--objects` say; in a cluster, what it says."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
+import contextlib
 import ssl
 import sys
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from webhook.certificates.errors import CertificateError
-from webhook.certificates.self_signed import ensure_certificate
-from webhook.certificates.tls import server_context
 from webhook.cli import inputs
 from webhook.cli.demo import show
+from webhook.cli.parts import Parts, Work, following, tls
 from webhook.configuration.reader import ConfigurationError
+from webhook.configuration.watched import WatchedConfiguration
 from webhook.review.reviewer import Reviewer
-from webhook.server.app import serve
+from webhook.server.app import Site, create_app, create_health_app, serve
+from webhook.server.readiness import Readiness
+from webhook.telemetry.logs import configure_logs
 
 if sys.platform == "win32":  # uvloop has no wheels there
     _run = asyncio.run
@@ -27,37 +29,78 @@ else:
 
 def run(options: argparse.Namespace) -> int:
     """Serve until told to stop; returns the exit status."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    configure_logs(options.log_format, options.log_level)
     try:
-        config = inputs.configuration(options.config)
-        source = inputs.source_of(config, options.objects)
-        context, authority = _tls(options)
+        _run(_serve(options))
     except (ConfigurationError, inputs.InputError, CertificateError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-
-    async def started(port: int) -> None:
-        host = f"[{options.host}]" if ":" in options.host else options.host
-        address = f"https://{host}:{port}"
-        print(f"serving admission on {address}", flush=True)
-        if options.demo:
-            await show(address, authority)
-
-    try:
-        _run(serve(Reviewer(config, source), options.host, options.port, context, started))
     except OSError as error:
         print(f"error: cannot listen on {options.host}:{options.port}: {error.strerror}", file=sys.stderr)
         return 2
     return 0
 
 
-def _tls(options: argparse.Namespace) -> tuple[ssl.SSLContext, Path]:
-    """The server's TLS context, and the file that a client verifies it by."""
-    if options.self_signed is not None and (options.tls_cert or options.tls_key):
-        raise inputs.InputError("--self-signed makes its own certificate: leave out --tls-cert and --tls-key")
-    if options.self_signed is not None:
-        files = ensure_certificate(options.self_signed, now=datetime.now(UTC))
-        return server_context(files.cert, files.key), files.ca
-    if options.tls_cert is None or options.tls_key is None:
-        raise inputs.InputError("admission is served over TLS: give --tls-cert and --tls-key, or --self-signed DIR")
-    return server_context(options.tls_cert, options.tls_key), options.tls_cert
+async def _serve(options: argparse.Namespace) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        parts = Parts()
+        reviewer, context, authority = await _assembled(options, parts, stack)
+        readiness = Readiness(parts.conditions)
+        app = create_app(reviewer, readiness, parts.metrics)
+        sites = [Site(app, options.host, options.port, context)]
+        if options.health_port is not None:
+            health = create_health_app(readiness, parts.metrics)
+            sites.append(Site(health, options.health_host or options.host, options.health_port))
+
+        async def started(ports: Sequence[int]) -> None:
+            address = _address("https", options.host, ports[0])
+            print(f"serving admission on {address}", flush=True)
+            if options.health_port is not None:
+                health_address = _address("http", options.health_host or options.host, ports[1])
+                print(f"serving health and metrics on {health_address}", flush=True)
+            if options.demo and authority is not None:
+                await show(address, authority)
+
+        async with _beside(parts.background):
+            await serve(sites, readiness, started, drain_seconds=options.drain_seconds)
+
+
+async def _assembled(
+    options: argparse.Namespace, parts: Parts, stack: contextlib.AsyncExitStack
+) -> tuple[Reviewer, ssl.SSLContext, Path | None]:
+    """The reviewer, the TLS context, and the file by which a local client trusts the server."""
+    watched = WatchedConfiguration(options.config)
+    configuration = watched.loaded.configuration
+    if not options.cluster:
+        if options.managed_certificates:
+            raise inputs.InputError("--managed-certificates are kept in a cluster: add --cluster")
+        context, authority = tls(options, parts)
+        return following(watched, inputs.source_of(configuration, options.objects), parts), context, authority
+    if options.objects:
+        raise inputs.InputError("--cluster asks the API server: leave out --objects")
+    from webhook.cli import in_cluster  # noqa: PLC0415 (the client is large, and stand-alone needs none)
+
+    cluster = await in_cluster.connected(options, stack)
+    reviewer = following(watched, in_cluster.live_source(cluster, configuration, parts), parts)
+    if options.managed_certificates:
+        return reviewer, in_cluster.managed_certificate(cluster, options, parts), None
+    return reviewer, *tls(options, parts)
+
+
+@contextlib.asynccontextmanager
+async def _beside(background: Sequence[Work]) -> AsyncIterator[None]:
+    """What runs beside the server: a bug in it ends the process, so that it is seen and started again."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(work()) for work in background]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+    except BaseExceptionGroup as several:
+        raise several.exceptions[0] from None
+
+
+def _address(scheme: str, host: str, port: int) -> str:
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

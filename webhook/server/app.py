@@ -1,4 +1,4 @@
-"""The composition root: an application, and serving it until told to stop."""
+"""The composition root: applications, and serving them until told to stop."""
 
 from __future__ import annotations
 
@@ -6,38 +6,70 @@ import asyncio
 import gc
 import signal
 import ssl
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from typing import Final, NamedTuple, TypeAlias
 
 from aiohttp import web
 
 from webhook.review.reviewer import Reviewer
 from webhook.server.handlers import (
+    ADMISSIONS,
     BODY_LIMIT,
     LONGEST_PATIENCE,
+    METRICS,
     READINESS,
     REVIEWER,
-    Readiness,
     healthz,
+    metrics,
     mutate,
     readyz,
     validate,
 )
+from webhook.server.readiness import Readiness
+from webhook.telemetry.admissions import Admissions
+from webhook.telemetry.metrics import Metrics
 
 GRACE_SECONDS: Final = LONGEST_PATIENCE
 """How long requests under way may take once the server is told to stop: as long as any of them may wait, and more."""
 
 
-def create_app(reviewer: Reviewer, readiness: Readiness) -> web.Application:
-    """The application that answers with `reviewer`."""
+Started: TypeAlias = Callable[[Sequence[int]], Awaitable[None]]
+
+
+class Site(NamedTuple):
+    """An application and where it listens. Without a TLS context it speaks plain HTTP."""
+
+    app: web.Application
+    host: str
+    port: int
+    context: ssl.SSLContext | None = None
+
+
+def create_app(reviewer: Reviewer, readiness: Readiness, counts: Metrics | None = None) -> web.Application:
+    """The application that answers reviews with `reviewer`, counts them, and says how it is."""
     app = web.Application(client_max_size=BODY_LIMIT)
     app[REVIEWER] = reviewer
-    app[READINESS] = readiness
+    app[ADMISSIONS] = Admissions(counts or Metrics())
     app.router.add_post("/mutate", mutate)
     app.router.add_post("/validate", validate)
+    _add_health(app, readiness)
+    return app
+
+
+def create_health_app(readiness: Readiness, counts: Metrics) -> web.Application:
+    """The application for probes and Prometheus."""
+    app = web.Application()
+    app[METRICS] = counts
+    app.router.add_get("/metrics", metrics)
+    _add_health(app, readiness)
+    return app
+
+
+def _add_health(app: web.Application, readiness: Readiness) -> None:
+    app[READINESS] = readiness
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
-    return app
 
 
 def tune_collector() -> None:
@@ -48,26 +80,35 @@ def tune_collector() -> None:
 
 
 async def serve(
-    reviewer: Reviewer,
-    host: str,
-    port: int,
-    context: ssl.SSLContext,
-    started: Callable[[int], Awaitable[None]],
+    sites: Sequence[Site],
+    readiness: Readiness,
+    started: Started,
+    *,
+    drain_seconds: float = 0.0,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; then finish what is under way. `started` is told the port. Raises OSError."""
-    readiness = Readiness()
-    runner = web.AppRunner(create_app(reviewer, readiness), access_log=None, shutdown_timeout=GRACE_SECONDS)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, host, port, ssl_context=context).start()
+    """Serve until SIGTERM or SIGINT; then finish what is under way. `started` is told the ports. Raises OSError.
+
+    For `drain_seconds` after the signal it is not ready and still takes what comes: so long it may take until the last
+    sender has heard.
+    """
+    async with AsyncExitStack() as stack:
+        ports = [await _listen(stack, site) for site in sites]
         tune_collector()
-        readiness.ready = True
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, stop.set)
-        await started(runner.addresses[0][1])
+        readiness.serving = True
+        await started(ports)
         await stop.wait()
-        readiness.ready = False
-    finally:
-        await runner.cleanup()
+        readiness.serving = False
+        await asyncio.sleep(drain_seconds)
+
+
+async def _listen(stack: AsyncExitStack, site: Site) -> int:
+    runner = web.AppRunner(site.app, access_log=None, shutdown_timeout=GRACE_SECONDS)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await web.TCPSite(runner, site.host, site.port, ssl_context=site.context).start()
+    port: int = runner.addresses[0][1]
+    return port

@@ -13,6 +13,9 @@ from aiohttp import web
 from webhook.review import respond
 from webhook.review.codec import Request, Response, UndecodableReview, decode_review, encode_review
 from webhook.review.reviewer import Reviewer
+from webhook.server.readiness import Readiness
+from webhook.telemetry.admissions import Admissions
+from webhook.telemetry.metrics import CONTENT_TYPE, Metrics
 
 BODY_LIMIT: Final = 2 * 3 * 1024 * 1024 + 1024 * 1024
 """Bytes. An API server takes objects of up to 3 MiB; a review carries two, and a little of its own."""
@@ -26,25 +29,19 @@ _LOG: Final = logging.getLogger("webhook.server")
 REVIEWER: Final = web.AppKey("reviewer", Reviewer)
 
 
-class Readiness:
-    """Whether this server wants traffic: not before it is started, nor once it is told to stop."""
-
-    def __init__(self) -> None:
-        """Start as not ready."""
-        self.ready = False
-
-
 READINESS: Final = web.AppKey("readiness", Readiness)
+METRICS: Final = web.AppKey("metrics", Metrics)
+ADMISSIONS: Final = web.AppKey("admissions", Admissions)
 
 
 async def mutate(request: web.Request) -> web.Response:
     """`POST /mutate`."""
-    return await _review(request, request.app[REVIEWER].mutate)
+    return await _review(request, "mutate", request.app[REVIEWER].mutate)
 
 
 async def validate(request: web.Request) -> web.Response:
     """`POST /validate`."""
-    return await _review(request, request.app[REVIEWER].validate)
+    return await _review(request, "validate", request.app[REVIEWER].validate)
 
 
 async def healthz(_: web.Request) -> web.Response:
@@ -53,25 +50,37 @@ async def healthz(_: web.Request) -> web.Response:
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """`GET /readyz`: 200 while requests are wanted, 503 otherwise."""
-    if request.app[READINESS].ready:
-        return web.Response(text="ok\n")
-    return web.Response(status=503, text="not ready\n")
+    """`GET /readyz`: 200 while requests are wanted, 503 otherwise; with `?verbose`, what that depends on."""
+    readiness = request.app[READINESS]
+    status = 200 if readiness.ready else 503
+    if "verbose" in request.query:
+        return web.Response(status=status, text=readiness.told())
+    return web.Response(status=status, text="ok\n" if readiness.ready else "not ready\n")
 
 
-async def _review(request: web.Request, answer: Callable[[Request], Awaitable[Response]]) -> web.Response:
+async def metrics(request: web.Request) -> web.Response:
+    """`GET /metrics`, for Prometheus."""
+    return web.Response(body=request.app[METRICS].page(), headers={"Content-Type": CONTENT_TYPE})
+
+
+async def _review(
+    request: web.Request, endpoint: str, answer: Callable[[Request], Awaitable[Response]]
+) -> web.Response:
+    admissions = request.app[ADMISSIONS]
+    clock = asyncio.get_running_loop().time
     seconds = patience(request.query.get("timeout", ""))
-    deadline = asyncio.get_running_loop().time() + seconds
+    start = clock()
+    deadline = start + seconds
     try:
         async with asyncio.timeout_at(deadline):
             body = await request.read()
         review = decode_review(body)
-    except UndecodableReview as error:
-        return web.Response(status=400, text=f"{error}\n")
-    except TimeoutError:
-        return web.Response(status=408, text=f"the body did not arrive within {seconds:g} s\n")
-    except (web.RequestPayloadError, ConnectionError):
-        return web.Response(status=400, text="the body broke off, or is not encoded as its headers say\n")
+    except (UndecodableReview, TimeoutError, web.RequestPayloadError, ConnectionError) as error:
+        admissions.undecodable(endpoint, clock() - start)
+        return _unreadable(error, seconds)
+    except web.HTTPRequestEntityTooLarge:
+        admissions.undecodable(endpoint, clock() - start)
+        raise
     try:
         async with asyncio.timeout_at(deadline):
             response = await answer(review)
@@ -80,7 +89,18 @@ async def _review(request: web.Request, answer: Callable[[Request], Awaitable[Re
     except Exception:  # noqa: BLE001 (logged; an answer with the uid tells more than a broken connection)
         _LOG.exception("review %.80r failed", review.uid)
         response = respond.errored(review.uid, "internal error")
-    return web.Response(body=encode_review(response), content_type="application/json")
+    answered = web.Response(body=encode_review(response), content_type="application/json")
+    admissions.answered(endpoint, review, response, clock() - start)
+    return answered
+
+
+def _unreadable(error: Exception, seconds: float) -> web.Response:
+    match error:
+        case UndecodableReview():
+            return web.Response(status=400, text=f"{error}\n")
+        case TimeoutError():
+            return web.Response(status=408, text=f"the body did not arrive within {seconds:g} s\n")
+    return web.Response(status=400, text="the body broke off, or is not encoded as its headers say\n")
 
 
 def patience(timeout: str) -> float:
