@@ -117,6 +117,17 @@ def test_unified_diff() -> None:
     assert unified_diff({"a": [1]}, {"a": [1]}, "x") == ""
 
 
+def test_a_diff_can_hold_the_whole_document() -> None:
+    """Without a bound of context both texts can be had from the diff, where nothing changes too."""
+    before = {f"key{number}": number for number in range(20)}
+    after = before | {"key0": "x", "key19": "y"}
+    for becomes in (before, after):
+        lines = unified_diff(before, becomes, "x", None).splitlines(keepends=True)
+        assert [line for line in lines if line.startswith("@@")] == ["@@ -1,20 +1,20 @@\n"]
+        assert "".join(line[1:] for line in lines[3:] if line[0] in " -") == to_yaml(before)
+        assert "".join(line[1:] for line in lines[3:] if line[0] in " +") == to_yaml(becomes)
+
+
 @pytest.mark.parametrize(
     ("value", "field", "message"),
     [

@@ -10,7 +10,6 @@ import pytest
 
 from webhook.telemetry.logs import FIELDS, configure_logs
 
-
 pytestmark = pytest.mark.usefixtures("root_logger")
 
 

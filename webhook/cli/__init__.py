@@ -75,6 +75,14 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
         "--health-host", metavar="HOST", help="address for probes and metrics (default: that of --host)"
     )
     parser.add_argument("--health-port", type=int, metavar="PORT", help="port for probes and metrics, plain HTTP")
+    parser.add_argument(
+        "--preview-port",
+        type=int,
+        metavar="PORT",
+        help="port for previews and their page; without --cluster plain HTTP, and on loopback only",
+    )
+    parser.add_argument("--preview-host", metavar="HOST", help="address for them (default: that of --host)")
+    parser.add_argument("--no-admission", dest="admission", action="store_false", help="answer no reviews")
     parser.add_argument("--drain-seconds", type=_seconds, default=0.0, metavar="N", help="go on serving after SIGTERM")
     parser.add_argument("--demo", action="store_true", help="print a sample request and what comes back")
     logs = parser.add_argument_group("logs")
@@ -113,9 +121,13 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     _add_connection(cluster)
 
 
-def _add_connection(parser: argparse._ActionsContainer) -> None:
+def _add_cluster(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help="(default: $KUBECONFIG, or that of kubectl)")
     parser.add_argument("--context", metavar="NAME", help="context of the kubeconfig (default: its current one)")
+
+
+def _add_connection(parser: argparse._ActionsContainer) -> None:
+    _add_cluster(parser)
     parser.add_argument(
         "--own-namespace",
         metavar="NAME",
@@ -154,7 +166,11 @@ def _add_documents(parser: argparse.ArgumentParser, outputs: Sequence[str]) -> N
         help="manifests; a directory's *.yaml, *.yml and *.json, below it too; - for standard input; may be repeated",
     )
     _add_inputs(parser)
-    parser.add_argument("-n", "--namespace", default="default", help="namespace of objects that name none")
+    parser.add_argument(
+        "-n", "--namespace", help="namespace of objects that name none (default: default); asks the current cluster"
+    )
+    _add_cluster(parser)
+    parser.add_argument("--offline", action="store_true", help="ask no cluster, also with -n")
     parser.add_argument(
         "--profile", type=_profile, metavar="LEVEL[:VERSION]", help="judge by this, e.g. restricted:v1.30"
     )

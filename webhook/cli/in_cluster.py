@@ -8,12 +8,16 @@ import ssl
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
 
+from aiohttp import web
+
 from patches.configuration import DefaulterConfiguration
 from webhook.certificates.authority import Lifetimes
 from webhook.certificates.managed import ManagedCertificate
 from webhook.cli.inputs import InputError
 from webhook.cli.parts import Parts, certificate_conditions, certificate_gauges, expiry_gauge
 from webhook.cluster.api import Cluster, ClusterError
+from webhook.preview.access import Access
+from webhook.server.previews import create_preview_app
 from webhook.server.readiness import Condition
 from webhook.sources.live import LiveSource
 from webhook.telemetry.metrics import Gauge
@@ -51,6 +55,11 @@ def live_source(cluster: Cluster, configuration: DefaulterConfiguration, parts: 
 
     parts.add(source.run, conditions, gauges)
     return source
+
+
+def previews(options: argparse.Namespace, cluster: Cluster, source: LiveSource) -> web.Application | None:
+    """The previews, if they are asked for: for who may create pods."""
+    return None if options.preview_port is None else create_preview_app(source.described, Access(cluster))
 
 
 def managed_certificate(cluster: Cluster, options: argparse.Namespace, parts: Parts) -> ssl.SSLContext:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from patches.configuration import DefaulterConfiguration
+from patches.levels import NEWEST_MINOR
 from webhook.configuration.reader import load_configuration
 from webhook.documents.fields import line_of_field
 from webhook.documents.reader import BrokenDocument, Document, flatten, read_documents
@@ -26,9 +27,9 @@ def configuration(path: Path | None) -> DefaulterConfiguration:
     return load_configuration(path)
 
 
-def source_of(config: DefaulterConfiguration, paths: Sequence[Path]) -> ManifestSource:
+def source_of(config: DefaulterConfiguration, paths: Sequence[Path], *, newest: int = NEWEST_MINOR) -> ManifestSource:
     """The cluster objects below `paths`. Raises InputError, also for an object that says nothing about a namespace."""
-    source = ManifestSource(config)
+    source = ManifestSource(config, newest=newest)
     for document in documents_of([str(path) for path in paths]):
         place = f"{document.source}:{document.line}"
         if isinstance(document, BrokenDocument):

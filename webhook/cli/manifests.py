@@ -3,28 +3,54 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 from webhook.cli import inputs
 from webhook.cli.table import write_table
 from webhook.configuration.reader import ConfigurationError
 from webhook.documents.writer import to_yaml_all
-from webhook.preview.preview import Options, preview
+from webhook.preview.preview import Options, namespaces_of, preview
+from webhook.preview.requests import DEFAULT_NAMESPACE, is_namespace
 from webhook.preview.results import Report, encode_report
+from webhook.sources.manifests import ManifestSource
 
 
 def run_on_manifests(options: argparse.Namespace, *, patch: bool) -> int:
     """Run the command; returns the exit status."""
     try:
-        source = inputs.source_of(inputs.configuration(options.config), options.objects)
         documents = list(inputs.documents_of(options.files))
+        wanted = Options(options.namespace or DEFAULT_NAMESPACE, options.profile, patch)
+        source = _source(options, namespaces_of(documents, wanted))
     except (ConfigurationError, inputs.InputError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    report, status = preview(documents, source, Options(options.namespace, options.profile, patch))
+    report, status = preview(documents, source, wanted)
     _write(report, options)
     return status
+
+
+def _source(options: argparse.Namespace, namespaces: Sequence[str]) -> ManifestSource:
+    """What is known of the namespaces: by --objects and, where one is meant, by a cluster. Raises as reading does."""
+    config = inputs.configuration(options.config)
+    named = options.context is not None or options.kubeconfig is not None
+    if options.offline and named:
+        raise inputs.InputError("--offline asks no cluster: leave out --context and --kubeconfig")
+    if options.offline or not (named or (options.namespace is not None and _has_kubeconfig())):
+        return inputs.source_of(config, options.objects)
+    from webhook.cli.asking import asked_source  # noqa: PLC0415 (the client is large, and offline needs none)
+
+    return asyncio.run(asked_source(options, config, [name for name in namespaces if is_namespace(name)]))
+
+
+def _has_kubeconfig() -> bool:
+    """Whether kubectl would find one."""
+    named = os.environ.get("KUBECONFIG", "")
+    files = [Path(part) for part in named.split(os.pathsep) if part] or [Path.home() / ".kube" / "config"]
+    return any(file.is_file() for file in files)
 
 
 def _write(report: Report, options: argparse.Namespace) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ssl
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -12,13 +12,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
+from aiohttp import web
+
 from patches.configuration import DefaulterConfiguration
 from webhook.certificates.files import WatchedFiles
 from webhook.certificates.self_signed import ensure_certificate
 from webhook.cli.inputs import InputError
 from webhook.configuration.watched import Loaded, WatchedConfiguration
 from webhook.review.reviewer import Reviewer
+from webhook.server.previews import create_preview_app, is_loopback
 from webhook.server.readiness import Condition, Conditions
+from webhook.sources.manifests import ManifestSource
 from webhook.sources.state import Source
 from webhook.telemetry.metrics import Gauge, Gauges, Metrics
 
@@ -88,6 +92,25 @@ def tls(options: argparse.Namespace, parts: Parts) -> tuple[ssl.SSLContext, Path
     files = WatchedFiles(cert, key, options.client_ca)
     parts.add(files.run, certificate_conditions(files), certificate_gauges(files))
     return files.context, authority
+
+
+def local_previews(options: argparse.Namespace, source: ManifestSource) -> web.Application | None:
+    """The previews of a server without a cluster, if they are asked for. Raises InputError."""
+    if options.preview_port is None:
+        return None
+    if not is_loopback(preview_host(options)):
+        raise InputError("without --cluster nobody can be asked who is calling: --preview-host has to be of loopback")
+
+    async def describe(_: Collection[str]) -> ManifestSource:
+        return source.copy()
+
+    return create_preview_app(describe, None)
+
+
+def preview_host(options: argparse.Namespace) -> str:
+    """Where previews are served."""
+    host: str = options.host if options.preview_host is None else options.preview_host
+    return host
 
 
 class Certificate(Protocol):

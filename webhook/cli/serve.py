@@ -10,10 +10,12 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+from aiohttp import web
+
 from webhook.certificates.errors import CertificateError
 from webhook.cli import inputs
 from webhook.cli.demo import show
-from webhook.cli.parts import Parts, Work, following, tls
+from webhook.cli.parts import Parts, Work, following, local_previews, preview_host, tls
 from webhook.configuration.reader import ConfigurationError
 from webhook.configuration.watched import WatchedConfiguration
 from webhook.review.reviewer import Reviewer
@@ -44,47 +46,53 @@ def run(options: argparse.Namespace) -> int:
 async def _serve(options: argparse.Namespace) -> None:
     async with contextlib.AsyncExitStack() as stack:
         parts = Parts()
-        reviewer, context, authority = await _assembled(options, parts, stack)
+        reviewer, context, authority, previews = await _assembled(options, parts, stack)
         readiness = Readiness(parts.conditions)
-        app = create_app(reviewer, readiness, parts.metrics)
-        sites = [Site(app, options.host, options.port, context)]
+        sites = {}
+        if options.admission:
+            app = create_app(reviewer, readiness, parts.metrics)
+            sites["admission"] = Site(app, options.host, options.port, context)
         if options.health_port is not None:
             health = create_health_app(readiness, parts.metrics)
-            sites.append(Site(health, options.health_host or options.host, options.health_port))
+            sites["health and metrics"] = Site(health, options.health_host or options.host, options.health_port)
+        if previews is not None:
+            own = context if options.cluster else None
+            sites["the preview page"] = Site(previews, preview_host(options), options.preview_port, own)
+        if not sites:
+            raise inputs.InputError("--no-admission leaves nothing to serve: add --preview-port")
 
         async def started(ports: Sequence[int]) -> None:
-            address = _address("https", options.host, ports[0])
-            print(f"serving admission on {address}", flush=True)
-            if options.health_port is not None:
-                health_address = _address("http", options.health_host or options.host, ports[1])
-                print(f"serving health and metrics on {health_address}", flush=True)
-            if options.demo and authority is not None:
-                await show(address, authority)
+            for (what, site), port in zip(sites.items(), ports, strict=True):
+                print(f"serving {what} on {_address(site, port)}", flush=True)
+            if options.demo and authority is not None and options.admission:
+                await show(_address(sites["admission"], ports[0]), authority)
 
         async with _beside(parts.background):
-            await serve(sites, readiness, started, drain_seconds=options.drain_seconds)
+            await serve(list(sites.values()), readiness, started, drain_seconds=options.drain_seconds)
 
 
 async def _assembled(
     options: argparse.Namespace, parts: Parts, stack: contextlib.AsyncExitStack
-) -> tuple[Reviewer, ssl.SSLContext, Path | None]:
-    """The reviewer, the TLS context, and the file by which a local client trusts the server."""
+) -> tuple[Reviewer, ssl.SSLContext, Path | None, web.Application | None]:
+    """The reviewer, the TLS context, the file by which a local client trusts the server, and the previews."""
     watched = WatchedConfiguration(options.config)
     configuration = watched.loaded.configuration
     if not options.cluster:
         if options.managed_certificates:
             raise inputs.InputError("--managed-certificates are kept in a cluster: add --cluster")
         context, authority = tls(options, parts)
-        return following(watched, inputs.source_of(configuration, options.objects), parts), context, authority
+        source = inputs.source_of(configuration, options.objects)
+        return following(watched, source, parts), context, authority, local_previews(options, source)
     if options.objects:
         raise inputs.InputError("--cluster asks the API server: leave out --objects")
     from webhook.cli import in_cluster  # noqa: PLC0415 (the client is large, and stand-alone needs none)
 
     cluster = await in_cluster.connected(options, stack)
-    reviewer = following(watched, in_cluster.live_source(cluster, configuration, parts), parts)
+    live = in_cluster.live_source(cluster, configuration, parts)
+    reviewer, previews = following(watched, live, parts), in_cluster.previews(options, cluster, live)
     if options.managed_certificates:
-        return reviewer, in_cluster.managed_certificate(cluster, options, parts), None
-    return reviewer, *tls(options, parts)
+        return reviewer, in_cluster.managed_certificate(cluster, options, parts), None, previews
+    return reviewer, *tls(options, parts), previews
 
 
 @contextlib.asynccontextmanager
@@ -102,5 +110,6 @@ async def _beside(background: Sequence[Work]) -> AsyncIterator[None]:
         raise several.exceptions[0] from None
 
 
-def _address(scheme: str, host: str, port: int) -> str:
-    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+def _address(site: Site, port: int) -> str:
+    scheme = "http" if site.context is None else "https"
+    return f"{scheme}://[{site.host}]:{port}" if ":" in site.host else f"{scheme}://{site.host}:{port}"

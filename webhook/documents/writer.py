@@ -6,7 +6,6 @@ string that would read as something else.
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Iterable
@@ -15,6 +14,7 @@ from typing import Any, Final
 import yaml
 
 from webhook.documents.bounds import MAX_DEPTH
+from webhook.documents.differences import unified
 from webhook.documents.errors import UnwritableValue
 from webhook.documents.paths import field_of
 from webhook.documents.scalars import resolve, to_value
@@ -64,10 +64,14 @@ def to_yaml_all(values: Iterable[Any]) -> str:
     return "---\n".join(map(to_yaml, values))
 
 
-def unified_diff(before: Any, after: Any, name: str) -> str:
-    """What changes from one value to the other, as a unified diff of their YAML; "" where nothing does."""
-    was, becomes = ([f"{line}\n" for line in to_yaml(value).splitlines()] for value in (before, after))
-    return "".join(difflib.unified_diff(was, becomes, f"a/{name}", f"b/{name}"))
+def unified_diff(before: Any, after: Any, name: str, context: int | None = 3) -> str:
+    """What changes from one value to the other, as a unified diff of their YAML; "" where nothing does.
+
+    Each change has `context` lines around it. With None there is one hunk of the whole document, also where nothing
+    changes: both texts can be had from it. Raises UnwritableValue.
+    """
+    was, becomes = (to_yaml(value).splitlines() for value in (before, after))
+    return "".join(f"{line}\n" for line in unified(was, becomes, name, context))
 
 
 def _is_literal(text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import UNSET
 
@@ -37,11 +37,15 @@ from webhook.sources.state import NamespaceState
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What to preview for. `profile` overrides each namespace's target, and then decides `allowed` too."""
+    """What to preview for. `profile` overrides each namespace's target, and then decides `allowed` too.
+
+    With `full_diff` every diff holds the whole document as one hunk, also where nothing changes.
+    """
 
     namespace: str = "default"
     profile: LevelVersion | None = None
     patch: bool = True
+    full_diff: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ def preview(
 
     Cluster objects among `documents` are added to `source` first, wherever they stand.
     """
+    source.default_namespace = options.namespace
     failures = [_learn(document, source) for document in documents]
     examined = [
         _examine(document, source, options)
@@ -80,6 +85,54 @@ def preview(
     else:
         status = int(not all(row.compliant_after if options.patch else row.compliant_before for row in pods))
     return Report(results, summary), status
+
+
+class TooMuch(Exception):
+    """Documents that are more work than one caller may ask for."""
+
+
+class Bounds(NamedTuple):
+    """How much one caller may ask for. The values bound what is written and compared, the others what is computed."""
+
+    documents: int = 2_000
+    values: int = 200_000
+    containers: int = 1_000
+
+
+def check_bounds(documents: Sequence[Document | BrokenDocument], bounds: Bounds) -> None:
+    """Raises TooMuch, saying of what."""
+    if len(documents) > bounds.documents:
+        raise TooMuch(f"more than {bounds.documents} documents")
+    values = 0
+    for document in documents:
+        if isinstance(document, Document):
+            values += _size(document.value)
+            if values > bounds.values:
+                raise TooMuch(f"more than {bounds.values} values in all documents")
+            try:
+                pod = locate(document.value, Origin.MANIFEST)
+            except InvalidPod:
+                continue  # becomes a result with an error
+            if pod is not None and len(pod.containers) > bounds.containers:
+                raise TooMuch(f"more than {bounds.containers} containers in one pod")
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, dict):
+        return len(value) + sum(map(_size, value.values()))
+    if isinstance(value, list):
+        return len(value) + sum(map(_size, value))
+    return 0
+
+
+def namespaces_of(documents: Sequence[Document | BrokenDocument], options: Options) -> tuple[str, ...]:
+    """The namespaces that the documents are about, each once; that of the options where they name none."""
+    found = [
+        _namespace(document.value) or options.namespace
+        for document in documents
+        if isinstance(document, Document) and isinstance(document.value, dict)
+    ]
+    return tuple(dict.fromkeys(found)) or (options.namespace,)
 
 
 def _learn(document: Document | BrokenDocument, source: ManifestSource) -> Failure | None:
@@ -133,7 +186,7 @@ def _judged(document: Document, pod: Pod, namespace: str, state: NamespaceState,
     admitted = received if state.policy.mode is Mode.ENFORCE else arrived
     result.patch = list(outcome.operations)
     result.patched = outcome.patched
-    result.diff = unified_diff(pod.document, outcome.patched, f"{document.source}#{document.number}")
+    result.diff = _diff(document, pod.document, outcome.patched, options)
     result.defaults = [default_row(row) for row in outcome.decisions]
     result.violations.after = [violation_row(row) for row in judge(patched, target, newest)]
     result.allowed = not judge(admitted, decides, newest)
@@ -155,9 +208,16 @@ def _untouched(document: Document, options: Options) -> Result:
     result.allowed = True
     result.warnings = [warning.message for warning in document.warnings]
     if options.patch:
-        result.patch, result.patched, result.diff, result.defaults = [], value, "", []
+        result.patch, result.patched, result.defaults = [], value, []
+        result.diff = _diff(document, value, value, options)
         result.violations.after = []
     return result
+
+
+def _diff(document: Document, before: Any, after: Any, options: Options) -> str:
+    if before is after and not options.full_diff:
+        return ""
+    return unified_diff(before, after, f"{document.source}#{document.number}", None if options.full_diff else 3)
 
 
 def _described(value: Any, namespace: str) -> Result:

@@ -149,12 +149,12 @@ class LiveSource:
             facts = await self._questions.with_runtime_class(facts, known.rules.runtime_class, deadline)
         return NamespaceState(known.state.policy, facts)
 
-    async def described(self, configuration: DefaulterConfiguration, namespaces: Iterable[str]) -> ManifestSource:
+    async def described(self, namespaces: Iterable[str]) -> ManifestSource:
         """A source of its own that starts from what is known of these namespaces: for a preview, which adds to it.
 
         A namespace that cannot be learnt counts as unlabelled there, as one that does not exist.
         """
-        source = ManifestSource(configuration, newest=NEWEST_MINOR if self.minor is None else self.minor)
+        source = ManifestSource(self._configuration, newest=NEWEST_MINOR if self.minor is None else self.minor)
         deadline = asyncio.get_running_loop().time() + PATIENCE
         for namespace in namespaces:
             marks = self._namespaces.rows.get(namespace)

@@ -55,7 +55,7 @@ class ManifestSource:
         """Start without objects. `default_namespace` is that of objects which name none."""
         self._configuration = configuration
         self._newest = newest
-        self._default_namespace = default_namespace
+        self.default_namespace = default_namespace
         self._namespaces: dict[str, objects.Metadata] = {}
         self._limits: dict[str, dict[str, Sequence[LimitItem]]] = defaultdict(dict)
         self._scopes: dict[str, dict[str, frozenset[str]]] = defaultdict(dict)
@@ -91,7 +91,7 @@ class ManifestSource:
             return False
         self._states.clear()
         metadata = objects.identify(value).metadata
-        namespace = metadata.namespace or self._default_namespace
+        namespace = metadata.namespace or self.default_namespace
         match value["kind"]:
             case "Namespace":
                 self._namespaces[metadata.name] = metadata

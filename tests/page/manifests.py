@@ -1,0 +1,43 @@
+"""Manifests that the tests show to the page."""
+
+from __future__ import annotations
+
+from typing import Final
+
+POD: Final = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop}
+spec:
+  containers:
+  - name: nginx
+    image: nginx
+"""
+
+PRIVILEGED: Final = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: agent}
+spec:
+  containers:
+  - name: agent
+    image: agent
+    securityContext: {privileged: true}
+"""
+
+CONFIG_MAP: Final = """\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings}
+data: {a: b}
+"""
+
+BROKEN: Final = (
+    f"{POD}---\napiVersion: v1\nkind: Pod\nmetadata: {{name: bad}}\nspec: {{containers: 3}}\n---\n{CONFIG_MAP}"
+)
+"""Three documents; the second is wrong at its line 5, which is line 13 of all."""
+
+
+def pods(number: int) -> str:
+    """So many pods."""
+    return "---\n".join(POD.replace("web", f"web-{index}") for index in range(number))

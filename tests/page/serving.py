@@ -1,0 +1,126 @@
+"""The page and `POST /preview` on loopback, as the server serves them; and what it should answer instead."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, TypeAlias
+
+from aiohttp import web
+
+from patches.configuration import DefaulterConfiguration
+from patches.levels import parse_level_version
+from webhook.documents.reader import flatten, read_documents
+from webhook.preview.preview import Options, preview
+from webhook.preview.results import encode_report
+from webhook.server.previews import create_preview_app
+from webhook.sources.manifests import ManifestSource
+
+_SECONDS: Final = 30
+
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Answer(NamedTuple):
+    """What to answer instead of a report: the status, the text, and a Retry-After."""
+
+    status: int
+    text: str = ""
+    retry_after: str = ""
+
+
+class Asked(NamedTuple):
+    """A preview that was asked for."""
+
+    body: str
+    query: dict[str, str]
+    headers: dict[str, str]
+
+
+@dataclass
+class Site:
+    """A served page: where it is, what it was asked, and what it answers first, in this order, instead of reports.
+
+    `refused` are the statuses that it gave out, but for reports.
+    """
+
+    address: str = ""
+    asked: list[Asked] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+    needs_token: str = ""
+    refused: set[int] = field(default_factory=set)
+
+    def reset(self) -> None:
+        """Forget what was asked; answer with reports again."""
+        self.asked.clear()
+        self.answers.clear()
+        self.needs_token = ""
+        self.refused.clear()
+
+    def application(self) -> web.Application:
+        """The server's own application, behind what this site answers instead."""
+        app = create_preview_app(_describe, None)
+        app.middlewares.insert(0, self._instead)
+        return app
+
+    @web.middleware
+    async def _instead(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path != "/preview":
+            return await handler(request)
+        self.asked.append(Asked(await request.text(), dict(request.query), dict(request.headers)))
+        answer = None
+        if self.needs_token and request.headers.get("Authorization") != f"Bearer {self.needs_token}":
+            answer = Answer(401, '{"message": "a bearer token is needed", "field": ""}')
+        elif self.answers:
+            answer = self.answers.pop(0)
+        if answer is None:
+            return await handler(request)
+        self.refused.add(answer.status)
+        headers = {"Retry-After": answer.retry_after} if answer.retry_after else {}
+        return web.Response(status=answer.status, text=answer.text, headers=headers, content_type="application/json")
+
+
+async def _describe(_: Collection[str]) -> ManifestSource:
+    return ManifestSource(DefaulterConfiguration())
+
+
+def report(body: str, query: Mapping[str, str]) -> str:
+    """What the engine makes of `body`."""
+    profile = query.get("profile")
+    options = Options(
+        namespace=query.get("namespace") or "default",
+        profile=parse_level_version(profile) if profile else None,
+        full_diff=query.get("diff") == "full",
+    )
+    documents = list(flatten(read_documents(body.encode(), "input")))
+    return encode_report(preview(documents, ManifestSource(DefaulterConfiguration()), options)[0])
+
+
+@contextmanager
+def serve() -> Iterator[Site]:
+    """A site on loopback, in a thread with a loop of its own, until the block ends."""
+    site = Site()
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        runner = asyncio.run_coroutine_threadsafe(_start(site), loop).result(_SECONDS)
+        try:
+            yield site
+        finally:
+            asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(_SECONDS)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(_SECONDS)
+        loop.close()
+
+
+async def _start(site: Site) -> web.AppRunner:
+    runner = web.AppRunner(site.application(), access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    site.address = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    return runner

@@ -1,0 +1,101 @@
+"""Unified diffs of long texts in bounded time.
+
+Python's difflib looks at every pair of equal lines, which a document of a hundred thousand like lines makes hours of.
+So both texts are cut where a line occurs once in each (the anchors of a "patience diff"), and what lies between is left
+to difflib as long as that is small.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
+from typing import Any, Final, TypeAlias
+
+_LARGEST: Final = 1000
+"""Lines, of both texts together, that difflib is given at once. What is longer counts as replaced."""
+
+_Lines: TypeAlias = Sequence[str]
+_Opcode: TypeAlias = tuple[str, int, int, int, int]
+
+
+class _Found(SequenceMatcher[str]):
+    """difflib's grouping of opcodes that were found elsewhere."""
+
+    def __init__(self, opcodes: list[_Opcode]) -> None:
+        super().__init__()
+        self._opcodes = opcodes
+
+    def get_opcodes(self) -> list[Any]:
+        """What was found."""
+        return self._opcodes
+
+
+def unified(before: _Lines, after: _Lines, name: str, context: int | None) -> Iterator[str]:
+    """The lines of a unified diff, `context` lines around each change; with None one hunk of everything."""
+    opcodes = _opcodes(before, after)
+    hunks: list[list[_Opcode]] = [opcodes or [("equal", 0, 0, 0, 0)]]
+    if context is not None:
+        hunks = list(_Found(opcodes).get_grouped_opcodes(context))
+    if context is not None and before == after:
+        return
+    yield f"--- a/{name}"
+    yield f"+++ b/{name}"
+    for hunk in hunks:
+        (_, low, _, new_low, _), (_, _, high, _, new_high) = hunk[0], hunk[-1]
+        yield f"@@ -{_range(low, high)} +{_range(new_low, new_high)} @@"
+        for kind, start, end, new_start, new_end in hunk:
+            if kind == "equal":
+                yield from (f" {line}" for line in before[start:end])
+            else:
+                yield from (f"-{line}" for line in before[start:end])
+                yield from (f"+{line}" for line in after[new_start:new_end])
+
+
+def _range(start: int, end: int) -> str:
+    """As diff writes it: the first line counted from 1, and how many unless it is one."""
+    length = end - start
+    if length == 1:
+        return str(start + 1)
+    return f"{start + 1 if length else start},{length}"
+
+
+def _opcodes(before: _Lines, after: _Lines) -> list[_Opcode]:
+    """As difflib's, for the whole of both texts."""
+    joined: list[_Opcode] = []
+    for opcode in _pieces(before, after):
+        if joined and joined[-1][0] == opcode[0] == "equal":
+            _, start, _, new_start, _ = joined[-1]
+            joined[-1] = ("equal", start, opcode[2], new_start, opcode[4])
+        else:
+            joined.append(opcode)
+    return joined
+
+
+def _pieces(before: _Lines, after: _Lines) -> Iterator[_Opcode]:
+    """What lies between anchors, and the anchors."""
+    start = new_start = 0
+    for end, new_end in [*_anchors(before, after), (len(before), len(after))]:
+        if end - start + new_end - new_start <= _LARGEST:
+            matcher = SequenceMatcher(None, before[start:end], after[new_start:new_end])
+            for kind, low, high, new_low, new_high in matcher.get_opcodes():
+                yield kind, start + low, start + high, new_start + new_low, new_start + new_high
+        else:
+            yield "replace", start, end, new_start, new_end
+        if end < len(before):
+            yield "equal", end, end + 1, new_end, new_end + 1
+        start, new_start = end + 1, new_end + 1
+
+
+def _anchors(before: _Lines, after: _Lines) -> Iterator[tuple[int, int]]:
+    """Where lines are that occur once in each text, in the order of both; none in texts that difflib copes with."""
+    if len(before) + len(after) <= _LARGEST:
+        return
+    counts, new_counts = Counter(before), Counter(after)
+    places = {line: place for place, line in enumerate(after) if new_counts[line] == 1}
+    last = -1
+    for place, line in enumerate(before):
+        new_place = places.get(line, -1)
+        if counts[line] == 1 and new_place > last:
+            last = new_place
+            yield place, new_place

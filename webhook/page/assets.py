@@ -1,0 +1,51 @@
+"""The page's files, as the server sends them: read once, from wherever the package is installed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import PurePosixPath
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+CONTENT_TYPES: Final = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+
+HEADERS: Final = MappingProxyType(
+    {
+        "Content-Security-Policy": (
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+            "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        ),
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-cache",
+    },
+)
+"""What every file is sent with. Nothing but this server's own files runs, and nothing is asked elsewhere."""
+
+
+class Asset(NamedTuple):
+    """One file: its bytes, what they are, and a strong ETag (with its quotes) that changes with them."""
+
+    body: bytes
+    content_type: str
+    etag: str
+
+
+def load_assets() -> Mapping[str, Asset]:
+    """The files by name: `index.html` is for `/`, every file for `/static/NAME`. Reads them; call it once."""
+    assets = {}
+    for file in (files(__package__) / "static").iterdir():
+        content_type = CONTENT_TYPES.get(PurePosixPath(file.name).suffix)
+        if content_type is not None:
+            body = file.read_bytes()
+            assets[file.name] = Asset(body, content_type, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+    return MappingProxyType(assets)

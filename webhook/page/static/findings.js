@@ -1,0 +1,149 @@
+// What a card says in words: what remains to be done, what became of each default, and the warnings.
+
+import { CHECKS } from "./checks.js";
+import { DEFAULTS } from "./defaults.js";
+import { count, drawing, element, prose } from "./dom.js";
+import { placeOf } from "./places.js";
+import { REASONS, STATES } from "./reasons.js";
+
+const SIGNS = { applied: "plus", kept: "equal", skipped: "minus", conflict: "warning" };
+const ORDER = ["conflict", "applied", "skipped", "kept"];
+
+/** The violations that no default removes, each with the field to change. */
+export function remaining(violations) {
+  return element(
+    "section",
+    { class: "remaining" },
+    element("h4", {}, `${count(violations.length, "thing")} only you can change`),
+    element("ul", {}, violations.map(violationItem)),
+  );
+}
+
+function violationItem(violation) {
+  const check = Object.hasOwn(CHECKS, violation.id) ? CHECKS[violation.id] : null;
+  return element(
+    "li",
+    {},
+    element(
+      "p",
+      { class: "what" },
+      element("strong", {}, check?.title ?? violation.reason),
+      " ",
+      element("code", { class: "id" }, violation.id),
+    ),
+    check &&
+      element(
+        "p",
+        { class: "change" },
+        "Change ",
+        codes(check.field.split(", ")),
+        ". To pass: ",
+        prose(check.fix),
+        ".",
+      ),
+    element(
+      "p",
+      { class: "upstream" },
+      element("span", {}, "Kubernetes says: "),
+      element("q", {}, violation.reason + (violation.detail && ` (${violation.detail})`)),
+    ),
+  );
+}
+
+function codes(fields) {
+  return fields.map((field, index) => [index ? ", " : "", element("code", {}, field)]);
+}
+
+/** Every default, under its state and reason: those of one fate stand together, and what it means is said once. */
+export function decisions(rows, patched) {
+  const sorted = [...group(rows, (row) => `${row.state} ${row.reason}`)].sort(
+    ([one], [other]) => ORDER.indexOf(one.state) - ORDER.indexOf(other.state),
+  );
+  return element(
+    "ul",
+    { class: "decisions" },
+    sorted.map((fate) => fateItem(fate, patched)),
+  );
+}
+
+function group(rows, key) {
+  const groups = new Map();
+  for (const row of rows) {
+    groups.set(key(row), [...(groups.get(key(row)) ?? []), row]);
+  }
+  return groups.values();
+}
+
+function fateItem(rows, patched) {
+  const [{ state, reason }] = rows;
+  const explained = Object.hasOwn(REASONS, reason) ? REASONS[reason] : { means: reason, advice: "" };
+  const advice = explained.advice.startsWith("Nothing.") ? "" : explained.advice;
+  const defaults = [...group(rows, (row) => row.id)];
+  return element(
+    "li",
+    { class: `decision ${state}` },
+    stateMark(state),
+    element(
+      "div",
+      { class: "told" },
+      element("p", { class: "why" }, prose(explained.means), " ", element("code", { class: "id" }, reason)),
+      advice && element("p", { class: "advice" }, prose(advice)),
+      element(
+        "ul",
+        { class: "settings-list" },
+        defaults.map((places) => defaultItem(places, patched)),
+      ),
+    ),
+  );
+}
+
+function defaultItem(rows, patched) {
+  const [{ id }] = rows;
+  const title = Object.hasOwn(DEFAULTS, id) ? DEFAULTS[id] : id;
+  return element(
+    "li",
+    {},
+    element("p", { class: "what" }, element("strong", {}, title), " ", element("code", { class: "id" }, id)),
+    element("ul", { class: "places" }, placeItems(rows, patched)),
+  );
+}
+
+function stateMark(state) {
+  const title = Object.hasOwn(STATES, state) ? STATES[state].title : state;
+  return element(
+    "span",
+    { class: `mark ${state}` },
+    drawing(Object.hasOwn(SIGNS, state) ? SIGNS[state] : "minus"),
+    title,
+  );
+}
+
+// The same value of the same field stands once, with all who got it.
+function placeItems(rows, patched) {
+  const placed = rows.map((row) => ({ ...placeOf(row.path, patched), value: row.value }));
+  return [...group(placed, ({ owner, field, value }) => JSON.stringify([owner, field, value]))].map(placeItem);
+}
+
+function placeItem(places) {
+  const [{ owner, field, value }] = places;
+  const names = places
+    .filter((place) => place.name)
+    .map((place, index) => [index ? ", " : " ", element("bdi", {}, place.name)]);
+  const owners = names.length > 1 ? `${owner}s` : owner;
+  const said = value === undefined || value === null ? field : `${field} = ${JSON.stringify(value)}`;
+  return element("li", {}, element("code", {}, said), " ", element("span", { class: "owner" }, owners, names));
+}
+
+/** What applying the object would warn of. */
+export function warnings(texts) {
+  return element(
+    "details",
+    { class: "warnings" },
+    element("summary", {}, `${count(texts.length, "warning")} that kubectl would print`),
+    element(
+      "ul",
+      {},
+      texts.map((text) => element("li", {}, text)),
+    ),
+  );
+}

@@ -1,0 +1,121 @@
+"""The OpenAPI 3.1 description of the preview, drawn from the types that are answered with.
+
+Source: https://spec.openapis.org/oas/v3.1.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any, Final
+
+import msgspec
+
+from webhook.preview.requests import BODY_TYPES, DEFAULT_NAMESPACE, Form, Problem
+from webhook.preview.results import Report
+
+_REFUSALS: Final = {
+    400: "A parameter, or the body's encoding, is wrong.",
+    401: "There is no bearer token, or the API server does not accept it.",
+    403: "The user may not create pods in a namespace that the objects name; or the caller is no page of this server.",
+    406: "The Accept header asks for none of the forms there are.",
+    408: "The body did not arrive in time.",
+    413: "The body is too large, or holds too many documents, values or containers.",
+    415: "The body's content type is none of manifests.",
+    429: "Too many requests; Retry-After says when to come again.",
+    503: "The API server cannot be asked who is calling.",
+}
+_NEEDS_CLUSTER: Final = (401, 503)
+
+
+def description(*, needs_token: bool) -> dict[str, Any]:
+    """The document; with `needs_token`, as it is in a cluster."""
+    (report, problem), schemas = msgspec.json.schema_components(
+        [Report, Problem], ref_template="#/components/schemas/{name}"
+    )
+    document: dict[str, Any] = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "pod-security-defaulter preview",
+            "version": version("pod-security-defaulter"),
+            "summary": "What the defaults would add to pods, and what would still violate the Pod Security Standards.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": {
+            "/preview": {"post": _preview(report, problem, needs_token=needs_token)},
+            "/openapi.json": {"get": _file("description", "This description.", "application/json")},
+            "/": {"get": _file("page", "The page.", "text/html")},
+        },
+        "components": {"schemas": schemas},
+    }
+    if needs_token:
+        document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    return document
+
+
+def _preview(report: Mapping[str, Any], problem: Mapping[str, Any], *, needs_token: bool) -> dict[str, Any]:
+    text = {"type": "string"}
+    operation: dict[str, Any] = {
+        "operationId": "preview",
+        "summary": "Preview manifests",
+        "description": "One object, many documents, or a List. A document that cannot be read becomes a result with an "
+        "error; it never hides the others.",
+        "parameters": [
+            _parameter(
+                "namespace",
+                "The namespace of objects that name none.",
+                {
+                    "type": "string",
+                    "default": DEFAULT_NAMESPACE,
+                    "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+                    "maxLength": 63,
+                },
+            ),
+            _parameter(
+                "profile",
+                "Judge by this level and version, instead of each namespace's own.",
+                {
+                    "type": "string",
+                    "pattern": r"^(privileged|baseline|restricted)(:(latest|v1\.(0|[1-9][0-9]{0,8})))?$",
+                    "examples": ["restricted:v1.30"],
+                },
+            ),
+            _parameter(
+                "diff",
+                "Whether a diff holds the changes only, or the whole document.",
+                {"type": "string", "enum": ["changes", "full"], "default": "changes"},
+            ),
+        ],
+        "requestBody": {
+            "description": "Manifests, YAML or JSON.",
+            "required": False,
+            "content": {media: {"schema": text} for media in BODY_TYPES},
+        },
+        "responses": {
+            "200": {
+                "description": "A result for every document, also for those that cannot be read.",
+                "content": {
+                    Form.JSON.value: {"schema": report},
+                    Form.YAML.value: {"schema": text},
+                    Form.DIFF.value: {"schema": text},
+                },
+            },
+            **{
+                str(status): {"description": meaning, "content": {"application/json": {"schema": problem}}}
+                for status, meaning in _REFUSALS.items()
+                if needs_token or status not in _NEEDS_CLUSTER
+            },
+        },
+    }
+    if needs_token:
+        operation["security"] = [{"token": []}]
+    return operation
+
+
+def _parameter(name: str, meaning: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "description": meaning, "schema": schema}
+
+
+def _file(name: str, meaning: str, media: str) -> dict[str, Any]:
+    answer = {"description": meaning, "content": {media: {"schema": {}}}}
+    return {"operationId": name, "summary": meaning, "responses": {"200": answer}}

@@ -1,0 +1,230 @@
+"""The preview over HTTP: `POST /preview`, its description, and the page.
+
+Locally it is open, on loopback only; a page of another site is turned away by its Origin, a name that was made to lead
+here (DNS rebinding) by its Host. In a cluster it asks for a bearer token. The work is done in threads, a few at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import math
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from typing import Any, Final, NoReturn, TypeAlias
+from urllib.parse import urlsplit
+
+import msgspec
+from aiohttp import web
+
+from webhook.documents.reader import BrokenDocument, Document, flatten, read_documents
+from webhook.page.assets import HEADERS, Asset, load_assets
+from webhook.preview.access import Access, AccessDenied
+from webhook.preview.preview import Bounds, Options, TooMuch, check_bounds, namespaces_of, preview
+from webhook.preview.requests import BODY_TYPES, BadParameter, Form, Problem, encoded, form_of, is_namespace, options_of
+from webhook.server.openapi import description
+from webhook.server.pace import Pace
+from webhook.sources.manifests import ManifestSource
+
+PREVIEW_BODY_LIMIT: Final = 4 * 1024 * 1024
+"""Bytes. More than any one object an API server takes, and the work for it is bounded to seconds."""
+MOST_NAMESPACES: Final = 32
+"""Namespaces that the objects of one request may name, each of which costs a question to the API server."""
+
+_BOUNDS: Final = Bounds()
+_BODY_SECONDS: Final = 20.0
+_WORKERS: Final = 2
+_WAITING: Final = 8
+"""Requests that may wait for a thread; more are told to come again."""
+_RATE: Final = 5.0
+_BURST: Final = 20
+_ALL_RATE: Final = 20.0
+_ALL_BURST: Final = 60
+
+Describe: TypeAlias = Callable[[Collection[str]], Awaitable[ManifestSource]]
+"""What is known of these namespaces, as a source that the request may add to."""
+
+
+def create_preview_app(describe: Describe, access: Access | None) -> web.Application:
+    """The application. Without `access` it is open, and must listen on loopback only."""
+    app = web.Application(client_max_size=PREVIEW_BODY_LIMIT, middlewares=[_explained])
+    endpoint = _Endpoint(describe, access)
+    app.router.add_post("/preview", endpoint.preview)
+    app.router.add_get("/openapi.json", _openapi(description(needs_token=access is not None)))
+    assets = load_assets()
+    app.router.add_get("/", _asset(assets["index.html"]))
+    for name, asset in assets.items():
+        app.router.add_get(f"/static/{name}", _asset(asset))
+    app.on_cleanup.append(endpoint.close)
+    return app
+
+
+class _Endpoint:
+    def __init__(self, describe: Describe, access: Access | None) -> None:
+        self._describe = describe
+        self._access = access
+        self._all = Pace(_ALL_RATE, _ALL_BURST)
+        self._each = Pace(_RATE, _BURST)
+        self._threads = ThreadPoolExecutor(_WORKERS, "preview")
+        self._under_way = 0
+
+    async def close(self, _: web.Application) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def preview(self, request: web.Request) -> web.Response:
+        """`POST /preview`."""
+        _take(self._all, "")
+        user = None
+        if self._access is None:
+            _check_is_local(request)
+        else:
+            user = await self._access.user(request.headers.get("Authorization", ""))
+            _take(self._each, user.username)
+        form, options = _asked(request)
+        body = await _body(request)
+        if self._under_way >= _WORKERS + _WAITING:
+            _refuse(429, "too many previews at once: try again", retry_after=1)
+        self._under_way += 1
+        try:
+            documents = await self._work(_read, body)
+            namespaces = namespaces_of(documents, options)
+            if user is not None and self._access is not None:
+                if len(namespaces) > MOST_NAMESPACES:
+                    _refuse(400, f"the objects name more than {MOST_NAMESPACES} namespaces")
+                await self._access.check(user, namespaces)
+            source = await self._describe([name for name in namespaces if is_namespace(name)])
+            text = await self._work(_answer, documents, source, options, form)
+        finally:
+            self._under_way -= 1
+        return web.Response(text=text, content_type=form.value, charset="utf-8", headers=_no_store())
+
+    async def _work(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+
+
+def _read(body: bytes) -> list[Document | BrokenDocument]:
+    documents = list(flatten(read_documents(body, "manifest")))
+    check_bounds(documents, _BOUNDS)
+    return documents
+
+
+def _answer(documents: list[Document | BrokenDocument], source: ManifestSource, options: Options, form: Form) -> str:
+    return encoded(preview(documents, source, options)[0], form)
+
+
+def _asked(request: web.Request) -> tuple[Form, Options]:
+    query = request.query
+    options = options_of(dict(query), repeated=len(query) > len(set(query)))
+    form = form_of(",".join(request.headers.getall("Accept", [])))
+    if form is None:
+        _refuse(406, f"there are {', '.join(Form)}", field="Accept")
+    if request.content_type not in BODY_TYPES:
+        _refuse(415, f"expected one of {', '.join(BODY_TYPES)}", field="Content-Type")
+    return form, options
+
+
+async def _body(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            return await request.read()
+    except TimeoutError:
+        _refuse(408, f"the body did not arrive within {_BODY_SECONDS:g} s")
+    except (web.RequestPayloadError, ConnectionError):
+        _refuse(400, "the body broke off, or is not encoded as its headers say")
+
+
+def _take(pace: Pace, caller: str) -> None:
+    seconds = pace.wait(caller, asyncio.get_running_loop().time())
+    if seconds:
+        _refuse(429, "too many previews: try again", retry_after=math.ceil(seconds))
+
+
+def _check_is_local(request: web.Request) -> None:
+    host = urlsplit(f"//{request.host}").hostname or ""
+    if not is_loopback(host):
+        _refuse(403, "this preview is for this machine: ask for localhost", field="Host")
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.host:
+        _refuse(403, "another site's page may not ask", field="Origin")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, by name or address, is this machine."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class _Refused(Exception):
+    """A request that is not answered with a preview."""
+
+    def __init__(self, status: int, problem: Problem, headers: Mapping[str, str]) -> None:
+        super().__init__(problem.message)
+        self.status = status
+        self.problem = problem
+        self.headers = headers
+
+
+def _refuse(status: int, message: str, *, field: str = "", retry_after: int = 0) -> NoReturn:
+    headers = {"Retry-After": str(retry_after)} if retry_after else {}
+    raise _Refused(status, Problem(message, field), headers)
+
+
+@web.middleware
+async def _explained(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Every answer with the page's headers, every refusal as a Problem."""
+    try:
+        response = await handler(request)
+    except _Refused as error:
+        response = _problem(error.status, error.problem, error.headers)
+    except BadParameter as error:
+        response = _problem(400, Problem(str(error), error.field))
+    except AccessDenied as error:
+        headers = {"WWW-Authenticate": "Bearer"} if error.status == HTTPStatus.UNAUTHORIZED else {}
+        response = _problem(error.status, Problem(str(error)), headers)
+    except TooMuch as error:
+        response = _problem(413, Problem(str(error)))
+    except web.HTTPRequestEntityTooLarge:
+        response = _problem(413, Problem(f"more than {PREVIEW_BODY_LIMIT} bytes"))
+    except web.HTTPException as error:
+        kept = {name: value for name, value in error.headers.items() if name == "Allow"}
+        response = _problem(error.status, Problem(error.reason), kept)
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+def _problem(status: int, problem: Problem, headers: Mapping[str, str] | None = None) -> web.Response:
+    body = msgspec.json.encode(problem)
+    return web.Response(
+        status=status, body=body, content_type="application/json", headers={**_no_store(), **(headers or {})}
+    )
+
+
+def _no_store() -> dict[str, str]:
+    return {"Cache-Control": "no-store"}
+
+
+def _openapi(document: Mapping[str, Any]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    body = msgspec.json.encode(document)
+
+    async def handler(_: web.Request) -> web.Response:
+        """`GET /openapi.json`."""
+        return web.Response(body=body, content_type="application/json")
+
+    return handler
+
+
+def _asset(asset: Asset) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def handler(request: web.Request) -> web.Response:
+        """`GET /` and the files of the page."""
+        headers = {"ETag": asset.etag}
+        if asset.etag in (tag.strip() for tag in request.headers.get("If-None-Match", "").split(",")):
+            return web.Response(status=304, headers=headers)
+        return web.Response(body=asset.body, headers={**headers, "Content-Type": asset.content_type})
+
+    return handler
