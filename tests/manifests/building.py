@@ -1,0 +1,64 @@
+"""Builds manifests as `kubectl apply -k` does, also of overlays that a test makes up."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import yaml
+
+from tests.cluster import binaries
+from tests.shared_data import ROOT
+
+MANIFESTS: Final = ROOT / "manifests"
+BASE: Final = MANIFESTS / "base"
+COMPONENTS: Final = tuple(sorted(path.name for path in (MANIFESTS / "components").iterdir()))
+OVERLAYS: Final = tuple(sorted(path.name for path in (MANIFESTS / "overlays").iterdir()))
+NAME: Final = "pod-security-defaulter"
+_SECONDS: Final = 60
+
+Objects: TypeAlias = list[dict[str, Any]]
+
+
+def write_overlay(directory: Path, *components: str, on: Path = BASE, **fields: Any) -> Path:
+    """An overlay with these components and other fields of a kustomization; its directory."""
+    directory.mkdir(parents=True, exist_ok=True)
+    above = Path(os.path.relpath(MANIFESTS, directory))
+    value = {
+        "resources": [os.path.relpath(on, directory)],
+        "components": [str(above / "components" / name) for name in components],
+        **fields,
+    }
+    (directory / "kustomization.yaml").write_text(json.dumps(value), encoding="utf-8")
+    return directory
+
+
+def try_build(directory: Path) -> subprocess.CompletedProcess[str]:
+    """Run kustomize. Skips the test where there is none."""
+    program = binaries.find("kustomize") / "kustomize"
+    command = [str(program), "build", str(directory)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+
+
+def build(directory: Path) -> Objects:
+    """The objects that a kustomization builds."""
+    done = try_build(directory)
+    assert done.returncode == 0, done.stderr
+    return list(yaml.safe_load_all(done.stdout))
+
+
+def find(objects: Iterable[dict[str, Any]], kind: str, name: str = NAME) -> dict[str, Any]:
+    """The one object of this kind and name."""
+    (found,) = [value for value in objects if value["kind"] == kind and value["metadata"]["name"] == name]
+    return found
+
+
+def pod_of(objects: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """A pod as the Deployment makes them."""
+    template = find(objects, "Deployment")["spec"]["template"]
+    metadata = {"name": NAME, **template["metadata"]}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
