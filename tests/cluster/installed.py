@@ -1,0 +1,209 @@
+"""The whole install on the real API server, with the real command where a kubelet would have started it.
+
+What is applied is manifests/; what differs from a cluster is only what a kubelet and a Service's proxy would do: the
+ConfigMap is written to files as its volume has them, the Deployment's own arguments are run here, as its
+ServiceAccount, and the Service is an ExternalName of localhost, so that the API server finds it. That takes port 443 of
+loopback.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.cluster.client import Answer, pods
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.kubectl import Kubectl
+from tests.cluster.processes import free_ports
+from tests.shared_data import ROOT
+
+NAME: Final = "pod-security-defaulter"
+PORT: Final = 443
+"""Of the Service: an API server asks an ExternalName at the port of the Service itself."""
+MODE: Final = f"{NAME}.io/mode"
+APPLIED: Final = f"{NAME}.io/applied"
+BASE: Final = ROOT / "manifests" / "base"
+_SECONDS: Final = 60
+_STOP_SECONDS: Final = 40
+_LOCAL: Final = ("--host", "--port", "--health-host", "--health-port", "--config", "--drain-seconds")
+
+
+@dataclass
+class Install:
+    """An install in one namespace, and its one replica while that runs."""
+
+    plane: ControlPlane
+    directory: Path
+    namespace: str
+    health: str
+    process: subprocess.Popen[bytes]
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and text of the health port."""
+        try:
+            with urllib.request.urlopen(self.health + path, timeout=10) as answer:  # noqa: S310 (http on loopback)
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        """The log, line by line."""
+        return [json.loads(line) for line in (self.directory / "serve.log").read_text().splitlines()]
+
+    def configure(self, text: str) -> None:
+        """Give the replica another configuration, as the kubelet does when a ConfigMap changes."""
+        write_volume(self.directory / "config", {"configuration.yaml": text})
+
+    def create(self, namespace: str, *, dry_run: bool = True, **spec: Any) -> Answer:
+        """Create a pod with one bare container."""
+        value = {"metadata": {"generateName": "p-"}, "spec": {"containers": [{"name": "c", "image": "i:1"}], **spec}}
+        return self.plane.admin.create(pods(namespace), value, dry_run=dry_run)
+
+    def is_defaulted(self, namespace: str) -> bool:
+        """Whether a pod there is patched now."""
+        answer = self.create(namespace)
+        return answer.ok and APPLIED in (answer.body["metadata"].get("annotations") or {})
+
+
+def eventually(holds: Callable[[], Any], what: str, seconds: float = _SECONDS) -> float:
+    """Wait until it holds; the seconds it took. Fails where it does not."""
+    start = time.monotonic()
+    while not holds():
+        assert time.monotonic() - start < seconds, f"{what}: not within {seconds} s"
+        time.sleep(0.02)
+    return time.monotonic() - start
+
+
+def write_volume(directory: Path, files: dict[str, str]) -> None:
+    """Write files as the kubelet does: a new directory, and one link that is moved to it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    fresh = directory / f"..{time.monotonic_ns()}"
+    fresh.mkdir()
+    for name, text in files.items():
+        (fresh / name).write_text(text, encoding="utf-8")
+        link = directory / name
+        if not link.is_symlink():
+            link.symlink_to(Path("..data") / name)
+    link = directory / "..tmp"
+    link.symlink_to(fresh.name)
+    link.replace(directory / "..data")
+
+
+def check_port() -> None:
+    """Skip where port 443 of loopback cannot be had."""
+    try:
+        socket.create_server(("127.0.0.1", PORT)).close()
+    except OSError as error:
+        pytest.skip(f"port {PORT} of 127.0.0.1 cannot be had ({error.strerror}): the API server asks a Service there")
+
+
+def account_kubeconfig(plane: ControlPlane, namespace: str, account: str, path: Path, server: str = "") -> Path:
+    """A kubeconfig that is this ServiceAccount, by a token as a pod gets it."""
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 7200}}
+    answer = plane.admin.must("POST", f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token", request)
+    cluster = {"server": server or plane.address, "certificate-authority": str(plane.authority.cert)}
+    value = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "test",
+        "clusters": [{"name": "test", "cluster": cluster}],
+        "users": [{"name": "account", "user": {"token": answer["status"]["token"]}}],
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "account", "namespace": namespace}}],
+    }
+    path.write_text(json.dumps(value), encoding="utf-8")
+    return path
+
+
+def arguments_of(deployment: Any, replaced: Sequence[str]) -> list[str]:
+    """The Deployment's own arguments, but for those that say where to listen and where the volume is."""
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    kept = [argument for argument in container["args"] if argument.partition("=")[0] not in _LOCAL]
+    return [*kept, *replaced]
+
+
+@contextmanager
+def installed(
+    plane: ControlPlane,
+    kubectl: Kubectl,
+    directory: Path,
+    *,
+    source: Path = BASE,
+    namespace: str = NAME,
+    server: str = "",
+    extra: Sequence[str] = (),
+) -> Iterator[Install]:
+    """Apply, run one replica until the API server asks it, and delete at the end. `server`: by which to reach it."""
+    check_port()
+    directory.mkdir(parents=True, exist_ok=True)
+    kubectl.run("apply", "-k", str(source))
+    try:
+        _lead_here(plane, namespace)
+        kubeconfig = account_kubeconfig(plane, namespace, NAME, directory / "kubeconfig", server)
+        with _running(plane, directory, namespace, [f"--kubeconfig={kubeconfig}", *extra]) as install:
+            yield install
+    finally:
+        kubectl.run("delete", "-k", str(source), "--ignore-not-found", "--wait=false")
+        _finish_deletion(plane, namespace)
+
+
+def _finish_deletion(plane: ControlPlane, namespace: str) -> None:
+    """What kube-controller-manager does once a namespace is empty."""
+    path = f"/api/v1/namespaces/{namespace}"
+    answer = plane.admin.request("GET", path)
+    if answer.ok:
+        plane.admin.must("PUT", f"{path}/finalize", {**answer.body, "spec": {"finalizers": []}})
+
+
+def _lead_here(plane: ControlPlane, namespace: str) -> None:
+    """Make the Service one that leads to this machine."""
+    path = f"/api/v1/namespaces/{namespace}/services"
+    plane.admin.must("DELETE", f"{path}/{NAME}")
+    spec = {"type": "ExternalName", "externalName": "localhost", "ports": [{"name": "admission", "port": PORT}]}
+    plane.admin.must("POST", path, {"metadata": {"name": NAME}, "spec": spec})
+
+
+@contextmanager
+def _running(plane: ControlPlane, directory: Path, namespace: str, extra: Sequence[str]) -> Iterator[Install]:
+    config = plane.admin.must("GET", f"/api/v1/namespaces/{namespace}/configmaps/{NAME}")["data"]
+    write_volume(directory / "config", config)
+    deployment = plane.admin.must("GET", f"/apis/apps/v1/namespaces/{namespace}/deployments/{NAME}")
+    (health,) = free_ports(1)
+    local = ["--host=127.0.0.1", f"--port={PORT}", f"--health-port={health}"]
+    local.append(f"--config={directory / 'config'}")
+    environment = {**os.environ, "POD_NAMESPACE": namespace, "POD_NAME": f"{NAME}-0"}
+    with (directory / "serve.log").open("wb") as log:
+        command = [sys.executable, "-m", "webhook", *arguments_of(deployment, [*local, *extra])]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log, env=environment, cwd=ROOT)
+    install = Install(plane, directory, namespace, f"http://127.0.0.1:{health}", process)
+    try:
+        eventually(lambda: _is_ready(install), "the replica is ready")
+        yield install
+    finally:
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _is_ready(install: Install) -> bool:
+    said = (install.directory / "serve.log").read_text()
+    assert install.process.poll() is None, f"ended with status {install.process.returncode}: {said[-2000:]}"
+    try:
+        return install.get("/readyz")[0] == 200
+    except OSError:
+        return False

@@ -1,0 +1,92 @@
+"""A TCP proxy on loopback that can be cut: what a network does to connections that no program closes on purpose."""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import socket
+import threading
+from collections.abc import Iterator
+
+_CHUNK = 1 << 16
+
+
+class Proxy:
+    """Passes bytes on to a port of this machine."""
+
+    def __init__(self, target: int) -> None:
+        """Listen on a free port."""
+        self._target = target
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._pairs: set[tuple[socket.socket, socket.socket]] = set()
+        self._lock = threading.Lock()
+        self._open = True
+        self._closed = False
+
+    def cut(self, *, closed: bool = False) -> int:
+        """Break all connections off; with `closed`, take no others until `heal`. How many there were."""
+        with self._lock:
+            pairs, self._pairs = self._pairs, set()
+            self._open = not closed
+        for one in (end for pair in pairs for end in pair):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+        return len(pairs)
+
+    def heal(self) -> None:
+        """Take connections again."""
+        self._open = True
+
+    def close(self) -> None:
+        """End."""
+        self._closed = True
+        self._listener.close()
+        self.cut(closed=True)
+
+    def serve(self) -> None:
+        """Take connections until closed."""
+        while not self._closed:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            if not self._open:
+                client.close()
+                continue
+            try:
+                server = socket.create_connection(("127.0.0.1", self._target))
+            except OSError:
+                client.close()
+                continue
+            threading.Thread(target=self._pass, args=((client, server),), daemon=True).start()
+
+    def _pass(self, pair: tuple[socket.socket, socket.socket]) -> None:
+        with self._lock:
+            self._pairs.add(pair)
+        client, server = pair
+        other = {client: server, server: client}
+        with client, server, selectors.DefaultSelector() as selector, contextlib.suppress(OSError):
+            for one in pair:
+                selector.register(one, selectors.EVENT_READ)
+            while True:
+                for key, _ in selector.select():
+                    source = key.fileobj
+                    assert isinstance(source, socket.socket)
+                    data = source.recv(_CHUNK)
+                    if not data:
+                        return
+                    other[source].sendall(data)
+
+
+@contextlib.contextmanager
+def proxied(target: int) -> Iterator[Proxy]:
+    """A proxy until the end of the block."""
+    proxy = Proxy(target)
+    thread = threading.Thread(target=proxy.serve, daemon=True)
+    thread.start()
+    try:
+        yield proxy
+    finally:
+        proxy.close()
+        thread.join(10)

@@ -1,0 +1,182 @@
+"""What happens to a cluster, under load: at least 500 admissions in each window, counted by the client, none failed.
+
+A control plane of its own, whose API server is stopped and started; our server reaches it through a proxy that is cut.
+While the API server is away, reviews are sent straight to us, as another API server of the same cluster would.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import pytest
+
+from tests.cluster import binaries
+from tests.cluster.client import MERGE_PATCH
+from tests.cluster.installed import MODE, NAME, Install, eventually, installed
+from tests.cluster.kubectl import Kubectl
+from tests.cluster.load import Load, straight, through_the_api_server
+from tests.cluster.programs import ApiServer, restartable
+from tests.cluster.proxy import Proxy, proxied
+from tests.cluster.telling import LINES
+from tests.review.builders import pod, review
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+
+_SPACE: Final = "loaded"
+_LIFETIME: Final = 20
+"""Seconds of a serving certificate, which is renewed after two thirds of it; the CA lives four times as long."""
+
+
+class Scene(NamedTuple):
+    """An install whose API server can be stopped, and the proxy between them."""
+
+    install: Install
+    server: ApiServer
+    proxy: Proxy
+
+    def straight(self) -> Load:
+        """Reviews of the namespace, sent to us by another API server."""
+        return straight(review(pod(metadata={"namespace": _SPACE}), namespace=_SPACE), self.trust, f"{NAME}.{NAME}.svc")
+
+    def trust(self) -> str:
+        """The CAs that API servers trust: asked once, as they too keep it in memory."""
+        return self.bundle
+
+    bundle: str = ""
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """The base, with certificates that are renewed within a minute, and a namespace that has opted in."""
+    found = binaries.find("etcd", "kube-apiserver", "kubectl")
+    directory = tmp_path_factory.mktemp("loaded-plane")
+    with restartable(directory, found) as (plane, server), proxied(int(plane.address.rpartition(":")[2])) as proxy:
+        kubectl = Kubectl(plane, tmp_path_factory.mktemp("kubectl"))
+        with installed(
+            plane,
+            kubectl,
+            tmp_path_factory.mktemp("installed"),
+            server=f"https://127.0.0.1:{proxy.port}",
+            extra=[f"--certificate-lifetime={_LIFETIME}"],
+        ) as install:
+            plane.namespace(_SPACE, {MODE: "enforce"})
+            eventually(lambda: install.is_defaulted(_SPACE), "the API server asks us")
+            yield Scene(install, server, proxy)
+
+
+def _bundle(scene: Scene) -> Scene:
+    path = f"/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{NAME}"
+    configuration = scene.install.plane.admin.must("GET", path)
+    (text,) = {row["clientConfig"]["caBundle"] for row in configuration["webhooks"]}
+    return scene._replace(bundle=base64.b64decode(text).decode())
+
+
+def _follows(scene: Scene, value: str) -> None:
+    """Change the namespace, and wait until the change is seen: the caches follow."""
+    plane = scene.install.plane
+    label = {"metadata": {"labels": {MODE: "enforce", f"{NAME}.io/profile": value}}}
+    plane.admin.must("PATCH", f"/api/v1/namespaces/{_SPACE}", label, MERGE_PATCH)
+    wanted = value != "privileged"
+    eventually(lambda: scene.install.is_defaulted(_SPACE) is wanted, f"the profile is {value}")
+
+
+def _told(what: str, load: Load, since: float) -> None:
+    LINES.append(f"{what}: {load.answered} admissions in {time.monotonic() - since:.1f} s, {len(load.failures)} failed")
+
+
+def test_the_configuration_is_swapped(scene: Scene) -> None:
+    """Ten times, with a bad one among them."""
+    start = time.monotonic()
+    with through_the_api_server(scene.install, _SPACE).running() as load:
+        for number in range(10):
+            text = "mode: perhaps\n" if number == 5 else f"mode: enforce\n# {number}\n"
+            scene.install.configure(text)
+            load.window(60)
+        load.window(50)
+    _told("configuration swapped", load, start)
+    assert load.answered >= 500
+
+
+def test_the_watch_is_cut(scene: Scene) -> None:
+    """Every connection to the API server breaks off, several times; then the caches follow again."""
+    start = time.monotonic()
+    with through_the_api_server(scene.install, _SPACE).running() as load:
+        for _ in range(5):
+            assert scene.proxy.cut() >= 1
+            load.window(110)
+    _told("watch cut", load, start)
+    _follows(scene, "privileged")
+    _follows(scene, "restricted")
+
+
+def test_the_certificate_is_rotated(scene: Scene) -> None:
+    """Serving certificates are renewed, the CA too: both CAs are in the bundle for a while, then the new one alone."""
+    start = time.monotonic()
+    first = _bundle(scene).bundle
+    overlapped = replaced = False
+    with through_the_api_server(scene.install, _SPACE).running() as load:
+        load.window()
+        end = time.monotonic() + 6 * _LIFETIME
+        while not replaced:
+            assert time.monotonic() < end, "the CA is not replaced"
+            assert not load.failures, load.failures[:3]
+            bundle = _bundle(scene).bundle
+            overlapped |= bundle.count("BEGIN CERTIFICATE") == 2 and first in bundle
+            replaced = overlapped and first not in bundle
+            time.sleep(0.5)
+        load.window()
+    _told("certificate and CA rotated", load, start)
+    issued = [line for line in scene.install.log if line["message"].startswith("serving certificate")]
+    assert len(issued) >= 3
+
+
+def test_the_api_server_is_restarted(scene: Scene) -> None:
+    """While it is away we answer from the caches; when it is back, they follow, from an expired version too."""
+    start, plane = time.monotonic(), scene.install.plane
+    scene = _bundle(scene)
+    with scene.straight().running() as load:
+        load.window()
+        scene.server.kill()
+        away = load.answered
+        load.window()
+        assert load.answered - away >= 500
+        scene.server.start()
+        plane.admin.close()
+        load.window()
+    _told("API server restarted", load, start)
+    eventually(lambda: scene.install.is_defaulted(_SPACE), "admission through the API server")
+    _follows(scene, "privileged")
+    _follows(scene, "restricted")
+
+
+def test_the_version_has_expired(scene: Scene) -> None:
+    """Cut off while much happens and the API server starts anew: 410, and a new list."""
+    start, plane = time.monotonic(), scene.install.plane
+    scene = _bundle(scene)
+    with scene.straight().running() as load:
+        scene.proxy.cut(closed=True)
+        for number in range(50):
+            plane.admin.must("POST", "/api/v1/namespaces", {"metadata": {"name": f"meanwhile-{number}"}})
+        scene.server.kill()
+        scene.server.start()
+        plane.admin.close()
+        load.window()
+        scene.proxy.heal()
+        eventually(lambda: _knows_all(scene), "the caches have what happened")
+        load.window()
+    _told("resourceVersion expired", load, start)
+    log = (scene.install.directory / "serve.log").read_text()
+    assert "410" in log or "expired" in log or "too old" in log
+    _follows(scene, "privileged")
+    _follows(scene, "restricted")
+
+
+def _knows_all(scene: Scene) -> bool:
+    """Whether as many namespaces are in the cache as there are."""
+    page = scene.install.get("/metrics")[1]
+    count = next(line for line in page.splitlines() if line.startswith('psd_cache_objects{kind="namespaces"}'))
+    there = len(scene.install.plane.admin.must("GET", "/api/v1/namespaces")["items"])
+    return float(count.rpartition(" ")[2]) == there
