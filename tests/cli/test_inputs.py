@@ -82,10 +82,23 @@ def test_an_item_of_a_list_is_placed(tmp_path: Path, capsys: pytest.CaptureFixtu
         (["serve", "--tls-cert", "no.crt", "--tls-key", "no.key"], "no.crt: No such file"),
         (["serve", "--self-signed", "certs", "--config", "no.yaml"], "no.yaml: No such file"),
         (["config", "--config", "no.yaml"], "no.yaml: No such file"),
+        (["serve", "--self-signed", "certs", "--managed-certificates"], "add --cluster"),
+        (["serve", "--cluster", "--objects", "."], "leave out --objects"),
+        (["serve", "--cluster", "--kubeconfig", "no.yaml", "--self-signed", "certs"], "no connection to a cluster"),
+        (["serve", "--self-signed", "certs", "--no-admission"], "add --preview-port"),
+        (
+            ["serve", "--self-signed", "certs", "--preview-port", "0", "--preview-host", "0.0.0.0"],  # noqa: S104
+            "--preview-host has to be of loopback",
+        ),
+        (["preview", "-f", ".", "--offline", "--context", "prod"], "--offline asks no cluster"),
+        (["preview", "-f", ".", "--kubeconfig", "no.yaml"], "no connection to a cluster"),
     ],
 )
-def test_what_cannot_be_served(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_served(
+    arguments: list[str], says: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Wrong options and missing files end with status 2 and a clear message, before anything listens."""
+    monkeypatch.chdir(tmp_path)
     assert main(arguments) == 2
     assert says in capsys.readouterr().err
 
@@ -99,6 +112,34 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
         run = run_command("serve", "--self-signed", tmp_path, "--port", str(port))
     assert run.returncode == 2
     assert f"cannot listen on 127.0.0.1:{port}" in run.stderr
+
+
+@pytest.mark.parametrize("named", ["0", "9", "-1", "nan", "soon"])
+def test_a_lifetime_that_is_too_short(named: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A certificate cannot be renewed within seconds."""
+    with pytest.raises(SystemExit):
+        main(["serve", "--certificate-lifetime", named])
+    assert "--certificate-lifetime" in capsys.readouterr().err
+
+
+def test_a_namespace_without_a_kubeconfig_asks_nobody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`-n` is then the namespace of objects that name none, and nothing else."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    assert main(["preview", "-n", "shop", "-f", _write(tmp_path, _POD, "pod.yaml")]) == 0
+    assert "namespace shop" in capsys.readouterr().out
+
+
+def test_objects_without_a_namespace_belong_to_the_one_that_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A LimitRange in the input counts for the pods beside it."""
+    limits = _LIMITS.replace("max: {cpu: fast}", "default: {cpu: 300m}")
+    file = _write(tmp_path, f"{limits}---\n{_POD}", "all.yaml")
+    assert main(["preview", "--offline", "-n", "shop", "-f", file, "-o", "json"]) == 0
+    assert '"300m"' in capsys.readouterr().out
 
 
 def test_version() -> None:
