@@ -48,13 +48,13 @@ class ApiServer:
 
     def __init__(self, command: Sequence[str], log: Path, is_ready: Callable[[], bool]) -> None:
         """Do not start yet."""
-        self._command, self._log, self._is_ready = command, log, is_ready
+        self.command, self._log, self._is_ready = command, log, is_ready
         self._running = ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start, and wait until it is ready. The log is of this run only."""
-        program = running(self._command, self._log, self._is_ready, seconds=_START_SECONDS)
+        program = running(self.command, self._log, self._is_ready, seconds=_START_SECONDS)
         self._process = self._running.enter_context(program)
 
     def stop(self) -> None:

@@ -205,17 +205,13 @@ def test_a_namespace_opts_in(install: Install) -> None:
 
 
 def test_applying_again_takes_nothing_away(install: Install) -> None:
-    """Client-side, and server-side by others, by force as GitOps tools do; with base there is not even a conflict.
-
-    Of an atomic field the API server's defaults are a difference to whoever leaves them out: some of the policies do.
-    """
+    """Client-side, and server-side by others, which is not even a conflict."""
     _write_as_the_server(install)
     source = str(install.source)
     install.kubectl.run("apply", "-k", source)
     _what_the_server_wrote_is_there(install)
     for manager in ("argocd-controller", "kustomize-controller"):
-        force = () if install.source == BASE else ("--force-conflicts",)
-        install.kubectl.run("apply", "--server-side", f"--field-manager={manager}", *force, "-k", source)
+        install.kubectl.run("apply", "--server-side", f"--field-manager={manager}", "-k", source)
         _what_the_server_wrote_is_there(install)
     assert install.kubectl.run("diff", "-k", source, check=False).returncode == 0
 
