@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import queue
 import re
 import ssl
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple, TypeVar
@@ -14,6 +16,8 @@ from urllib.parse import urlencode
 
 _THREADS: Final = 8
 _TIMEOUT_SECONDS: Final = 60
+_IDLE_SECONDS: Final = 30
+"""An API server closes connections that were idle for 90 seconds."""
 _WARNING: Final = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"', re.DOTALL)
 
 JSON_PATCH: Final = "application/json-patch+json"
@@ -50,7 +54,7 @@ class Client:
         """Connect at the first request."""
         self._port = port
         self._context = context
-        self._idle: queue.LifoQueue[http.client.HTTPSConnection] = queue.LifoQueue()
+        self._idle: queue.LifoQueue[tuple[http.client.HTTPSConnection, float]] = queue.LifoQueue()
 
     def request(
         self, method: str, path: str, body: Any = None, content_type: str = "application/json", **query: str
@@ -66,7 +70,7 @@ class Client:
         except BaseException:
             connection.close()
             raise
-        self._idle.put(connection)
+        self._idle.put((connection, time.monotonic()))
         is_json = (response.getheader("Content-Type") or "").startswith("application/json")
         return Answer(
             response.status,
@@ -88,13 +92,17 @@ class Client:
     def close(self) -> None:
         """Close the connections."""
         while not self._idle.empty():
-            self._idle.get().close()
+            self._idle.get()[0].close()
 
     def _connection(self) -> http.client.HTTPSConnection:
-        try:
-            return self._idle.get_nowait()
-        except queue.Empty:
-            return http.client.HTTPSConnection("127.0.0.1", self._port, context=self._context, timeout=_TIMEOUT_SECONDS)
+        """One that was used a moment ago, else a new one."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                connection, used = self._idle.get_nowait()
+                if time.monotonic() - used < _IDLE_SECONDS:
+                    return connection
+                connection.close()
+        return http.client.HTTPSConnection("127.0.0.1", self._port, context=self._context, timeout=_TIMEOUT_SECONDS)
 
 
 def _warning(header: str) -> str:

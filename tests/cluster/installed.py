@@ -23,6 +23,7 @@ from typing import Any, Final
 
 import pytest
 
+from tests.cluster.assets.build import DEFINITIONS, HOW
 from tests.cluster.client import Answer, pods
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.kubectl import Kubectl
@@ -37,7 +38,16 @@ APPLIED: Final = f"{NAME}.io/applied"
 BASE: Final = ROOT / "manifests" / "base"
 _SECONDS: Final = 60
 _STOP_SECONDS: Final = 40
-_LOCAL: Final = ("--host", "--port", "--health-host", "--health-port", "--config", "--drain-seconds")
+_LOCAL: Final = (
+    "--host",
+    "--port",
+    "--preview-port",
+    "--health-host",
+    "--health-port",
+    "--self-signed",
+    "--config",
+    "--drain-seconds",
+)
 
 
 @dataclass
@@ -148,26 +158,44 @@ def installed(
     """Apply, run one replica until the API server asks it, and delete at the end. `server`: by which to reach it."""
     check_port()
     directory.mkdir(parents=True, exist_ok=True)
+    with applied(plane, kubectl, source, namespace):
+        lead_here(plane, namespace)
+        kubeconfig = account_kubeconfig(plane, namespace, NAME, directory / "kubeconfig", server)
+        with running_replica(plane, directory, namespace, [f"--kubeconfig={kubeconfig}", *extra]) as install:
+            yield install
+
+
+def apply_definitions(plane: ControlPlane, kubectl: Kubectl) -> None:
+    """What cert-manager's and Prometheus' objects need. Skips the test where the assets have none."""
+    for row in DEFINITIONS:
+        if not (plane.binaries / row.place).is_dir():
+            pytest.skip(f"{row.place} not found in {plane.binaries}: {HOW}")
+        for name in row.files:  # by a server-side apply: an annotation cannot hold the largest of them
+            kubectl.run("apply", "--server-side", "-f", str(plane.binaries / row.place / name))
+    kubectl.run("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+
+
+@contextmanager
+def applied(plane: ControlPlane, kubectl: Kubectl, source: Path, namespace: str = NAME) -> Iterator[None]:
+    """Apply, and delete at the end."""
     kubectl.run("apply", "-k", str(source))
     try:
-        _lead_here(plane, namespace)
-        kubeconfig = account_kubeconfig(plane, namespace, NAME, directory / "kubeconfig", server)
-        with _running(plane, directory, namespace, [f"--kubeconfig={kubeconfig}", *extra]) as install:
-            yield install
+        yield
     finally:
         kubectl.run("delete", "-k", str(source), "--ignore-not-found", "--wait=false")
         _finish_deletion(plane, namespace)
 
 
 def _finish_deletion(plane: ControlPlane, namespace: str) -> None:
-    """What kube-controller-manager does once a namespace is empty."""
+    """What kube-controller-manager does: it takes away what is left in a namespace, and then the namespace."""
     path = f"/api/v1/namespaces/{namespace}"
+    plane.admin.request("DELETE", f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases")
     answer = plane.admin.request("GET", path)
     if answer.ok:
         plane.admin.must("PUT", f"{path}/finalize", {**answer.body, "spec": {"finalizers": []}})
 
 
-def _lead_here(plane: ControlPlane, namespace: str) -> None:
+def lead_here(plane: ControlPlane, namespace: str) -> None:
     """Make the Service one that leads to this machine."""
     path = f"/api/v1/namespaces/{namespace}/services"
     plane.admin.must("DELETE", f"{path}/{NAME}")
@@ -176,16 +204,19 @@ def _lead_here(plane: ControlPlane, namespace: str) -> None:
 
 
 @contextmanager
-def _running(plane: ControlPlane, directory: Path, namespace: str, extra: Sequence[str]) -> Iterator[Install]:
+def running_replica(
+    plane: ControlPlane, directory: Path, namespace: str, extra: Sequence[str], *, deployment: str = NAME
+) -> Iterator[Install]:
+    """Run one replica of a Deployment that has been applied, and stop it at the end."""
     config = plane.admin.must("GET", f"/api/v1/namespaces/{namespace}/configmaps/{NAME}")["data"]
     write_volume(directory / "config", config)
-    deployment = plane.admin.must("GET", f"/apis/apps/v1/namespaces/{namespace}/deployments/{NAME}")
+    value = plane.admin.must("GET", f"/apis/apps/v1/namespaces/{namespace}/deployments/{deployment}")
     (health,) = free_ports(1)
     local = ["--host=127.0.0.1", f"--port={PORT}", f"--health-port={health}"]
     local.append(f"--config={directory / 'config'}")
-    environment = {**os.environ, "POD_NAMESPACE": namespace, "POD_NAME": f"{NAME}-0"}
+    environment = {**os.environ, "POD_NAMESPACE": namespace, "POD_NAME": f"{deployment}-0"}
     with (directory / "serve.log").open("wb") as log:
-        command = [sys.executable, "-m", "webhook", *arguments_of(deployment, [*local, *extra])]
+        command = [sys.executable, "-m", "webhook", *arguments_of(value, [*local, *extra])]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log, env=environment, cwd=ROOT)
     install = Install(plane, directory, namespace, f"http://127.0.0.1:{health}", process)
     try:

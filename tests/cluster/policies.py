@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import pytest
 import yaml
 
 from tests.cluster import binaries
@@ -75,6 +76,12 @@ def pair(directory: Path, plugin_name: str, *, off: str = "") -> Iterator[Pair]:
             policies.close()
         finally:
             second.stop()
+
+
+def skip_before(servers: Pair, minor: int) -> None:
+    """Skip where the plugin, or what it is about, is of an older Kubernetes."""
+    if servers.plugin.minor < minor:
+        pytest.skip(f"compared with the plugin of 1.{minor}; this API server is 1.{servers.plugin.minor}")
 
 
 def built(component: str, **fields: Any) -> list[Any]:

@@ -14,10 +14,10 @@ _CHUNK = 1 << 16
 class Proxy:
     """Passes bytes on to a port of this machine."""
 
-    def __init__(self, target: int) -> None:
-        """Listen on a free port."""
-        self._target = target
-        self._listener = socket.create_server(("127.0.0.1", 0))
+    def __init__(self, target: int, port: int = 0) -> None:
+        """Listen on a port, 0 for a free one. New connections go to `target`, which may be changed."""
+        self.target = target
+        self._listener = socket.create_server(("127.0.0.1", port))
         self.port: int = self._listener.getsockname()[1]
         self._pairs: set[tuple[socket.socket, socket.socket]] = set()
         self._lock = threading.Lock()
@@ -55,7 +55,7 @@ class Proxy:
                 client.close()
                 continue
             try:
-                server = socket.create_connection(("127.0.0.1", self._target))
+                server = socket.create_connection(("127.0.0.1", self.target))
             except OSError:
                 client.close()
                 continue
@@ -80,9 +80,9 @@ class Proxy:
 
 
 @contextlib.contextmanager
-def proxied(target: int) -> Iterator[Proxy]:
+def proxied(target: int, port: int = 0) -> Iterator[Proxy]:
     """A proxy until the end of the block."""
-    proxy = Proxy(target)
+    proxy = Proxy(target, port)
     thread = threading.Thread(target=proxy.serve, daemon=True)
     thread.start()
     try:

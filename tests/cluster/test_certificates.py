@@ -107,7 +107,6 @@ def install(plane: ControlPlane, request: pytest.FixtureRequest) -> Iterator[Ins
     namespace = plane.namespace(name[:60].strip("-"))
     made = Install(plane, namespace, _kubeconfig(plane, f"user-{namespace}"))
     plane.admin.must("POST", secrets_path(namespace), {"metadata": {"name": SECRET}, "type": "Opaque"})
-    plane.admin.must("POST", lease_path(namespace).removesuffix(f"/{NAME}"), {"metadata": {"name": NAME}, "spec": {}})
     _grant(plane, namespace)
     made.install_configuration()
     yield made
@@ -132,6 +131,7 @@ def _grant(plane: ControlPlane, namespace: str) -> None:
     own = [
         rule("", "secrets", SECRET, "list", "watch", "update"),
         rule("coordination.k8s.io", "leases", NAME, "get", "update"),
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
     ]
     whole = [rule(_GROUP, f"{kind}webhookconfigurations", NAME, "list", "watch", "patch") for kind in CONFIGURATIONS]
     subject = {"kind": "User", "name": f"user-{namespace}", "apiGroup": "rbac.authorization.k8s.io"}
@@ -255,9 +255,9 @@ async def test_the_other_takes_over(install: Install) -> None:
 
 async def test_a_lost_leader_is_succeeded(install: Install) -> None:
     """A leader that dies without a word is succeeded once its lease has run out, not before."""
-    lease = install.get(lease_path(install.namespace))
-    lease["spec"] = {"holderIdentity": "dead", "leaseDurationSeconds": 4, "renewTime": "2000-01-01T00:00:00.000000Z"}
-    install.plane.admin.must("PUT", lease_path(install.namespace), lease)
+    spec = {"holderIdentity": "dead", "leaseDurationSeconds": 4, "renewTime": "2000-01-01T00:00:00.000000Z"}
+    collection = lease_path(install.namespace).removesuffix(f"/{NAME}")
+    install.plane.admin.must("POST", collection, {"metadata": {"name": NAME}, "spec": spec})
     began = time.monotonic()
     async with replicas(install, "one") as started:
         await ready(started)

@@ -22,8 +22,10 @@ from tests.cluster.telling import LINES
 pytestmark = pytest.mark.cluster
 
 _ENFORCE: Final = {MODE: "enforce"}
-_SECOND: Final = 1.0
-"""What is promised: the next admission after a change sees it within a second."""
+_PROMISE: Final = 1.0
+"""Seconds within which the next admission sees a change."""
+_PATIENCE: Final = 10.0
+"""How long is waited for it, so that a busy machine fails by the figure, not by one slow question."""
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +94,9 @@ def test_the_next_admission_sees_a_change(install: Install) -> None:
         return install.create(name).body["spec"]["containers"][0]
 
     _labels(install, name, **{PREFIX + "profile": "privileged"})
-    took["relabelled"] = eventually(lambda: not install.is_defaulted(name), "privileged", _SECOND)
+    took["relabelled"] = eventually(lambda: not install.is_defaulted(name), "privileged", _PATIENCE)
     _labels(install, name, **{PREFIX + "profile": "restricted"})
-    eventually(lambda: install.is_defaulted(name), "restricted", _SECOND)
+    eventually(lambda: install.is_defaulted(name), "restricted", _PATIENCE)
 
     limits = {"metadata": {"name": "max"}, "spec": {"limits": [{"type": "Pod", "max": {"memory": "200Mi"}}]}}
     limited = {"name": "a", "image": "i", "resources": {"limits": {"memory": "100Mi"}}}
@@ -106,24 +108,25 @@ def test_the_next_admission_sees_a_change(install: Install) -> None:
 
     assert not is_within_the_limits()
     plane.admin.must("POST", f"/api/v1/namespaces/{name}/limitranges", limits)
-    took["LimitRange"] = eventually(is_within_the_limits, "LimitRange", _SECOND)
+    took["LimitRange"] = eventually(is_within_the_limits, "LimitRange", _PATIENCE)
     plane.admin.must("DELETE", f"/api/v1/namespaces/{name}/limitranges/max")
-    eventually(lambda: not is_within_the_limits(), "LimitRange gone", _SECOND)
+    eventually(lambda: not is_within_the_limits(), "LimitRange gone", _PATIENCE)
 
     account = {"automountServiceAccountToken": True}
     plane.admin.must("PATCH", f"/api/v1/namespaces/{name}/serviceaccounts/default", account, MERGE_PATCH)
     took["ServiceAccount"] = eventually(
-        lambda: "volumes" in install.create(name).body["spec"], "the account opted in", _SECOND
+        lambda: "volumes" in install.create(name).body["spec"], "the account opted in", _PATIENCE
     )
 
     quota = {"metadata": {"name": "scoped"}, "spec": {"hard": {"pods": "100"}, "scopes": ["NotBestEffort"]}}
     plane.admin.must("POST", f"/api/v1/namespaces/{name}/resourcequotas", quota)
-    took["ResourceQuota"] = eventually(lambda: container()["resources"] == {}, "the scoped quota", _SECOND)
+    took["ResourceQuota"] = eventually(lambda: container()["resources"] == {}, "the scoped quota", _PATIENCE)
 
     install.configure("settings: {readOnlyRootFilesystem: {enabled: true}}\n")
     took["configuration"] = eventually(
-        lambda: container()["securityContext"].get("readOnlyRootFilesystem"), "the configuration", _SECOND
+        lambda: container()["securityContext"].get("readOnlyRootFilesystem"), "the configuration", _PATIENCE
     )
+    assert all(seconds < _PROMISE for seconds in took.values()), took
     LINES.append("seconds until a change was seen: " + ", ".join(f"{key} {value:.2f}" for key, value in took.items()))
 
 

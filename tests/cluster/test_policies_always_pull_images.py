@@ -9,7 +9,7 @@ import pytest
 
 from patches.policy import PREFIX
 from tests.cluster.client import MERGE_PATCH, STRATEGIC_PATCH, pods
-from tests.cluster.policies import Pair, Row, built, installed, is_refusal, pair, unseen, until
+from tests.cluster.policies import Pair, Row, built, installed, is_refusal, pair, skip_before, unseen, until
 
 pytestmark = pytest.mark.cluster
 
@@ -96,6 +96,7 @@ _UPDATED: Final = [
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     """Both API servers, once the policy acts, with a pod that was there before it."""
     with pair(tmp_path_factory.mktemp("policies"), "AlwaysPullImages") as started:
+        skip_before(started, 37)
         admin = started.policies.admin
         for name, mode in ((_SPACE, "enforce"), (_WARNED, "warn"), (_UNLABELLED, "")):
             started.policies.namespace(name, {PREFIX + "mode": mode} if mode else None)

@@ -11,7 +11,7 @@ import pytest
 from tests.cluster import node_objects, node_requests
 from tests.cluster.client import Answer, Client
 from tests.cluster.control_plane import ControlPlane
-from tests.cluster.policies import Row, built, installed, is_refusal, pair, unseen, until
+from tests.cluster.policies import Row, built, installed, is_refusal, pair, skip_before, unseen, until
 
 pytestmark = pytest.mark.cluster
 
@@ -42,6 +42,7 @@ def _users(plane: ControlPlane) -> dict[str, Client]:
 def compared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compared]:
     """Both API servers, once every policy acts; without ServiceAccount, which would refuse mirror pods before them."""
     with pair(tmp_path_factory.mktemp("policies"), "NodeRestriction", off="ServiceAccount") as servers:
+        skip_before(servers, 37)
         uids = node_objects.prepare(servers.plugin)
         with installed(servers.policies, built("node-restriction")):
             users = _users(servers.policies)

@@ -3,123 +3,99 @@
 from __future__ import annotations
 
 import base64
-import json
-import os
-from collections.abc import Container, Iterable
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import pytest
 
 from patches.policy import RUNTIME_CLASS_ANNOTATION
+from tests.cluster.client import JSON_PATCH
 from tests.cluster.control_plane import ControlPlane
-from tests.cluster.installed import MODE, NAME, eventually, installed
+from tests.cluster.installed import MODE, NAME, Install, apply_definitions, eventually, installed
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.load import straight
+from tests.cluster.rights import calls_of, granted_to, used_by
 from tests.cluster.telling import LINES
+from tests.manifests.building import write_overlay
 from tests.review.builders import pod, review
-from tests.shared_data import ROOT
+from webhook.certificates.objects import served_names
+from webhook.certificates.self_signed import ensure_certificate
 
 pytestmark = pytest.mark.cluster
 
 _USER: Final = f"system:serviceaccount:{NAME}:{NAME}"
-_RBAC: Final = "/apis/rbac.authorization.k8s.io/v1"
+_CONFIGURATIONS: Final = "/apis/admissionregistration.k8s.io/v1/{}webhookconfigurations/" + NAME
+_WRITING: Final = {"create", "update", "patch", "delete", "deletecollection"}
 
 
-class Right(NamedTuple):
-    """A verb on a resource; `name` is "" for any object."""
-
-    verb: str
-    group: str
-    resource: str
-    name: str
-
-
-def _granted(rules: Iterable[Any]) -> set[Right]:
-    return {
-        Right(verb, group, resource, name)
-        for rule in rules
-        for verb in rule["verbs"]
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for name in rule.get("resourceNames", [""])
-    }
+def _use_every_right(install: Install, trust: str, space: str) -> set[str]:
+    """Have the caches miss a namespace, an account and a RuntimeClass; wait for all rights; the verbs of them."""
+    plane = install.plane
+    plane.namespace(space, {MODE: "enforce"})
+    eventually(lambda: install.is_defaulted(space), "the API server asks us")
+    bare = {"metadata": {"name": f"{space}-bare", "annotations": {RUNTIME_CLASS_ANNOTATION: "absent"}}}
+    plane.admin.must("POST", "/api/v1/namespaces", bare)  # without an account
+    for where in (f"{space}-bare", f"{space}-absent"):
+        document = pod(metadata={"namespace": where}, serviceAccountName="default")
+        straight(review(document, namespace=where), lambda: trust, served_names(NAME)[0]).once()
+    granted = granted_to(plane, NAME, NAME)
+    with suppress(AssertionError):  # the comparison that follows says which is missing
+        eventually(lambda: granted <= used_by(calls_of(plane, _USER), granted), "every right is used", 20)
+    return {right.verb for right in granted}
 
 
-def _rules(plane: ControlPlane) -> list[Any]:
-    """All rules that are bound to our ServiceAccount."""
-    rules = []
-    for bindings, roles in (
-        (f"{_RBAC}/clusterrolebindings", f"{_RBAC}/clusterroles"),
-        (f"{_RBAC}/namespaces/{NAME}/rolebindings", f"{_RBAC}/namespaces/{NAME}/roles"),
-    ):
-        for binding in plane.admin.must("GET", bindings)["items"]:
-            subjects = [(row.get("namespace"), row["name"]) for row in binding.get("subjects") or ()]
-            if (NAME, NAME) in subjects:
-                rules += plane.admin.must("GET", f"{roles}/{binding['roleRef']['name']}")["rules"]
-    return rules
+def _check(plane: ControlPlane, earlier: set[str], what: str) -> None:
+    granted, calls = granted_to(plane, NAME, NAME), calls_of(plane, _USER, earlier)
+    refused = [event["requestURI"] for event in calls if event["responseStatus"]["code"] in (401, 403)]
+    assert refused == []
+    assert used_by(calls, granted) == granted
+    LINES.append(f"RBAC of {what}: {len(granted)} rights, each used, in {len(calls)} calls, none refused")
 
 
-def _calls(plane: ControlPlane, earlier: Container[str] = ()) -> list[Any]:
-    """What our server asked for."""
-    events = (event for event in plane.audit.events() if event["auditID"] not in earlier)
-    return [event for event in events if event["user"]["username"] == _USER]
-
-
-def _used(calls: Iterable[Any], granted: set[Right]) -> set[Right]:
-    """The rights that these calls needed: by name where one is granted by name."""
-    used = set()
-    for event in calls:
-        ref = event.get("objectRef")
-        if ref is None:
-            assert event["requestURI"] == "/version", event["requestURI"]
-            continue
-        named = Right(event["verb"], ref.get("apiGroup", ""), ref["resource"], ref.get("name", ""))
-        used.add(named if named in granted else named._replace(name=""))
-    return used
-
-
-@pytest.mark.parametrize("source", ["base", "validate"])
+@pytest.mark.parametrize("components", [(), ("validate",)], ids=["base", "validate"])
 def test_every_call_is_allowed_and_every_right_used(
-    plane: ControlPlane, kubectl: Kubectl, tmp_path: Path, source: str
+    plane: ControlPlane, kubectl: Kubectl, tmp_path: Path, components: tuple[str, ...]
 ) -> None:
-    """Nobody is told 403, and what is granted is what was used, verb by verb; also with the component `validate`."""
-    overlay = tmp_path / "overlay"
-    overlay.mkdir()
-    components = [] if source == "base" else [str(ROOT / "manifests" / "components" / source)]
-    relative = [_relative(overlay, Path(one)) for one in components]
-    resources = [_relative(overlay, ROOT / "manifests" / "base")]
-    (overlay / "kustomization.yaml").write_text(json.dumps({"resources": resources, "components": relative}))
-    earlier = {event["auditID"] for event in _calls(plane)}
-    with installed(plane, kubectl, tmp_path / "served", source=overlay) as install:
-        plane.namespace(f"rights-{source}", {MODE: "enforce"})
-        eventually(lambda: install.is_defaulted(f"rights-{source}"), "the API server asks us")
-        granted = _granted(_rules(plane))
-        secret = f"/api/v1/namespaces/{NAME}/secrets/{NAME}-tls"
-        bundle = plane.admin.must("GET", secret)["data"]["ca.crt"]
-        annotations = {RUNTIME_CLASS_ANNOTATION: "absent"}
-        bare = {"metadata": {"name": f"bare-{source}", "annotations": annotations}}  # without an account
-        plane.admin.must("POST", "/api/v1/namespaces", bare)
-        _ask_about_what_is_not_in_the_caches(bundle, f"bare-{source}")
-        with suppress(AssertionError):  # the comparison below says which is missing
-            eventually(lambda: granted <= _used(_calls(plane, earlier), granted), "every right is used", 20)
-        calls = _calls(plane, earlier)
-        refused = [event["requestURI"] for event in calls if event["responseStatus"]["code"] in (401, 403)]
-        assert refused == []
-        assert _used(calls, granted) == granted
-        LINES.append(f"RBAC of {source}: {len(granted)} rights, each used in {len(calls)} calls, none refused")
+    """Nobody is told 403, and what is granted was used, verb by verb; with `validate` a violation is refused."""
+    earlier = {event["auditID"] for event in calls_of(plane, _USER)}
+    source = write_overlay(tmp_path / "overlay", *components)
+    space = "-".join(("rights", *components))
+    with installed(plane, kubectl, tmp_path / "served", source=source) as install:
+        bundle = plane.admin.must("GET", f"/api/v1/namespaces/{NAME}/secrets/{NAME}-tls")["data"]["ca.crt"]
+        _use_every_right(install, base64.b64decode(bundle).decode(), space)
+        _check(plane, earlier, " with ".join(("base", *components)))
+        if components:  # a level that only our configuration knows: else the built-in plugin refuses first
+            install.configure("defaults: {enforce: restricted}\n")
+            plane.namespace(f"{space}-strict", {MODE: "enforce"})
+            eventually(lambda: _is_refused_by_us(install, f"{space}-strict"), "/validate is asked")
 
 
-def _ask_about_what_is_not_in_the_caches(bundle: str, namespace: str) -> None:
-    """A namespace, an account and (by the namespace's annotation) a RuntimeClass that do not exist."""
-    authority = base64.b64decode(bundle).decode()
-    document = pod(metadata={"namespace": namespace}, serviceAccountName="default")
-    for where in (namespace, "no-such-namespace"):
-        ask = straight(review(document, namespace=where), lambda: authority, f"{NAME}.{NAME}.svc")
-        ask.once()
+def _is_refused_by_us(install: Install, space: str) -> bool:
+    """Whether a privileged pod is refused by our webhook, in its words."""
+    container = {"name": "c", "image": "i", "securityContext": {"privileged": True}}
+    answer = install.create(space, containers=[container])
+    said = f'admission webhook "validate.{NAME}.io" denied the request: violates PodSecurity "restricted:latest": '
+    return answer.status == 403 and said in answer.message
 
 
-def _relative(directory: Path, target: Path) -> str:
-    """The way from one directory to another: kustomize takes no absolute one."""
-    return os.path.relpath(target, directory.resolve())
+def test_with_cert_manager_nothing_is_written(plane: ControlPlane, kubectl: Kubectl, tmp_path: Path) -> None:
+    """The server runs by that component's own arguments, with a certificate and a caBundle that others made."""
+    apply_definitions(plane, kubectl)
+    earlier = {event["auditID"] for event in calls_of(plane, _USER)}
+    made = ensure_certificate(tmp_path / "certs", now=datetime.now(UTC), names=served_names(NAME))
+    files = [f"--tls-cert={made.cert}", f"--tls-key={made.key}"]
+    source = write_overlay(tmp_path / "overlay", "validate", "cert-manager")
+    with installed(plane, kubectl, tmp_path / "served", source=source, extra=files) as install:
+        bundle = base64.b64encode(made.ca.read_bytes()).decode()
+        for kind in ("mutating", "validating"):
+            path = _CONFIGURATIONS.format(kind)
+            patch = [
+                {"op": "add", "path": f"/webhooks/{index}/clientConfig/caBundle", "value": bundle}
+                for index in range(len(plane.admin.must("GET", path)["webhooks"]))
+            ]
+            plane.admin.must("PATCH", path, patch, JSON_PATCH)
+        verbs = _use_every_right(install, made.ca.read_text(), "rights-cert-manager")
+        assert not verbs & _WRITING
+        _check(plane, earlier, "base with validate and cert-manager")

@@ -76,7 +76,6 @@ def test_a_directory_is_joined_in_the_order_of_names(tmp_path: Path) -> None:
         "10-first.yaml": "mode: warn\nsettings: {identity: {enabled: true, runAsUser: 5}, resources: {limits: []}}\n",
         "configuration.yaml": "mode: audit\nsettings: {identity: {runAsUser: 6}}\n",
         ".hidden.yaml": "mode: no such thing\n",
-        "readme.txt": "none of ours",
     }
     for name, text in files.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
@@ -95,6 +94,15 @@ def test_a_directory_is_joined_in_the_order_of_names(tmp_path: Path) -> None:
     (tmp_path / "20-second.yaml").write_text("allowPodSkip: true\n", encoding="utf-8")
     watched.check(applied.append)
     assert [(loaded.configuration.mode, loaded.configuration.allow_pod_skip) for loaded in applied] == [("audit", True)]
+
+
+@pytest.mark.parametrize("names", [[], ["configuration"], ["1.yaml", "2.yaml.bak"]], ids=["none", "key", "backup"])
+def test_a_directory_that_would_mean_the_defaults_by_mistake(tmp_path: Path, names: list[str]) -> None:
+    """Nothing in it, or a file that would not be read for its name: an error, not the defaults."""
+    for name in names:
+        (tmp_path / name).write_text(_WARN, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=str(tmp_path)):
+        WatchedConfiguration(tmp_path)
 
 
 def test_files_that_do_not_fit_together(tmp_path: Path) -> None:

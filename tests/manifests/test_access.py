@@ -9,6 +9,7 @@ from tests.manifests.building import BASE, NAME, Objects, build, find, write_ove
 
 _READING = {"get", "list", "watch"}
 _GRANTED = {("secrets", "update"), ("leases", "update"), ("mutatingwebhookconfigurations", "patch")}
+_CREATE = ("leases", "create")
 
 
 def _rules(objects: Objects) -> list[dict[str, Any]]:
@@ -23,15 +24,27 @@ def _rules(objects: Objects) -> list[dict[str, Any]]:
 
 
 def _writing(objects: Objects) -> set[tuple[str, str]]:
-    rows = [(rule, verb) for rule in _rules(objects) for verb in rule["verbs"] if verb not in _READING]
+    """What may be written by name."""
+    rows = [(rule, verb) for rule in _rules(objects) for verb in rule["verbs"] if verb not in _READING | {"create"}]
     assert all(rule.get("resourceNames") for rule, _ in rows)
     return {(resource, verb) for rule, verb in rows for resource in rule["resources"]}
 
 
+def _creating(objects: Objects) -> set[tuple[str, str]]:
+    """What may be created: a right that no name can limit."""
+    rules = [rule for rule in _rules(objects) if "create" in rule["verbs"]]
+    return {(resource, "create") for rule in rules for resource in rule["resources"]}
+
+
 def test_every_write_names_its_object() -> None:
-    """And there are three: the Secret, the Lease, the caBundle. Nothing is created or deleted, no wildcard is there."""
+    """And there are three: the Secret, the Lease, the caBundle. Only a Lease is created, in our own namespace.
+
+    Nothing is deleted, no wildcard is there.
+    """
     objects = build(BASE)
     assert _writing(objects) == _GRANTED
+    assert _creating(objects) == {_CREATE}
+    assert find(objects, "Role", NAME)["rules"][-1]["verbs"] == ["create"]
     assert "*" not in str(_rules(objects))
 
 
@@ -55,6 +68,7 @@ def test_with_cert_manager_nothing_is_written(tmp_path: Path) -> None:
     """No Secret is read either: the certificate is mounted."""
     objects = build(write_overlay(tmp_path, "validate", "cert-manager"))
     assert _writing(objects) == set()
+    assert _creating(objects) == set()
     resources = {resource for rule in _rules(objects) for resource in rule["resources"]}
     assert not resources & {"secrets", "leases", "mutatingwebhookconfigurations", "validatingwebhookconfigurations"}
-    assert not [value for value in objects if value["kind"] in ("Secret", "Lease")]
+    assert not [value for value in objects if value["kind"] == "Secret"]

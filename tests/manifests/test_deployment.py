@@ -10,7 +10,18 @@ import pytest
 from patches.judge import judge
 from patches.levels import parse_level_version
 from patches.pod import Origin, locate
-from tests.manifests.building import BASE, COMPONENTS, MANIFESTS, OVERLAYS, Objects, build, find, pod_of, write_overlay
+from tests.manifests.building import (
+    BASE,
+    COMPONENTS,
+    MANIFESTS,
+    NAME,
+    OVERLAYS,
+    Objects,
+    build,
+    find,
+    pod_of,
+    write_overlay,
+)
 from webhook.cli import _parser
 
 
@@ -66,17 +77,16 @@ def test_what_leads_to_the_pods_finds_them(objects: Objects) -> None:
     """Services, budget, policy and spread select the pods by their labels, and name ports that they have."""
     pod = pod_of(objects)
     labels, spec = pod["metadata"]["labels"], pod["spec"]
-    selectors = [value["spec"]["selector"] for value in objects if value["kind"] == "Service"]
-    assert len(selectors) == 2
+    services = [find(objects, "Service", name) for name in (NAME, f"{NAME}-metrics")]
+    selectors = [value["spec"]["selector"] for value in services]
     selectors.append(find(objects, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"])
     policy = find(objects, "NetworkPolicy")["spec"]
     selectors.append(policy["podSelector"]["matchLabels"])
     selectors += [row["labelSelector"]["matchLabels"] for row in spec["topologySpreadConstraints"]]
     assert all(selector and selector.items() <= labels.items() for selector in selectors)
     ports = {port["name"]: port["containerPort"] for container in spec["containers"] for port in container["ports"]}
-    for value in objects:
-        if value["kind"] == "Service":
-            assert {port["targetPort"] for port in value["spec"]["ports"]} <= ports.keys()
+    for value in services:
+        assert {port["targetPort"] for port in value["spec"]["ports"]} <= ports.keys()
     assert [port["port"] for rule in policy["ingress"] for port in rule["ports"]] == list(ports.values())
 
 

@@ -15,7 +15,7 @@ from tests.shared_data import ROOT
 _METRIC = re.compile(r"\b(psd_[a-z_]+)(?:\{([^}]*)\})?")
 _BY = re.compile(r"\b(?:by|on) \(([^)]*)\)")
 _SERIES = ("_bucket", "_count", "_sum")
-_TARGET = {"pod", "instance", "le"}
+_TARGET = {"namespace", "pod", "instance", "le"}
 """Labels that Prometheus adds."""
 
 

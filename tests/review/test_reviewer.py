@@ -334,7 +334,10 @@ async def test_the_generation_is_in_the_audit_annotations(call: Call) -> None:
     chosen.configure(configured(), "abc123")
     assert sent(await call(chosen, request(pod())))["auditAnnotations"]["generation"] == "abc123"
     chosen.configure(configured(exemptions={"usernames": ["jane"]}), "def456")
-    assert sent(await call(chosen, request(pod())))["auditAnnotations"] == {"exempt": "user"}
+    assert sent(await call(chosen, request(pod())))["auditAnnotations"] == {
+        "exempt": "user",
+        "generation": "def456",
+    }
 
 
 @both
@@ -351,3 +354,41 @@ async def test_the_source_is_told_the_account(call: Call) -> None:
     await call(chosen, request(pod(serviceAccountName="robot")))
     await call(chosen, request(deployment(pod())))
     assert asked == [("shop", "robot"), ("shop", "default")]
+
+
+@both
+async def test_a_controller_is_not_denied_for_what_cannot_be_learnt(call: Call) -> None:
+    """Its author is warned and the audit log has it; a pod is refused."""
+    chosen = Reviewer(configured(), Unreachable(), generation="abc123")
+    answer = sent(await call(chosen, request(deployment(pod()))))
+    assert answer["allowed"]
+    assert answer["warnings"] == [
+        "pod-security-defaulter: namespace shop: connection refused by peer; nothing was looked at"
+    ]
+    assert answer["auditAnnotations"] == {
+        "error": "namespace shop: connection refused by peer",
+        "generation": "abc123",
+    }
+    assert sent(await call(chosen, request(pod())))["status"]["code"] == 500
+
+
+@both
+async def test_one_configuration_decides(call: Call) -> None:
+    """What waited for its namespace while the configuration was swapped is asked again, and signed by the new one."""
+    chosen = reviewer(RESTRICTED)
+    source = chosen._source
+    asked = 0
+
+    class Swapping(Unreachable):
+        async def state(self, namespace: str, account: str = "") -> NamespaceState:
+            nonlocal asked
+            asked += 1
+            state = await source.state(namespace, account)
+            if asked == 1:
+                chosen.configure(configured(), "second")
+            return state
+
+    chosen._source = Swapping()
+    chosen.configure(configured(), "first")
+    assert sent(await call(chosen, request(pod())))["auditAnnotations"]["generation"] == "second"
+    assert asked == 2

@@ -19,6 +19,7 @@ from tests.review.builders import (
     configured,
     container,
     debug_session,
+    deployment,
     pod,
     privileged_pod,
     review,
@@ -28,6 +29,7 @@ from tests.server.serving import Failing, Slow, serving
 from webhook.certificates.self_signed import CertificateFiles
 from webhook.review.reviewer import Reviewer
 from webhook.server.handlers import BODY_LIMIT, LONGEST_PATIENCE, patience
+from webhook.sources.questions import PATIENCE
 
 PATHS = ("/mutate", "/validate")
 MIB = 1024 * 1024
@@ -170,6 +172,31 @@ async def test_the_callers_patience(files: CertificateFiles, path: str) -> None:
         "reason": "InternalError",
         "message": "the namespace could not be looked up in time",
     }
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_controller_is_let_through_when_time_is_up(files: CertificateFiles, path: str) -> None:
+    """It is never denied: its author is warned that nothing was looked at."""
+    async with serving(files, Reviewer(configured(), Slow(60))) as client:
+        answer = await client.ask(f"{path}?timeout=2s", review(deployment(pod())))
+    assert (answer["uid"], answer["allowed"]) == (UID, True)
+    assert answer["warnings"] == [
+        "pod-security-defaulter: the namespace could not be looked up in time; nothing was looked at"
+    ]
+
+
+async def test_a_live_lookup_ends_before_the_patience_of_templates() -> None:
+    """Their webhook has 2 s: what the caches lack is unknown by then, and the rest is still decided."""
+    assert patience("2s") - PATIENCE >= 0.2
+
+
+async def test_connections_end_while_draining(files: CertificateFiles) -> None:
+    """Once told to stop, each answer closes its connection: who went on using it would lose a review at the end."""
+    async with serving(files) as client:
+        for serving_now, closes in ((True, False), (False, True)):
+            client.readiness.serving = serving_now
+            async with client.session.post(client.address + "/mutate", json=review(pod())) as reply:
+                assert (reply.headers.get("Connection") == "close") is closes
 
 
 async def test_one_slow_namespace_holds_up_no_other(files: CertificateFiles) -> None:

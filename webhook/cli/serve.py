@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import logging
 import ssl
 import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from aiohttp import web
 
@@ -23,6 +25,8 @@ from webhook.server.app import Site, create_app, create_health_app, serve
 from webhook.server.readiness import Readiness
 from webhook.telemetry.logs import configure_logs
 
+_LOG: Final = logging.getLogger("webhook.cli")
+
 if sys.platform == "win32":  # uvloop has no wheels there
     _run = asyncio.run
 else:
@@ -35,12 +39,26 @@ def run(options: argparse.Namespace) -> int:
     try:
         _run(_serve(options))
     except (ConfigurationError, inputs.InputError, CertificateError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return _failed(options, str(error))
     except OSError as error:
-        print(f"error: {error.strerror}", file=sys.stderr)
-        return 2
+        return _failed(options, error.strerror or str(error))
     return 0
+
+
+def _say(options: argparse.Namespace, text: str) -> None:
+    """To people on standard output, to collectors as a line of the log."""
+    if options.log_format == "json":
+        _LOG.info("%s", text)
+    else:
+        print(text, flush=True)
+
+
+def _failed(options: argparse.Namespace, problem: str) -> int:
+    if options.log_format == "json":
+        _LOG.critical("%s", problem)
+    else:
+        print(f"error: {problem}", file=sys.stderr)
+    return 2
 
 
 async def _serve(options: argparse.Namespace) -> None:
@@ -63,7 +81,7 @@ async def _serve(options: argparse.Namespace) -> None:
 
         async def started(ports: Sequence[int]) -> None:
             for (what, site), port in zip(sites.items(), ports, strict=True):
-                print(f"serving {what} on {_address(site, port)}", flush=True)
+                _say(options, f"serving {what} on {_address(site, port)}")
             if options.demo and authority is not None and options.admission:
                 await show(_address(sites["admission"], ports[0]), authority)
 
@@ -112,4 +130,5 @@ async def _beside(background: Sequence[Work]) -> AsyncIterator[None]:
 
 def _address(site: Site, port: int) -> str:
     scheme = "http" if site.context is None else "https"
-    return f"{scheme}://[{site.host}]:{port}" if ":" in site.host else f"{scheme}://{site.host}:{port}"
+    host = f"[{site.host}]" if ":" in site.host else site.host or "*"
+    return f"{scheme}://{host}:{port}"

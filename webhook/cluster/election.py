@@ -123,7 +123,16 @@ class Election:
             _LOG.warning("the lease is not given back, and will expire: %s", error)
 
     async def _get(self) -> dict[str, Any]:
-        return msgspec.json.decode(await self._cluster.get(self._path), type=dict[str, Any])
+        """The Lease. The first candidate of all makes it: tools that leave Leases out of what they apply are common."""
+        try:
+            lease = await self._cluster.get(self._path)
+        except ClusterError as error:
+            if not error.not_found:
+                raise
+            collection, _, name = self._path.rpartition("/")
+            value = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": name}}
+            lease = await self._cluster.send("POST", collection, value)
+        return msgspec.json.decode(lease, type=dict[str, Any])
 
     async def _put(self, lease: dict[str, Any]) -> dict[str, Any]:
         return msgspec.json.decode(await self._cluster.send("PUT", self._path, lease), type=dict[str, Any])
@@ -133,8 +142,6 @@ class Election:
         if isinstance(error, ClusterError) and error.status == HTTPStatus.CONFLICT:
             return
         problem = str(error) or "the API server does not answer"
-        if isinstance(error, ClusterError) and error.not_found:
-            problem += " (apply the manifests again: they declare it)"
         if problem != self._problem:
             self._problem = problem
             _LOG.warning("the lease cannot be had: %s", problem)

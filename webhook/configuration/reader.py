@@ -35,14 +35,20 @@ def load_configuration(path: Path | None) -> DefaulterConfiguration:
 
 
 def read_files(path: Path) -> dict[str, bytes]:
-    """The file at `path`, or the manifests of that directory, in the order of their names. Raises ConfigurationError.
+    """The file at `path`, or the files of that directory in the order of their names. Raises ConfigurationError.
 
-    Hidden files are left out: the volume of a ConfigMap has some.
+    Hidden files are left out: the volume of a ConfigMap has some. Any other file has to be a configuration: one that is
+    not read because of its name would silently mean the defaults.
     """
     try:
         if not path.is_dir():
             return {str(path): path.read_bytes()}
-        names = sorted(file for file in path.iterdir() if file.suffix in _SUFFIXES and not file.name.startswith("."))
+        names = sorted(file for file in path.iterdir() if not file.name.startswith("."))
+        for file in names:
+            if file.suffix not in _SUFFIXES:
+                raise ConfigurationError(str(file), 0, "", "a configuration is called *.yaml, *.yml or *.json")
+        if not names:
+            raise ConfigurationError(str(path), 0, "", "there is no configuration in it")
         return {str(file): file.read_bytes() for file in names}
     except OSError as error:
         raise ConfigurationError(str(error.filename or path), 0, "", error.strerror or "cannot be read") from None

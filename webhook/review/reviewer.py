@@ -59,6 +59,12 @@ class _Rules:
     exempt_namespaces: frozenset[str]
     generation: str
 
+    def signed(self, audit: dict[str, str]) -> dict[str, str]:
+        """The audit annotations, and which configuration led to them."""
+        if self.generation:
+            audit["generation"] = self.generation
+        return audit
+
 
 class Reviewer:
     """Answers decoded requests for one configuration and one source of namespace state."""
@@ -93,17 +99,25 @@ class Reviewer:
         """The verdict on the object as it is. Never raises for what is in the request."""
         return await self._answer(request, self._validated)
 
+    def unlearnt(self, request: Request, problem: str) -> Response:
+        """The answer where it could not be learnt what to do: a refusal, but for controllers, which never are."""
+        problem = messages.printable(problem)
+        if request.kind.kind == "Pod":
+            return respond.errored(request.uid, problem)
+        warning = f"pod-security-defaulter: {problem}; nothing was looked at"
+        return respond.allowed(request.uid, (), [warning], self._rules.signed({"error": problem}))
+
     async def _answer(self, request: Request, decide: Decide) -> Response:
         uid = request.uid
         if not self._concerns(request):
             return respond.allowed(uid)
         exemption = self._exemption(request)
         if exemption:
-            return respond.allowed(uid, audit_annotations={"exempt": exemption})
+            return respond.allowed(uid, audit_annotations=self._rules.signed({"exempt": exemption}))
         try:
             return await self._decided(request, decide)
         except NamespaceUnknown as error:
-            return respond.errored(uid, messages.printable(str(error)))
+            return self.unlearnt(request, str(error))
         except (InvalidPod, UndecodableReview) as error:
             return respond.invalid(uid, messages.printable(str(error)))
 
@@ -111,13 +125,21 @@ class Reviewer:
         pod, old = _read(request)
         if pod is None:
             return respond.allowed(request.uid)
-        state = await self._source.state(request.namespace, _account(pod))
+        state = await self._state(request.namespace, pod)
         if pod.spec.get("runtimeClassName") in state.policy.exempt_runtime_classes:
-            return respond.allowed(request.uid, audit_annotations={"exempt": "runtimeClass"})
+            return respond.allowed(request.uid, audit_annotations=self._rules.signed({"exempt": "runtimeClass"}))
         try:
             return decide(request, state, pod, old)
         except InvalidPod as error:  # a quantity, which only the rule that needs it reads
             raise _below("object", error) from None
+
+    async def _state(self, namespace: str, pod: Pod) -> NamespaceState:
+        """The namespace's state under the rules that answer: what waited while these were swapped is asked again."""
+        while True:
+            rules = self._rules
+            state = await self._source.state(namespace, _account(pod))
+            if rules is self._rules:
+                return state
 
     def _concerns(self, request: Request) -> bool:
         return (
@@ -137,7 +159,7 @@ class Reviewer:
         self._tally.decided(outcome.decisions)
         self._tally.judged(policy, outcome.verdicts)
         warnings = messages.mutate_warnings(policy, outcome, is_update=old is not None)
-        audit = self._signed(messages.mutate_audit(policy, outcome, is_pod=not pod.is_template))
+        audit = self._rules.signed(messages.mutate_audit(policy, outcome, is_pod=not pod.is_template))
         if self._rules.denies_in_mutate and not pod.is_template:
             violations = outcome.verdicts.get(policy.enforce)
             if violations:
@@ -151,7 +173,7 @@ class Reviewer:
         levels = dict.fromkeys((policy.enforce, policy.audit, policy.warn))
         verdicts = {level: judge(pod, level, policy.newest) for level in levels if level.level is not Level.PRIVILEGED}
         self._tally.judged(policy, verdicts)
-        audit = self._signed(messages.judged_audit(policy, verdicts, is_pod=not pod.is_template))
+        audit = self._rules.signed(messages.judged_audit(policy, verdicts, is_pod=not pod.is_template))
         enforced = verdicts.get(policy.enforce)
         if enforced and not pod.is_template:
             return respond.forbidden(
@@ -160,11 +182,6 @@ class Reviewer:
         warned = verdicts.get(policy.warn)
         warnings = [messages.printable(messages.would_violate(policy.warn, warned))] if warned else []
         return respond.allowed(request.uid, (), warnings, audit)
-
-    def _signed(self, audit: dict[str, str]) -> dict[str, str]:
-        if self._rules.generation:
-            audit["generation"] = self._rules.generation
-        return audit
 
 
 def _account(pod: Pod) -> str:

@@ -85,11 +85,13 @@ async def _review(
         async with asyncio.timeout_at(deadline):
             response = await answer(review)
     except TimeoutError:
-        response = respond.errored(review.uid, "the namespace could not be looked up in time")
+        response = request.app[REVIEWER].unlearnt(review, "the namespace could not be looked up in time")
     except Exception:  # noqa: BLE001 (logged; an answer with the uid tells more than a broken connection)
         _LOG.exception("review %.80r failed", review.uid)
         response = respond.errored(review.uid, "internal error")
     answered = web.Response(body=encode_review(response), content_type="application/json")
+    if not request.app[READINESS].serving:
+        answered.force_close()  # who went on using the connection would send a review into its end, and lose it
     admissions.answered(endpoint, review, response, clock() - start)
     return answered
 

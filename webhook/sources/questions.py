@@ -15,8 +15,9 @@ from webhook.sources.state import NamespaceUnknown
 
 NAMESPACES: Final = "/api/v1/namespaces"
 RUNTIME_CLASSES: Final = "/apis/node.k8s.io/v1/runtimeclasses"
-PATIENCE: Final = 1.0
-"""Seconds that a review may wait for what is not in the caches, in all."""
+PATIENCE: Final = 0.75
+"""Seconds that a review may wait for what is not in the caches, in all: less than the shortest time in which an install
+of ours has to answer, which is a second."""
 _MOST: Final = 32
 _NAME: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9.]*[a-z0-9])?\Z")
 
