@@ -1,11 +1,17 @@
-"""The same cases through the library, the command line and HTTP: all of them give the same patch."""
+"""The same cases through the library, the command line and HTTP: all of them give the same patch.
+
+There are two readings of a document. `/mutate` takes it as an API server sends it, where what is unset has been filled
+in; previews take it as its author wrote it, and as new. Where the two lead to different patches is said below.
+"""
 
 from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import pytest
@@ -13,40 +19,52 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from patches.configuration import DefaulterConfiguration
 from patches.levels import NEWEST_MINOR
+from patches.outcome import Outcome, Reason
 from patches.pipeline import APPLIED_ANNOTATION
 from patches.pod import Origin
 from tests.defaults.cases import Case, load_cases
 from webhook.cli import main
 from webhook.review.reviewer import Reviewer
 from webhook.server.app import create_app
+from webhook.server.previews import create_preview_app
 from webhook.server.readiness import Readiness
 from webhook.sources.manifests import ManifestSource
 
-_DOORS = [case for case in load_cases() if case.newest == NEWEST_MINOR]
-_ANNOTATION = "/metadata/annotations/" + APPLIED_ANNOTATION.replace("/", "~1")
+_CASES: Final = load_cases()
+_ANNOTATION: Final = "/metadata/annotations/" + APPLIED_ANNOTATION.replace("/", "~1")
 
 
 def _name(case: Case) -> str:
     return f"{case.id}/{case.name}"
 
 
-def _operations(case: Case) -> list[Any]:
-    return [*case.run().operations]
+def _admitted(case: Case) -> Outcome:
+    """What the library makes of the case's document as an API server sends it."""
+    return replace(case, origin=Origin.ADMISSION).run()
 
 
-def _unannotated(operations: list[Any]) -> list[Any]:
-    """The operations without the note on the pod, which only /mutate writes."""
-    kept = [operation for operation in operations if operation["path"] != _ANNOTATION]
+def _written(case: Case) -> Outcome:
+    """What the library makes of the case's document as its author wrote it, for something new."""
+    return replace(case, origin=Origin.MANIFEST, old=None).run()
+
+
+def _source(case: Case) -> ManifestSource:
+    configuration = msgspec.convert(case.configuration, DefaulterConfiguration)
+    source = ManifestSource(configuration, newest=case.newest)
+    for value in case.objects:
+        source.add(value)
+    return source
+
+
+def _unannotated(outcome: Outcome) -> list[Any]:
+    """The operations without the note on the pod, which only admission writes."""
+    kept = [operation for operation in outcome.operations if operation["path"] != _ANNOTATION]
     return [operation for operation in kept if operation["path"] != "/metadata/annotations"]
 
 
-@pytest.mark.parametrize("case", [case for case in _DOORS if case.origin is Origin.ADMISSION], ids=_name)
+@pytest.mark.parametrize("case", _CASES, ids=_name)
 async def test_mutate_agrees_with_the_library(case: Case) -> None:
     """`POST /mutate` sends the library's patch, or none where it is withheld."""
-    configuration = msgspec.convert(case.configuration, DefaulterConfiguration)
-    source = ManifestSource(configuration)
-    for value in case.objects:
-        source.add(value)
     group, _, version = case.document["apiVersion"].rpartition("/")
     review = {
         "apiVersion": "admission.k8s.io/v1",
@@ -61,32 +79,71 @@ async def test_mutate_agrees_with_the_library(case: Case) -> None:
             "oldObject": case.old,
         },
     }
-    app = create_app(Reviewer(configuration, source), Readiness())
+    configuration = msgspec.convert(case.configuration, DefaulterConfiguration)
+    app = create_app(Reviewer(configuration, _source(case)), Readiness())
     async with TestClient(TestServer(app)) as client:
         reply = await client.post("/mutate", json=review)
         response = (await reply.json())["response"]
+    assert response["allowed"]
     sent = json.loads(base64.b64decode(response["patch"])) if "patch" in response else []
-    assert sent == ([] if case.withheld else _operations(case))
+    expected = _admitted(case)
+    assert sent == ([] if expected.withheld else [*expected.operations])
 
 
-def _is_a_manifest_too(case: Case) -> bool:
-    """Whether preview must agree: not on updates, nor where admission enforces or withholds what a manifest lacks."""
-    admitted = case.origin is Origin.ADMISSION
-    return case.old is None and not (admitted and (case.id == "imagePullPolicy" or case.withheld))
+@pytest.mark.parametrize("case", _CASES, ids=_name)
+async def test_post_preview_agrees_with_the_library(case: Case) -> None:
+    """`POST /preview` answers with the library's patch, and with what it leads to."""
+
+    async def describe(_: Collection[str]) -> ManifestSource:
+        return _source(case)
+
+    async with TestClient(TestServer(create_preview_app(describe, None))) as client:
+        reply = await client.post("/preview", json=case.document)
+        (result,) = (await reply.json())["results"]
+    expected = _written(case)
+    assert (result["patch"], result["patched"]) == ([*expected.operations], expected.patched)
 
 
-@pytest.mark.parametrize("case", [case for case in _DOORS if _is_a_manifest_too(case)], ids=_name)
-def test_preview_agrees_with_the_library(case: Case, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`preview -o json` prints the library's patch; of an admitted object too, but for what admission alone does."""
-    files = {"document": case.document, "configuration": case.configuration}
+# The command knows the newest version only: there is no API server of an older one.
+@pytest.mark.parametrize("case", [case for case in _CASES if case.newest == NEWEST_MINOR], ids=_name)
+def test_the_command_agrees_with_the_library(case: Case, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`preview -o json` prints the library's patch, and exits by what it leaves."""
+    objects = {"apiVersion": "v1", "kind": "List", "items": list(case.objects)}
+    files = {"document": case.document, "configuration": case.configuration, "objects": objects}
     for name, value in files.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(value))
-    (tmp_path / "objects.json").write_text(
-        json.dumps({"apiVersion": "v1", "kind": "List", "items": list(case.objects)}),
-    )
     arguments = ["preview", "-f", str(tmp_path / "document.json"), "--config", str(tmp_path / "configuration.json")]
     status = main([*arguments, "--objects", str(tmp_path / "objects.json"), "-o", "json"])
     report = json.loads(capsys.readouterr().out)
     (result,) = report["results"]
-    assert _unannotated(result["patch"]) == _unannotated(_operations(case))
+    expected = _written(case)
+    assert (result["patch"], result["patched"]) == ([*expected.operations], expected.patched)
     assert status == (0 if report["summary"]["compliant_after"] == 1 else 1)
+
+
+_PULL_POLICY: Final = {"author", "enforced", "image-volume", "image-volume-enforced"}
+"""Cases of imagePullPolicy: an author's own stays, but an admitted one may be the API server's, and is replaced."""
+
+
+def test_both_readings_lead_to_the_same_patch() -> None:
+    """But for pull policies, and the note on the pod, of whatever is new."""
+    new = [case for case in _CASES if case.old is None]
+    different = {_name(case) for case in new if _unannotated(_admitted(case)) != _unannotated(_written(case))}
+    assert different == {f"imagePullPolicy/{name}" for name in _PULL_POLICY}
+
+
+def test_updates_are_not_read_as_new() -> None:
+    """Admission patches an update in its new ephemeral containers only; to a preview the whole pod is new."""
+    updates = [case for case in _CASES if case.old is not None]
+    admitted = {operation["path"] for case in updates for operation in _admitted(case).operations}
+    written = {operation["path"] for case in updates for operation in _written(case).operations}
+    assert {path.split("/")[2] for path in admitted} == {"ephemeralContainers"}
+    assert {"containers", "ephemeralContainers", "securityContext"} <= {path.split("/")[2] for path in written}
+
+
+def test_only_templates_are_withheld_by_admission_alone() -> None:
+    """A preview shows for a template what its pods will get; admission leaves it to them, unless told otherwise."""
+    alone = [case for case in _CASES if case.old is None and _admitted(case).withheld != _written(case).withheld]
+    assert {_admitted(case).withheld for case in alone} == {Reason.TEMPLATE, Reason.OWNED_TEMPLATE}
+    assert {_written(case).withheld for case in alone} == {None}
+    assert "Pod" not in {case.document["kind"] for case in alone}

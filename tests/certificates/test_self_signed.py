@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from cryptography import x509
 
 from webhook.certificates.errors import CertificateError
 from webhook.certificates.issuing import SKEW
-from webhook.certificates.self_signed import VALIDITY, CertificateFiles, ensure_certificate
+from webhook.certificates.self_signed import VALIDITY, CertificateFiles, ensure_certificate, keep_certificate
 from webhook.certificates.tls import server_context
 
 NOW = datetime(2030, 1, 31, 12, tzinfo=UTC)
@@ -140,3 +141,28 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(CertificateError, match=r"ca\.crt.*: No space left on device"):
         ensure_certificate(tmp_path, now=NOW)
     assert list(tmp_path.iterdir()) == []
+
+
+async def _kept_for_a_moment(directory: Path) -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await keep_certificate(directory, every_seconds=0.01)
+
+
+async def test_it_is_renewed_while_it_is_served(tmp_path: Path) -> None:
+    """A server that runs for longer than a certificate lives goes on with a new one, which is then left alone."""
+    files = ensure_certificate(tmp_path, now=datetime.now(UTC) - timedelta(days=80))
+    old = contents(files)
+    await _kept_for_a_moment(tmp_path)
+    new = contents(files)
+    assert not set(new) & set(old)
+    server_context(files.cert, files.key)
+    await _kept_for_a_moment(tmp_path)
+    assert contents(files) == new
+
+
+async def test_a_renewal_that_fails_is_told_and_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What serves goes on."""
+    (tmp_path / "ca.crt").write_text("of somebody else")
+    await _kept_for_a_moment(tmp_path)
+    assert caplog.text.count("the certificate cannot be renewed: ") > 1

@@ -19,6 +19,7 @@ _OWN: Final = (
     "fortress",
     "high-availability",
     "monitoring",
+    "preview",
     "validate",
     "workload-templates",
 )

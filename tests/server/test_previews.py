@@ -106,6 +106,7 @@ async def test_one_bad_document_hides_no_other() -> None:
         ("?diff=some", "diff"),
         ("?profil=restricted", "profil"),
         ("?diff=full&diff=full", "diff"),
+        ("?namespace=shop&diff=full&diff=full", "diff"),
     ],
 )
 async def test_bad_parameters(query: str, field: str) -> None:
@@ -130,7 +131,10 @@ async def test_the_profile_overrides() -> None:
         ({"Content_Type": "multipart/form-data; boundary=x"}, 415),
         ({"Host": "evil.example"}, 403),
         ({"Host": "127.0.0.1.evil.example"}, 403),
+        ({"Host": "[::1"}, 403),
         ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "http://[::1"}, 403),
+        ({"Origin": "http://[evil]"}, 403),
         ({"Origin": "null"}, 403),
         ({"Content_Encoding": "gzip"}, 400),
     ],

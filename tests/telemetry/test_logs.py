@@ -7,6 +7,7 @@ import json
 import logging
 
 import pytest
+from aiohttp.http_exceptions import BadHttpMessage
 
 from webhook.telemetry.logs import FIELDS, configure_logs
 
@@ -60,3 +61,17 @@ def test_the_level_is_kept() -> None:
     log.info("quiet")
     log.warning("loud")
     assert [json.loads(line)["message"] for line in stream.getvalue().splitlines()] == ["loud"]
+
+
+def test_what_is_no_request_is_not_shown() -> None:
+    """A request that is broken is told with its bytes, which may be a token: they stay out of the log."""
+    _, stream = _lines("json")
+    log = logging.getLogger("aiohttp.server")
+    error = BadHttpMessage("Invalid header: b'Authorization : Bearer secret'")
+    log.error("Error handling request from %s", "::1", exc_info=error)
+    value = json.loads(stream.getvalue())
+    assert (value["level"], value["logger"]) == ("info", "aiohttp.server")
+    assert value["message"] == "Error handling request from ::1: 400, what it sent is no request"
+    assert "secret" not in stream.getvalue()
+    log.error("another", exc_info=ValueError("kept"))
+    assert "kept" in stream.getvalue()

@@ -3,19 +3,22 @@
 A CA signs one serving certificate and its key is then thrown away, never written: whoever adds `ca.crt` to a trust
 store trusts this one certificate, and no file on disk can sign another. So the two live and are renewed together.
 
-Validity: 90 days, from five minutes ago (clocks differ), renewed at the first start in the last third. Keys: EC P-256.
+Validity: 90 days, from five minutes ago (clocks differ), renewed in the last third, also while it is served. Keys: EC
+P-256.
 In a cluster a Secret holds them instead (`--managed-certificates`), or cert-manager writes the files.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
 import os
 import tempfile
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, NoReturn
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -37,6 +40,9 @@ LOCAL_NAMES: Final = ("localhost", "127.0.0.1", "::1")
 VALIDITY: Final = timedelta(days=90)
 
 _CA_NAME: Final = "pod-security-defaulter local CA"
+_EVERY_SECONDS: Final = 3600.0
+
+_log: Final = logging.getLogger(__name__)
 
 
 class CertificateFiles(NamedTuple):
@@ -62,6 +68,16 @@ def ensure_certificate(directory: Path, *, now: datetime, names: Sequence[str] =
     except OSError as error:
         raise CertificateError(f"{error.filename or directory}: {error.strerror}") from error
     return files
+
+
+async def keep_certificate(directory: Path, *, every_seconds: float = _EVERY_SECONDS) -> NoReturn:
+    """Renew the certificate in `directory` when its time has come, until cancelled. Who serves it reads it again."""
+    while True:
+        await asyncio.sleep(every_seconds)
+        try:
+            ensure_certificate(directory, now=datetime.now(UTC))
+        except CertificateError as error:
+            _log.error("the certificate cannot be renewed: %s", error)
 
 
 def _refuse_foreign(files: CertificateFiles) -> None:

@@ -167,7 +167,9 @@ def _add_documents(parser: argparse.ArgumentParser, outputs: Sequence[str]) -> N
     )
     _add_inputs(parser)
     parser.add_argument(
-        "-n", "--namespace", help="namespace of objects that name none (default: default); asks the current cluster"
+        "-n",
+        "--namespace",
+        help="namespace of objects that name none (default: that of the context, or default); asks the current cluster",
     )
     _add_cluster(parser)
     parser.add_argument("--offline", action="store_true", help="ask no cluster, also with -n")

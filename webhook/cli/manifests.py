@@ -12,9 +12,10 @@ from pathlib import Path
 from webhook.cli import inputs
 from webhook.cli.table import write_table
 from webhook.configuration.reader import ConfigurationError
+from webhook.documents.reader import BrokenDocument, Document
 from webhook.documents.writer import to_yaml_all
-from webhook.preview.preview import Options, namespaces_of, preview
-from webhook.preview.requests import DEFAULT_NAMESPACE, is_namespace
+from webhook.preview.preview import Options, preview
+from webhook.preview.requests import DEFAULT_NAMESPACE
 from webhook.preview.results import Report, encode_report
 from webhook.sources.manifests import ManifestSource
 
@@ -23,27 +24,29 @@ def run_on_manifests(options: argparse.Namespace, *, patch: bool) -> int:
     """Run the command; returns the exit status."""
     try:
         documents = list(inputs.documents_of(options.files))
-        wanted = Options(options.namespace or DEFAULT_NAMESPACE, options.profile, patch)
-        source = _source(options, namespaces_of(documents, wanted))
+        source, namespace = _known(options, documents)
     except (ConfigurationError, inputs.InputError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    report, status = preview(documents, source, wanted)
+    report, status = preview(documents, source, Options(namespace, options.profile, patch))
     _write(report, options)
     return status
 
 
-def _source(options: argparse.Namespace, namespaces: Sequence[str]) -> ManifestSource:
-    """What is known of the namespaces: by --objects and, where one is meant, by a cluster. Raises as reading does."""
+def _known(options: argparse.Namespace, documents: Sequence[Document | BrokenDocument]) -> tuple[ManifestSource, str]:
+    """What is known of the namespaces, and which is that of objects that name none.
+
+    By --objects and, where one is meant, by a cluster. Raises as reading does.
+    """
     config = inputs.configuration(options.config)
     named = options.context is not None or options.kubeconfig is not None
     if options.offline and named:
         raise inputs.InputError("--offline asks no cluster: leave out --context and --kubeconfig")
     if options.offline or not (named or (options.namespace is not None and _has_kubeconfig())):
-        return inputs.source_of(config, options.objects)
+        return inputs.source_of(config, options.objects), options.namespace or DEFAULT_NAMESPACE
     from webhook.cli.asking import asked_source  # noqa: PLC0415 (the client is large, and offline needs none)
 
-    return asyncio.run(asked_source(options, config, [name for name in namespaces if is_namespace(name)]))
+    return asyncio.run(asked_source(options, config, documents))
 
 
 def _has_kubeconfig() -> bool:

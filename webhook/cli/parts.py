@@ -16,7 +16,7 @@ from aiohttp import web
 
 from patches.configuration import DefaulterConfiguration
 from webhook.certificates.files import WatchedFiles
-from webhook.certificates.self_signed import ensure_certificate
+from webhook.certificates.self_signed import ensure_certificate, keep_certificate
 from webhook.cli.inputs import InputError
 from webhook.configuration.watched import Loaded, WatchedConfiguration
 from webhook.review.reviewer import Reviewer
@@ -85,6 +85,7 @@ def tls(options: argparse.Namespace, parts: Parts) -> tuple[ssl.SSLContext, Path
     if options.self_signed is not None:
         made = ensure_certificate(options.self_signed, now=datetime.now(UTC))
         cert, key, authority = made.cert, made.key, made.ca
+        parts.background.append(partial(keep_certificate, options.self_signed))
     elif options.tls_cert is not None and options.tls_key is not None:
         cert, key, authority = options.tls_cert, options.tls_key, options.tls_cert
     else:

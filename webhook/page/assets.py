@@ -40,12 +40,16 @@ class Asset(NamedTuple):
     etag: str
 
 
+def asset_of(body: bytes, content_type: str) -> Asset:
+    """An asset with the ETag of its bytes."""
+    return Asset(body, content_type, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+
+
 def load_assets() -> Mapping[str, Asset]:
     """The files by name: `index.html` is for `/`, every file for `/static/NAME`. Reads them; call it once."""
     assets = {}
     for file in (files(__package__) / "static").iterdir():
         content_type = CONTENT_TYPES.get(PurePosixPath(file.name).suffix)
         if content_type is not None:
-            body = file.read_bytes()
-            assets[file.name] = Asset(body, content_type, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+            assets[file.name] = asset_of(file.read_bytes(), content_type)
     return MappingProxyType(assets)

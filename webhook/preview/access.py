@@ -7,6 +7,7 @@ nothing is remembered, so that a right that is withdrawn is gone.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from webhook.cluster.api import Cluster, ClusterError
 _SECONDS: Final = 5.0
 _TOKEN_REVIEWS: Final = "/apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105 (a path)
 _ACCESS_REVIEWS: Final = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+_LOG: Final = logging.getLogger("webhook.preview")
 
 
 class AccessDenied(Exception):
@@ -94,4 +96,5 @@ class Access:
         try:
             return await self._cluster.send("POST", path, body, seconds=_SECONDS)
         except ClusterError as error:
+            _LOG.warning("a caller of the preview could not be looked up: %s", error)
             raise AccessDenied(503, "the API server cannot be asked who is calling: try again") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
@@ -27,6 +27,8 @@ BODY_TYPES: Final = (
 
 _PARAMETERS: Final = ("namespace", "profile", "diff")
 _LONGEST_NAME: Final = 63
+_NOTHING: Final = ", \t"
+"""Of these a list without elements consists (RFC 9110, section 5.6.1)."""
 
 
 class Form(StrEnum):
@@ -52,13 +54,15 @@ class Problem(msgspec.Struct):
     field: str = ""
 
 
-def options_of(query: Mapping[str, str], repeated: bool) -> Options:  # noqa: FBT001 (says what the mapping hides)
-    """The options in a query string. Raises BadParameter."""
-    for name in query:
+def options_of(parameters: Iterable[tuple[str, str]]) -> Options:
+    """The options in a query string, taken apart and decoded. Raises BadParameter."""
+    query: dict[str, str] = {}
+    for name, value in parameters:
         if name not in _PARAMETERS:
             raise BadParameter(name, f"unknown parameter; there are {', '.join(_PARAMETERS)}")
-    if repeated:
-        raise BadParameter(next(iter(query)), "a parameter may be given once")
+        if name in query:
+            raise BadParameter(name, "a parameter may be given once")
+        query[name] = value
     namespace = query.get("namespace", DEFAULT_NAMESPACE)
     if not is_namespace(namespace):
         raise BadParameter("namespace", "expected the name of a namespace: a-z, 0-9 and -, at most 63 characters")
@@ -96,7 +100,7 @@ def form_of(accept: str) -> Form | None:
 
 def _rank(accept: str, form: Form) -> tuple[float, int] | None:
     """The quality that a header gives a form, by its most exact range, and how exact it is; None: not acceptable."""
-    if not accept.strip():
+    if not accept.strip(_NOTHING):
         return 1.0, 0
     kind = form.partition("/")[0]
     exactness = {form.value: 2, f"{kind}/*": 1, "*/*": 0}

@@ -26,6 +26,11 @@ _REFUSALS: Final = {
     503: "The API server cannot be asked who is calling.",
 }
 _NEEDS_CLUSTER: Final = (401, 503)
+_HEADERS: Final = {
+    401: {"WWW-Authenticate": {"required": True, "schema": {"const": "Bearer"}}},
+    429: {"Retry-After": {"required": True, "description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}},
+}
+_ETAG: Final = {"required": True, "description": "Changes with the file.", "schema": {"type": "string"}}
 
 
 def description(*, needs_token: bool) -> dict[str, Any]:
@@ -43,8 +48,8 @@ def description(*, needs_token: bool) -> dict[str, Any]:
         },
         "paths": {
             "/preview": {"post": _preview(report, problem, needs_token=needs_token)},
-            "/openapi.json": {"get": _file("description", "This description.", "application/json")},
-            "/": {"get": _file("page", "The page.", "text/html")},
+            "/openapi.json": {"get": _file("description", "This description.", "application/json", "object")},
+            "/": {"get": _file("page", "The page.", "text/html", "string")},
         },
         "components": {"schemas": schemas},
     }
@@ -54,7 +59,6 @@ def description(*, needs_token: bool) -> dict[str, Any]:
 
 
 def _preview(report: Mapping[str, Any], problem: Mapping[str, Any], *, needs_token: bool) -> dict[str, Any]:
-    text = {"type": "string"}
     operation: dict[str, Any] = {
         "operationId": "preview",
         "summary": "Preview manifests",
@@ -87,21 +91,25 @@ def _preview(report: Mapping[str, Any], problem: Mapping[str, Any], *, needs_tok
             ),
         ],
         "requestBody": {
-            "description": "Manifests, YAML or JSON.",
+            "description": "Manifests, YAML or JSON: any bytes are read, whatever they turn out to be.",
             "required": False,
-            "content": {media: {"schema": text} for media in BODY_TYPES},
+            "content": {media: {"schema": {}} for media in BODY_TYPES},
         },
         "responses": {
             "200": {
                 "description": "A result for every document, also for those that cannot be read.",
                 "content": {
                     Form.JSON.value: {"schema": report},
-                    Form.YAML.value: {"schema": text},
-                    Form.DIFF.value: {"schema": text},
+                    Form.YAML.value: {"schema": {}},  # a stream of documents: no one value
+                    Form.DIFF.value: {"schema": {"type": "string"}},
                 },
             },
             **{
-                str(status): {"description": meaning, "content": {"application/json": {"schema": problem}}}
+                str(status): {
+                    "description": meaning,
+                    "headers": _HEADERS.get(status, {}),
+                    "content": {"application/json": {"schema": problem}},
+                }
                 for status, meaning in _REFUSALS.items()
                 if needs_token or status not in _NEEDS_CLUSTER
             },
@@ -112,10 +120,21 @@ def _preview(report: Mapping[str, Any], problem: Mapping[str, Any], *, needs_tok
     return operation
 
 
-def _parameter(name: str, meaning: str, schema: Mapping[str, Any]) -> dict[str, Any]:
-    return {"name": name, "in": "query", "required": False, "description": meaning, "schema": schema}
+def _parameter(name: str, meaning: str, schema: Mapping[str, Any], where: str = "query") -> dict[str, Any]:
+    return {"name": name, "in": where, "required": False, "description": meaning, "schema": schema}
 
 
-def _file(name: str, meaning: str, media: str) -> dict[str, Any]:
-    answer = {"description": meaning, "content": {media: {"schema": {}}}}
-    return {"operationId": name, "summary": meaning, "responses": {"200": answer}}
+def _file(name: str, meaning: str, media: str, kind: str) -> dict[str, Any]:
+    return {
+        "operationId": name,
+        "summary": meaning,
+        "parameters": [_parameter("If-None-Match", "ETags of what the caller has.", {"type": "string"}, "header")],
+        "responses": {
+            "200": {
+                "description": meaning,
+                "headers": {"ETag": _ETAG},
+                "content": {media: {"schema": {"type": kind}}},
+            },
+            "304": {"description": "The caller has it already.", "headers": {"ETag": _ETAG}},
+        },
+    }

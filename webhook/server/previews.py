@@ -13,13 +13,13 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any, Final, NoReturn, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 from aiohttp import web
 
 from webhook.documents.reader import BrokenDocument, Document, flatten, read_documents
-from webhook.page.assets import HEADERS, Asset, load_assets
+from webhook.page.assets import HEADERS, Asset, asset_of, load_assets
 from webhook.preview.access import Access, AccessDenied
 from webhook.preview.preview import Bounds, Options, TooMuch, check_bounds, namespaces_of, preview
 from webhook.preview.requests import BODY_TYPES, BadParameter, Form, Problem, encoded, form_of, is_namespace, options_of
@@ -39,8 +39,8 @@ _WAITING: Final = 8
 """Requests that may wait for a thread; more are told to come again."""
 _RATE: Final = 5.0
 _BURST: Final = 20
-_ALL_RATE: Final = 20.0
-_ALL_BURST: Final = 60
+_ADDRESS_RATE: Final = 20.0
+_ADDRESS_BURST: Final = 60
 
 Describe: TypeAlias = Callable[[Collection[str]], Awaitable[ManifestSource]]
 """What is known of these namespaces, as a source that the request may add to."""
@@ -51,7 +51,7 @@ def create_preview_app(describe: Describe, access: Access | None) -> web.Applica
     app = web.Application(client_max_size=PREVIEW_BODY_LIMIT, middlewares=[_explained])
     endpoint = _Endpoint(describe, access)
     app.router.add_post("/preview", endpoint.preview)
-    app.router.add_get("/openapi.json", _openapi(description(needs_token=access is not None)))
+    app.router.add_get("/openapi.json", _asset(_openapi(description(needs_token=access is not None))))
     assets = load_assets()
     app.router.add_get("/", _asset(assets["index.html"]))
     for name, asset in assets.items():
@@ -64,7 +64,7 @@ class _Endpoint:
     def __init__(self, describe: Describe, access: Access | None) -> None:
         self._describe = describe
         self._access = access
-        self._all = Pace(_ALL_RATE, _ALL_BURST)
+        self._addresses = Pace(_ADDRESS_RATE, _ADDRESS_BURST)
         self._each = Pace(_RATE, _BURST)
         self._threads = ThreadPoolExecutor(_WORKERS, "preview")
         self._under_way = 0
@@ -74,7 +74,7 @@ class _Endpoint:
 
     async def preview(self, request: web.Request) -> web.Response:
         """`POST /preview`."""
-        _take(self._all, "")
+        _take(self._addresses, request.remote or "")
         user = None
         if self._access is None:
             _check_is_local(request)
@@ -114,8 +114,7 @@ def _answer(documents: list[Document | BrokenDocument], source: ManifestSource, 
 
 
 def _asked(request: web.Request) -> tuple[Form, Options]:
-    query = request.query
-    options = options_of(dict(query), repeated=len(query) > len(set(query)))
+    options = options_of(request.query.items())
     form = form_of(",".join(request.headers.getall("Accept", [])))
     if form is None:
         _refuse(406, f"there are {', '.join(Form)}", field="Accept")
@@ -141,12 +140,22 @@ def _take(pace: Pace, caller: str) -> None:
 
 
 def _check_is_local(request: web.Request) -> None:
-    host = urlsplit(f"//{request.host}").hostname or ""
-    if not is_loopback(host):
+    host = _address(f"//{request.host}")
+    if host is None or not is_loopback(host.hostname or ""):
         _refuse(403, "this preview is for this machine: ask for localhost", field="Host")
     origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.host:
-        _refuse(403, "another site's page may not ask", field="Origin")
+    if origin is not None:
+        page = _address(origin)
+        if page is None or page.netloc != request.host:
+            _refuse(403, "another site's page may not ask", field="Origin")
+
+
+def _address(text: str) -> SplitResult | None:
+    """The parts of an address; None where it is none, as with one half of the brackets of an IPv6 address."""
+    try:
+        return urlsplit(text)
+    except ValueError:
+        return None
 
 
 def is_loopback(host: str) -> bool:
@@ -209,21 +218,15 @@ def _no_store() -> dict[str, str]:
     return {"Cache-Control": "no-store"}
 
 
-def _openapi(document: Mapping[str, Any]) -> Callable[[web.Request], Awaitable[web.Response]]:
-    body = msgspec.json.encode(document)
-
-    async def handler(_: web.Request) -> web.Response:
-        """`GET /openapi.json`."""
-        return web.Response(body=body, content_type="application/json")
-
-    return handler
+def _openapi(document: Mapping[str, Any]) -> Asset:
+    return asset_of(msgspec.json.encode(document), "application/json")
 
 
 def _asset(asset: Asset) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handler(request: web.Request) -> web.Response:
-        """`GET /` and the files of the page."""
+        """`GET /`, the files of the page, and the description."""
         headers = {"ETag": asset.etag}
-        if asset.etag in (tag.strip() for tag in request.headers.get("If-None-Match", "").split(",")):
+        if any(tag.value in ("*", asset.etag.strip('"')) for tag in request.if_none_match or ()):
             return web.Response(status=304, headers=headers)
         return web.Response(body=asset.body, headers={**headers, "Content-Type": asset.content_type})
 

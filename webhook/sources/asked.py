@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from patches.levels import NEWEST_MINOR
 from webhook.cluster.api import Cluster, ClusterError
 from webhook.sources import objects
 from webhook.sources.manifests import Described, ManifestSource
@@ -36,14 +37,18 @@ class Asked:
         self.problems: list[str] = []
 
     async def minor(self) -> int:
-        """The API server's own minor version. Raises ClusterError and ValueError."""
-        return read_minor(await self._cluster.get("/version"))
+        """The API server's own minor version, or the newest known. Raises ClusterError and ValueError."""
+        try:
+            return read_minor(await self._cluster.get("/version"))
+        except ClusterError as error:
+            self._forgive(error, "you may not get /version: `latest` is the newest version that this command knows")
+            return NEWEST_MINOR
 
     async def describe(self, source: ManifestSource, namespaces: Collection[str]) -> None:
         """Tell the source of these namespaces. Raises ClusterError where the cluster does not answer at all."""
         described, classes = await asyncio.gather(
             asyncio.gather(*map(self._described, namespaces)),
-            self._rows(RUNTIME_CLASSES, objects.runtime_class),
+            self._rows(RUNTIME_CLASSES, "", objects.runtime_class),
         )
         for one in described:
             source.describe(one)
@@ -51,12 +56,12 @@ class Asked:
             source.describe_runtime_classes(classes)
 
     async def _described(self, namespace: str) -> Described:
-        path = f"{NAMESPACES}/{namespace}"
+        path, where = f"{NAMESPACES}/{namespace}", f' in namespace "{namespace}"'
         metadata, limits, scopes, accounts = await asyncio.gather(
             self._metadata(namespace),
-            self._rows(f"{path}/limitranges", objects.limit_items),
-            self._rows(f"{path}/resourcequotas", objects.quota_scopes),
-            self._rows(f"{path}/serviceaccounts", objects.automount),
+            self._rows(f"{path}/limitranges", where, objects.limit_items),
+            self._rows(f"{path}/resourcequotas", where, objects.quota_scopes),
+            self._rows(f"{path}/serviceaccounts", where, objects.automount),
         )
         said = None if accounts is None else {name: row for name, row in accounts.items() if row is not None}
         return Described(metadata, limits, scopes, said)
@@ -68,21 +73,23 @@ class Asked:
             if error.not_found:
                 self.problems.append(f'namespace "{namespace}" does not exist: it counts as unlabelled')
             else:
-                self._forgive(error, f'namespace "{namespace}"', "it counts as unlabelled")
+                self._forgive(error, f'you may not get namespace "{namespace}": it counts as unlabelled')
             return objects.Metadata(namespace)
 
-    async def _rows(self, path: str, read: Callable[[Any], T]) -> dict[str, T] | None:
+    async def _rows(self, path: str, where: str, read: Callable[[Any], T]) -> dict[str, T] | None:
         """The objects of a collection by name; None where they may not be read."""
+        what = path.rpartition("/")[2] + where
         try:
             items = msgspec.json.decode(await self._cluster.get(path), type=_List).items or ()
             return {item["metadata"]["name"]: read(item) for item in items}
         except ClusterError as error:
-            self._forgive(error, path, "what depends on them is unknown, and skipped")
+            self._forgive(error, f"you may not list {what}: what depends on them is unknown, and skipped")
         except objects.InvalidObject as error:
-            self.problems.append(f"{path}: {error}: what depends on them is unknown, and skipped")
+            self.problems.append(f"{what}: {error}: what depends on them is unknown, and skipped")
         return None
 
-    def _forgive(self, error: ClusterError, what: str, meaning: str) -> None:
+    def _forgive(self, error: ClusterError, problem: str) -> None:
+        """Note the problem, where a right is missing. Raises the error where something else is."""
         if error.status != HTTPStatus.FORBIDDEN:
             raise error
-        self.problems.append(f"you may not read {what}: {meaning}")
+        self.problems.append(problem)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
 import msgspec
+from aiohttp.http_exceptions import HttpProcessingError
 
 FIELDS: Final = "fields"
 """The attribute of a record that holds its own fields: `log.info("…", extra={FIELDS: {…}})`."""
@@ -57,3 +58,14 @@ def configure_logs(style: str, level: str, stream: TextIO | None = None) -> None
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.getLogger("aiohttp.server").addFilter(_without_the_request)  # the same one again is not added
+
+
+def _without_the_request(record: logging.LogRecord) -> bool:
+    """A request that is not HTTP: the traceback shows its bytes, a token among them, and no operator can mend it."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, HttpProcessingError):
+        record.msg, record.args = f"{record.getMessage()}: {error.code}, what it sent is no request", ()
+        record.exc_info = None
+        record.levelno, record.levelname = logging.INFO, "INFO"
+    return True
