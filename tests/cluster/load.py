@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from http import HTTPStatus
 from http.client import HTTPException
 from typing import Any, Final
 
@@ -85,7 +86,7 @@ def through_the_api_server(install: Install, namespace: str) -> Load:
     return Load(admit)
 
 
-def straight(review: Any, trust: Callable[[], str], server_name: str) -> Load:
+def straight(review: Any, trust: Callable[[], str], server_name: str, path: str = "/mutate") -> Load:
     """Reviews sent to the webhook, each over a new connection that trusts what `trust` says: CAs in PEM."""
     body = json.dumps(review).encode()
 
@@ -93,11 +94,14 @@ def straight(review: Any, trust: Callable[[], str], server_name: str) -> Load:
         context = ssl.create_default_context(cadata=trust())
         connection = _Named(server_name, context)
         try:
-            connection.request("POST", "/mutate?timeout=5s", body, {"Content-Type": "application/json"})
+            connection.request("POST", f"{path}?timeout=5s", body, {"Content-Type": "application/json"})
             answer = connection.getresponse()
-            response = json.loads(answer.read())["response"]
+            text = answer.read()
         finally:
             connection.close()
+        if answer.status != HTTPStatus.OK:
+            return f"{answer.status} {text!r}"
+        response = json.loads(text)["response"]
         return "" if response["allowed"] and "patch" in response else f"{response}"
 
     return Load(admit)

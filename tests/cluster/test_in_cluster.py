@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
@@ -11,13 +12,16 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from patches.policy import PREFIX, PSA_PREFIX
 from tests.cluster.client import MERGE_PATCH
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.installed import APPLIED, BASE, MODE, NAME, Install, check_port, eventually, installed
 from tests.cluster.kubectl import Kubectl
+from tests.cluster.load import straight
 from tests.cluster.telling import LINES
+from tests.review.builders import pod, privileged_pod, review
 
 pytestmark = pytest.mark.cluster
 
@@ -163,32 +167,74 @@ def _metric(install: Install, name: str) -> dict[tuple[str, ...], float]:
     return found
 
 
+def _counters(install: Install) -> Counter[tuple[str, ...]]:
+    """Our counters, and how many times were measured: by name and values of labels, in the order of their names."""
+    return Counter(
+        {
+            (sample.name, *(value for _, value in sorted(sample.labels.items()))): int(sample.value)
+            for family in text_string_to_metric_families(install.get("/metrics")[1])
+            for sample in family.samples
+            if sample.name.startswith("psd_") and sample.name.endswith(("_total", "_count"))
+        }
+    )
+
+
 def test_metrics_and_logs_tell_what_was_sent(install: Install) -> None:
-    """As many as were created, by decision; one line in the log for each, with the uid that the audit event has."""
-    name = "told"
+    """Each counter rises by what was sent and by nothing else; the log has a line for each, with the event's uid."""
+    name, secret = "told", "hunter2-hunter2"
     install.plane.namespace(name, {MODE: "enforce", PSA_PREFIX + "enforce": "baseline"})
     eventually(lambda: install.is_defaulted(name), "the new namespace")
-    before, lines = _metric(install, "psd_requests_total"), len(install.log)
-    violated = _metric(install, "psd_violations_total").get(("privileged", "baseline", "enforce"), 0)
-    sent: Counter[str] = Counter()
-    secret = "hunter2-hunter2"  # noqa: S105 (what must not be logged)
+    before, lines = _counters(install), len(install.log)
     for number in range(30):
         fields: dict[str, Any] = {"env": [{"name": "PASSWORD", "value": secret}], "args": [secret]}
         if number % 3 == 0:
             fields["securityContext"] = {"privileged": True}
-        answer = install.create(name, containers=[{"name": "c", "image": "i:1", **fields}])
-        sent["refused" if number % 3 == 0 else "created"] += 1
+        answer = install.create(name, containers=[{"name": "c", "image": f"i:{secret}", **fields}])
         assert answer.ok is (number % 3 != 0)
-    after = _metric(install, "psd_requests_total")
-    labels = next(key for key in after if set(key) == {"patched", "mutate", "Pod", "CREATE"})
-    assert after[labels] - before.get(labels, 0) == 30
-    told = [line for line in install.log[lines:] if line["message"] == "admission" and line["namespace"] == name]
-    assert len(told) == 30
-    assert all(line["decision"] == "patched" and re.fullmatch(r"[0-9a-f-]{36}", line["uid"]) for line in told)
-    assert len({line["uid"] for line in told}) == 30
-    assert _metric(install, "psd_violations_total")["privileged", "baseline", "enforce"] - violated == 10
+    _send_straight(install, name)
+    risen = {key: count for key, count in (_counters(install) - before).items() if count}
+    assert risen == {
+        ("psd_requests_total", "patched", "mutate", "Pod", "CREATE"): 30,
+        ("psd_requests_total", "invalid", "mutate", "Pod", "CREATE"): 2,
+        ("psd_requests_total", "error", "mutate", "Pod", "CREATE"): 3,
+        ("psd_requests_total", "undecodable", "mutate", "other", "other"): 1,
+        ("psd_requests_total", "denied", "validate", "Pod", "CREATE"): 4,
+        ("psd_request_seconds_count", "mutate"): 36,
+        ("psd_request_seconds_count", "validate"): 4,
+        ("psd_defaults_total", "automountServiceAccountToken", "applied"): 90,  # the field, the volume, its mount
+        ("psd_defaults_total", "resources", "applied"): 60,  # cpu and memory
+        # Each of 10, and of 4 that /validate denies, violates the enforce level, which warn and target follow.
+        ("psd_violations_total", "privileged", "baseline", "enforce"): 14,
+        ("psd_violations_total", "privileged", "baseline", "warn"): 14,
+        ("psd_violations_total", "privileged", "baseline", "target"): 14,
+    }
+    told = [line for line in install.log[lines:] if line["message"] == "admission"]
+    assert Counter(line["decision"] for line in told) == {"patched": 30, "invalid": 2, "error": 3, "denied": 4}
+    through = [line for line in told if line["decision"] == "patched"]
+    assert all(re.fullmatch(r"[0-9a-f-]{36}", line["uid"]) for line in through)
+    assert len({line["uid"] for line in through}) == 30
+    (generation,) = {line["generation"] for line in through}
+    assert generation in install.get("/readyz?verbose")[1]
     assert secret not in (install.directory / "serve.log").read_text()
     assert secret not in install.get("/metrics")[1]
+
+
+def _send_straight(install: Install, namespace: str) -> None:
+    """What an API server would not send, or our base is not asked: each a few times."""
+    secret = install.plane.admin.must("GET", f"/api/v1/namespaces/{NAME}/secrets/{NAME}-tls")
+    trust = base64.b64decode(secret["data"]["ca.crt"]).decode()
+    sent = [
+        *[("/mutate", review(pod(containers=[{"name": 7}]), namespace=namespace))] * 2,
+        *[("/mutate", review(pod(), namespace="there-is-none"))] * 3,
+        ("/mutate", {"kind": "no review"}),
+        *[("/validate", review(privileged_pod(), namespace=namespace))] * 4,
+    ]
+    for path, body in sent:
+        straight(body, lambda: trust, f"{NAME}.{NAME}.svc", path).once()
+
+
+def test_metrics_tell_how_it_is(install: Install) -> None:
+    """Every cache has been filled, one replica leads, and there are two certificates that end."""
     synced = _metric(install, "psd_cache_synced")
     assert set(synced.values()) == {1}
     assert len(synced) == 5
