@@ -24,6 +24,7 @@ from patches.pipeline import APPLIED_ANNOTATION
 from patches.pod import Origin
 from tests.defaults.cases import Case, load_cases
 from webhook.cli import main
+from webhook.review.codec import decode_review
 from webhook.review.reviewer import Reviewer
 from webhook.server.app import create_app
 from webhook.server.previews import create_preview_app
@@ -147,3 +148,40 @@ def test_only_templates_are_withheld_by_admission_alone() -> None:
     assert {_admitted(case).withheld for case in alone} == {Reason.TEMPLATE, Reason.OWNED_TEMPLATE}
     assert {_written(case).withheld for case in alone} == {None}
     assert "Pod" not in {case.document["kind"] for case in alone}
+
+
+@pytest.mark.parametrize("exempt", ["namespaces", "runtimeClasses"])
+async def test_what_is_exempt_is_left_alone_at_every_door(
+    exempt: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither patched nor judged by /mutate; so a preview adds nothing, says that it is allowed, and why."""
+    names = {"namespaces": ["shop"], "runtimeClasses": ["gvisor"]}
+    configuration = {"exemptions": {exempt: names[exempt]}, "defaults": {"enforce": "restricted"}}
+    spec = {"runtimeClassName": "gvisor", "hostNetwork": True, "containers": [{"name": "c", "image": "i"}]}
+    document = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "shop"}, "spec": spec}
+    case = replace(_CASES[0], configuration=configuration, objects=(), document=document, newest=NEWEST_MINOR)
+    reviewer = Reviewer(msgspec.convert(configuration, DefaulterConfiguration), _source(case))
+    asked = {"uid": "1", "kind": {"group": "", "version": "v1", "kind": "Pod"}, "operation": "CREATE"}
+    body = json.dumps(
+        {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}
+        | {"request": {**asked, "namespace": "shop", "object": document}}
+    )
+    response = await reviewer.mutate(decode_review(body.encode()))
+    assert (response.allowed, response.patch) == (True, None)
+    assert response.audit_annotations.keys() == {"exempt"}
+
+    async def describe(_: Collection[str]) -> ManifestSource:
+        return _source(case)
+
+    async with TestClient(TestServer(create_preview_app(describe, None))) as client:
+        reply = await client.post("/preview", json=document)
+        (result,) = (await reply.json())["results"]
+    assert (result["patch"], result["patched"], result["allowed"]) == ([], document, True)
+    assert any("exempts it" in warning for warning in result["warnings"])
+    assert result["violations"]["before"] == result["violations"]["after"] != []
+    for name, value in (("document", document), ("configuration", configuration)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(value))
+    files = ["-f", str(tmp_path / "document.json"), "--config", str(tmp_path / "configuration.json")]
+    assert main(["preview", *files, "-o", "json"]) == 1
+    (printed,) = json.loads(capsys.readouterr().out)["results"]
+    assert printed == result

@@ -41,6 +41,7 @@ class Proxy:
     def close(self) -> None:
         """End."""
         self._closed = True
+        self._listener.shutdown(socket.SHUT_RDWR)  # else it goes on listening for as long as a thread waits in accept
         self._listener.close()
         self.cut(closed=True)
 
@@ -90,3 +91,4 @@ def proxied(target: int, port: int = 0) -> Iterator[Proxy]:
     finally:
         proxy.close()
         thread.join(10)
+        assert not thread.is_alive()

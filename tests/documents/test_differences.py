@@ -56,6 +56,16 @@ def test_only_what_changes_is_in_a_long_one() -> None:
     ]
 
 
+def test_like_lines_without_anchors_that_do_not_change() -> None:
+    """A long text of like lines is equal to itself, and where two lines are added just these are."""
+    before = ["- name: c", "  image: i"] * 700
+    assert list(unified(before, before, "n", 3)) == []
+    assert not [line for line in list(unified(before, before, "n", None))[3:] if line[0] != " "]
+    after = [*before[:600], "  added: true", "  also: true", *before[600:]]
+    changed = [line for line in unified(before, after, "n", 3) if line[0] in "+-"]
+    assert changed[2:] == ["+  added: true", "+  also: true"]
+
+
 def test_many_like_lines_take_seconds() -> None:
     """A hundred thousand lines that are the same two again and again: difflib alone would take hours."""
     before = ["- name: c", "  image: i"] * 50_000

@@ -20,7 +20,7 @@ from tests.review.builders import NAMESPACE, configured, reviewer
 from webhook.certificates.self_signed import CertificateFiles, ensure_certificate
 from webhook.certificates.tls import server_context
 from webhook.review.reviewer import Reviewer
-from webhook.server.app import create_app
+from webhook.server.app import create_app, create_runner
 from webhook.server.readiness import Readiness
 from webhook.sources.manifests import ManifestSource
 from webhook.sources.state import NamespaceState
@@ -87,7 +87,7 @@ def certificate(directory: Path) -> CertificateFiles:
 async def serving(files: CertificateFiles, chosen: Reviewer | None = None) -> AsyncIterator[Client]:
     """Serve with this reviewer, or one for unlabelled namespaces, until the block ends."""
     readiness = Readiness()
-    runner = web.AppRunner(create_app(chosen or reviewer(), readiness), access_log=None, shutdown_timeout=5)
+    runner = create_runner(create_app(chosen or reviewer(), readiness), 5)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=server_context(files.cert, files.key)).start()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from io import BytesIO
+from itertools import islice
 from typing import Any
 
 import aiohttp
@@ -16,9 +18,11 @@ from aiohttp import web
 from patches.policy import PSA_PREFIX
 from tests.review.builders import configured, pod
 from webhook.documents.reader import Document, read_documents
+from webhook.server.app import create_runner
 from webhook.server.pace import Pace
 from webhook.server.previews import PREVIEW_BODY_LIMIT, create_preview_app
 from webhook.sources.manifests import ManifestSource
+from webhook.sources.state import NamespaceUnknown
 
 _YAML = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: c, image: i}]}\n"
 _BROKEN = "apiVersion: v1\nkind: Pod\nspec: {containers: 7}\n"
@@ -34,7 +38,13 @@ async def _previewing(*objects: Any) -> AsyncIterator[tuple[aiohttp.ClientSessio
     async def describe(_: Collection[str]) -> ManifestSource:
         return source.copy()
 
-    runner = web.AppRunner(create_preview_app(describe, None), access_log=None)
+    async with _running(create_preview_app(describe, None)) as started:
+        yield started
+
+
+@asynccontextmanager
+async def _running(app: web.Application) -> AsyncIterator[tuple[aiohttp.ClientSession, str]]:
+    runner = create_runner(app, 5)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -136,7 +146,7 @@ async def test_the_profile_overrides() -> None:
         ({"Origin": "http://[::1"}, 403),
         ({"Origin": "http://[evil]"}, 403),
         ({"Origin": "null"}, 403),
-        ({"Content_Encoding": "gzip"}, 400),
+        ({"Content_Encoding": "gzip"}, 415),
     ],
 )
 async def test_who_is_turned_away(headers: dict[str, str], status: int) -> None:
@@ -151,6 +161,59 @@ async def test_a_large_body_is_refused() -> None:
     status, _, text = await _post(b"#" * (PREVIEW_BODY_LIMIT + 1))
     assert status == 413
     assert str(PREVIEW_BODY_LIMIT) in json.loads(text)["message"]
+
+
+async def test_odd_kinds_hide_nothing() -> None:
+    """An apiVersion or kind that is no text is no kind that is known: the object passes through or is an error."""
+    odd = ["apiVersion: [v1]\nkind: Pod\n", "apiVersion: v1\nkind: {a: b}\n", "apiVersion: 1\nkind: null\n"]
+    status, _, text = await _post("---\n".join([*odd, _YAML]))
+    assert status == 200
+    results = json.loads(text)["results"]
+    assert len(results) == 4
+    assert results[3]["patched"]["spec"]["securityContext"]["runAsNonRoot"] is True
+
+
+async def test_a_bug_is_a_problem_too(caplog: pytest.LogCaptureFixture) -> None:
+    """Of 500, in JSON, not to be stored; the log has the trace, and nothing of the request."""
+
+    async def describe(_: Collection[str]) -> ManifestSource:
+        raise RuntimeError("a bug")
+
+    app = create_preview_app(describe, None)
+    async with _running(app) as (session, address), session.post(f"{address}/preview", data=b"a: hunter2") as reply:
+        assert (reply.status, await reply.json()) == (500, {"message": "internal error", "field": ""})
+        assert reply.headers["Cache-Control"] == "no-store"
+    assert "a bug" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
+async def test_a_namespace_that_cannot_be_learnt() -> None:
+    """503, and which it is."""
+
+    async def describe(_: Collection[str]) -> ManifestSource:
+        raise NamespaceUnknown('namespace "shop" could not be looked up: try again')
+
+    app = create_preview_app(describe, None)
+    async with _running(app) as (session, address), session.post(f"{address}/preview", data=_YAML.encode()) as reply:
+        assert reply.status == 503
+        assert "shop" in (await reply.json())["message"]
+
+
+async def test_bodies_that_do_not_arrive_take_few_places() -> None:
+    """Of one caller four are read at once; the others are told to come again, before their bodies are read."""
+    async with _previewing() as (session, address):
+
+        async def never() -> AsyncIterator[bytes]:
+            yield b"#"
+            await asyncio.sleep(60)
+
+        slow = [asyncio.create_task(session.post(f"{address}/preview", data=never())) for _ in range(8)]
+        async with asyncio.timeout(30):
+            refused = [await first for first in islice(asyncio.as_completed(slow), 4)]
+        assert [(reply.status, reply.headers["Retry-After"]) for reply in refused] == [(429, "1")] * 4
+        for task in slow:
+            task.cancel()
+        await asyncio.gather(*slow, return_exceptions=True)
 
 
 async def test_objects_of_one_request_are_not_known_to_the_next() -> None:
@@ -204,7 +267,7 @@ async def test_openapi_names_every_answer() -> None:
         document = await reply.json()
     assert document["openapi"] == "3.1.0"
     answers = document["paths"]["/preview"]["post"]["responses"]
-    assert set(answers) == {"200", "400", "403", "406", "408", "413", "415", "429"}
+    assert set(answers) == {"200", "400", "403", "406", "408", "413", "415", "429", "500"}
     schemas = document["components"]["schemas"]
     assert {"Report", "Result", "DefaultRow", "ViolationRow", "Summary", "Failure", "Problem"} <= set(schemas)
     assert set(schemas["Report"]["properties"]) == {"results", "summary"}

@@ -127,6 +127,7 @@ class Reflector(Generic[T]):
                 await self._watch()
             except ClusterError as error:
                 if error.gone:
+                    _LOG.info("%s: the version has expired", self._path)
                     self.version = ""
                 self._failed(error)
             except Exception:  # noqa: BLE001 (logged; a cache that is no longer followed would be worse)

@@ -76,15 +76,37 @@ def _pieces(before: _Lines, after: _Lines) -> Iterator[_Opcode]:
     """What lies between anchors, and the anchors."""
     start = new_start = 0
     for end, new_end in [*_anchors(before, after), (len(before), len(after))]:
-        if end - start + new_end - new_start <= _LARGEST:
-            matcher = SequenceMatcher(None, before[start:end], after[new_start:new_end])
-            for kind, low, high, new_low, new_high in matcher.get_opcodes():
-                yield kind, start + low, start + high, new_start + new_low, new_start + new_high
-        else:
-            yield "replace", start, end, new_start, new_end
+        yield from _between(before, after, (start, end, new_start, new_end))
         if end < len(before):
             yield "equal", end, end + 1, new_end, new_end + 1
         start, new_start = end + 1, new_end + 1
+
+
+def _between(before: _Lines, after: _Lines, part: tuple[int, int, int, int]) -> Iterator[_Opcode]:
+    """One stretch: what is alike at its beginning and end, and what difflib, or nobody, makes of the rest."""
+    start, end, new_start, new_end = part
+    if end - start + new_end - new_start > _LARGEST:
+        length = min(end - start, new_end - new_start)
+        same = next((n for n in range(length) if before[start + n] != after[new_start + n]), length)
+        if same:
+            yield "equal", start, start + same, new_start, new_start + same
+        start, new_start, length = start + same, new_start + same, length - same
+        same = next((n for n in range(length) if before[end - n - 1] != after[new_end - n - 1]), length)
+        yield from _rest(before, after, (start, end - same, new_start, new_end - same))
+        if same:
+            yield "equal", end - same, end, new_end - same, new_end
+    else:
+        yield from _rest(before, after, part)
+
+
+def _rest(before: _Lines, after: _Lines, part: tuple[int, int, int, int]) -> Iterator[_Opcode]:
+    start, end, new_start, new_end = part
+    if end - start + new_end - new_start > _LARGEST:
+        yield "replace", start, end, new_start, new_end
+        return
+    matcher = SequenceMatcher(None, before[start:end], after[new_start:new_end])
+    for kind, low, high, new_low, new_high in matcher.get_opcodes():
+        yield kind, start + low, start + high, new_start + new_low, new_start + new_high
 
 
 def _anchors(before: _Lines, after: _Lines) -> Iterator[tuple[int, int]]:

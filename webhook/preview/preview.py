@@ -157,9 +157,22 @@ def _examine(document: Document, source: ManifestSource, options: Options) -> Ex
         if pod is None:
             return Examined(_untouched(document, options))
         namespace = _namespace(document.value) or options.namespace
-        return _judged(document, pod, namespace, source.state_now(namespace), options)
+        return _in_namespace(document, pod, namespace, source, options)
     except InvalidPod as error:
         return Examined(Result(error=_failure(document, error.field, error.problem)))
+
+
+def _in_namespace(document: Document, pod: Pod, namespace: str, source: ManifestSource, options: Options) -> Examined:
+    state = source.state_now(namespace)
+    runtime_class = pod.spec.get("runtimeClassName")
+    if source.is_exempt(namespace) or runtime_class in state.policy.exempt_runtime_classes:
+        examined = _exempt(document, pod, namespace, state, options)
+    else:
+        examined = _judged(document, pod, namespace, state, options)
+    problem = source.problem(namespace)
+    if problem and isinstance(examined.result.warnings, list):
+        examined.result.warnings.append(problem)
+    return examined
 
 
 def _judged(document: Document, pod: Pod, namespace: str, state: NamespaceState, options: Options) -> Examined:
@@ -197,6 +210,22 @@ def _judged(document: Document, pod: Pod, namespace: str, state: NamespaceState,
         compliant_before=compliant,
         compliant_after=not judge(received, target, newest),
     )
+
+
+def _exempt(document: Document, pod: Pod, namespace: str, state: NamespaceState, options: Options) -> Examined:
+    """An object that admission neither patches nor judges; what it violates is shown all the same."""
+    result = _untouched(document, options)
+    result.namespace = namespace
+    target = options.profile or state.policy.target
+    result.profile = str(target)
+    rows = [violation_row(row) for row in judge(pod, target, state.policy.newest)]
+    compliant = not judge(arrive(pod, state.facts.limits or NO_LIMITS), target, state.policy.newest)
+    result.violations = Violations(rows, rows if options.patch else UNSET)
+    result.warnings = [
+        *(warning.message for warning in document.warnings),
+        "the configuration exempts it: admission adds nothing, and judges nothing",
+    ]
+    return Examined(result, has_pod=True, compliant_before=compliant, compliant_after=compliant)
 
 
 def _untouched(document: Document, options: Options) -> Result:

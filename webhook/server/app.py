@@ -105,8 +105,13 @@ async def serve(
         await asyncio.sleep(drain_seconds)
 
 
+def create_runner(app: web.Application, grace_seconds: float) -> web.AppRunner:
+    """What runs an application. No body is decoded: nobody who asks us compresses, and bytes could become gigabytes."""
+    return web.AppRunner(app, access_log=None, shutdown_timeout=grace_seconds, auto_decompress=False)
+
+
 async def _listen(stack: AsyncExitStack, site: Site) -> int:
-    runner = web.AppRunner(site.app, access_log=None, shutdown_timeout=GRACE_SECONDS)
+    runner = create_runner(site.app, GRACE_SECONDS)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     try:

@@ -71,6 +71,9 @@ async def _review(
     seconds = patience(request.query.get("timeout", ""))
     start = clock()
     deadline = start + seconds
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        admissions.undecodable(endpoint, clock() - start)
+        return web.Response(status=415, text="send the body as it is: no Content-Encoding is decoded\n")
     try:
         async with asyncio.timeout_at(deadline):
             body = await request.read()

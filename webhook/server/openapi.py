@@ -21,9 +21,10 @@ _REFUSALS: Final = {
     406: "The Accept header asks for none of the forms there are.",
     408: "The body did not arrive in time.",
     413: "The body is too large, or holds too many documents, values or containers.",
-    415: "The body's content type is none of manifests.",
+    415: "The body's content type is none of manifests, or it is compressed.",
     429: "Too many requests; Retry-After says when to come again.",
-    503: "The API server cannot be asked who is calling.",
+    500: "A bug of this server.",
+    503: "The API server cannot be asked: about the caller, or about a namespace.",
 }
 _NEEDS_CLUSTER: Final = (401, 503)
 _HEADERS: Final = {

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import math
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
@@ -26,17 +28,21 @@ from webhook.preview.requests import BODY_TYPES, BadParameter, Form, Problem, en
 from webhook.server.openapi import description
 from webhook.server.pace import Pace
 from webhook.sources.manifests import ManifestSource
+from webhook.sources.state import NamespaceUnknown
 
 PREVIEW_BODY_LIMIT: Final = 4 * 1024 * 1024
 """Bytes. More than any one object an API server takes, and the work for it is bounded to seconds."""
 MOST_NAMESPACES: Final = 32
 """Namespaces that the objects of one request may name, each of which costs a question to the API server."""
 
+_LOG: Final = logging.getLogger("webhook.server")
 _BOUNDS: Final = Bounds()
 _BODY_SECONDS: Final = 20.0
 _WORKERS: Final = 2
-_WAITING: Final = 8
-"""Requests that may wait for a thread; more are told to come again."""
+_AT_ONCE: Final = 12
+"""Requests whose bodies are read, wait for a thread or are worked on; more are told to come again."""
+_EACH_AT_ONCE: Final = 4
+"""Of one caller."""
 _RATE: Final = 5.0
 _BURST: Final = 20
 _ADDRESS_RATE: Final = 20.0
@@ -67,7 +73,7 @@ class _Endpoint:
         self._addresses = Pace(_ADDRESS_RATE, _ADDRESS_BURST)
         self._each = Pace(_RATE, _BURST)
         self._threads = ThreadPoolExecutor(_WORKERS, "preview")
-        self._under_way = 0
+        self._under_way: Counter[str] = Counter()
 
     async def close(self, _: web.Application) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -82,12 +88,12 @@ class _Endpoint:
             user = await self._access.user(request.headers.get("Authorization", ""))
             _take(self._each, user.username)
         form, options = _asked(request)
-        body = await _body(request)
-        if self._under_way >= _WORKERS + _WAITING:
+        caller = request.remote or "" if user is None else user.username
+        if self._under_way.total() >= _AT_ONCE or self._under_way[caller] >= _EACH_AT_ONCE:
             _refuse(429, "too many previews at once: try again", retry_after=1)
-        self._under_way += 1
+        self._under_way[caller] += 1  # from here on it holds memory: its body first
         try:
-            documents = await self._work(_read, body)
+            documents = await self._work(_read, await _body(request))
             namespaces = namespaces_of(documents, options)
             if user is not None and self._access is not None:
                 if len(namespaces) > MOST_NAMESPACES:
@@ -95,8 +101,12 @@ class _Endpoint:
                 await self._access.check(user, namespaces)
             source = await self._describe([name for name in namespaces if is_namespace(name)])
             text = await self._work(_answer, documents, source, options, form)
+        except NamespaceUnknown as error:
+            _refuse(503, str(error))
         finally:
-            self._under_way -= 1
+            self._under_way[caller] -= 1
+            if not self._under_way[caller]:
+                del self._under_way[caller]
         return web.Response(text=text, content_type=form.value, charset="utf-8", headers=_no_store())
 
     async def _work(self, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -118,6 +128,8 @@ def _asked(request: web.Request) -> tuple[Form, Options]:
     form = form_of(",".join(request.headers.getall("Accept", [])))
     if form is None:
         _refuse(406, f"there are {', '.join(Form)}", field="Accept")
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        _refuse(415, "send the body as it is: nothing is decoded", field="Content-Encoding")
     if request.content_type not in BODY_TYPES:
         _refuse(415, f"expected one of {', '.join(BODY_TYPES)}", field="Content-Type")
     return form, options
@@ -202,6 +214,9 @@ async def _explained(
     except web.HTTPException as error:
         kept = {name: value for name, value in error.headers.items() if name == "Allow"}
         response = _problem(error.status, Problem(error.reason), kept)
+    except Exception:  # noqa: BLE001 (logged without the request, which holds a token)
+        _LOG.exception("a preview failed")
+        response = _problem(500, Problem("internal error"))
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     return response

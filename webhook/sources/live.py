@@ -10,7 +10,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
@@ -152,21 +151,24 @@ class LiveSource:
     async def described(self, namespaces: Iterable[str]) -> ManifestSource:
         """A source of its own that starts from what is known of these namespaces: for a preview, which adds to it.
 
-        A namespace that cannot be learnt counts as unlabelled there, as one that does not exist.
+        One that does not exist counts as unlabelled there, and that is told. Raises NamespaceUnknown.
         """
         source = ManifestSource(self._configuration, newest=NEWEST_MINOR if self.minor is None else self.minor)
         deadline = asyncio.get_running_loop().time() + PATIENCE
         for namespace in namespaces:
-            marks = self._namespaces.rows.get(namespace)
-            if marks is None:
-                with suppress(NamespaceUnknown):
-                    marks = await self._questions.marks(namespace, deadline)
-            source.describe(self._description(namespace, marks or objects.Marks()))
+            marks, problem = self._namespaces.rows.get(namespace), ""
+            try:
+                marks = marks or await self._questions.marks(namespace, deadline)
+            except NamespaceUnknown as error:
+                if not error.absent:
+                    raise
+                marks, problem = objects.Marks(), f"{error}: it counts as unlabelled"
+            source.describe(self._description(namespace, marks, problem))
         if self._runtime_classes.synced:
             source.describe_runtime_classes(self._runtime_classes.rows)
         return source
 
-    def _description(self, namespace: str, marks: objects.Marks) -> Described:
+    def _description(self, namespace: str, marks: objects.Marks, problem: str) -> Described:
         ranges = self._limit_ranges.rows.get(namespace, {})
         quotas = self._quotas.rows.get(namespace, {})
         return Described(
@@ -174,6 +176,7 @@ class LiveSource:
             _all_readable(ranges) if self._limit_ranges.synced else None,
             _all_readable(quotas) if self._quotas.synced else None,
             _automount(self._accounts.rows.get(namespace, {})) if self._accounts.synced else None,
+            problem,
         )
 
     def _lacks_account(self, known: _Known, account: str) -> bool:

@@ -34,12 +34,16 @@ KINDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What a cluster says of one namespace: its objects by name. None: it could not be learnt."""
+    """What a cluster says of one namespace: its objects by name. None: it could not be learnt.
+
+    `problem` says what who asks about the namespace should know.
+    """
 
     metadata: objects.Metadata
     limits: Mapping[str, Sequence[LimitItem]] | None
     scopes: Mapping[str, frozenset[str]] | None
     automount: Mapping[str, bool] | None
+    problem: str = ""
 
 
 class ManifestSource:
@@ -87,12 +91,13 @@ class ManifestSource:
 
     def add(self, value: Any) -> bool:
         """Take an object into account; False where its kind says nothing. Raises InvalidObject."""
-        if not isinstance(value, dict) or (value.get("apiVersion"), value.get("kind")) not in KINDS:
+        kind = _kind(value)
+        if kind not in KINDS:
             return False
         self._states.clear()
         metadata = objects.identify(value).metadata
         namespace = metadata.namespace or self.default_namespace
-        match value["kind"]:
+        match kind[1]:
             case "Namespace":
                 self._namespaces[metadata.name] = metadata
             case "LimitRange":
@@ -106,6 +111,15 @@ class ManifestSource:
             case _:
                 self._runtime_classes[metadata.name] = objects.runtime_class(value)
         return True
+
+    def is_exempt(self, namespace: str) -> bool:
+        """Whether the configuration leaves this namespace alone."""
+        return namespace in self._configuration.exemptions.namespaces
+
+    def problem(self, namespace: str) -> str:
+        """What who asks about the namespace should know, "" for nothing."""
+        described = self._described.get(namespace)
+        return "" if described is None else described.problem
 
     def configure(self, configuration: DefaulterConfiguration) -> None:
         """Answer by this configuration from now on."""
@@ -147,3 +161,10 @@ class ManifestSource:
             )
         policy = resolve(self._configuration, metadata.labels or {}, metadata.annotations or {}, self._newest)
         return NamespaceState(policy, facts)
+
+
+def _kind(value: Any) -> tuple[str, str]:
+    """The apiVersion and kind of a document, "" where it has none that is text."""
+    found = (value.get("apiVersion"), value.get("kind")) if isinstance(value, dict) else ("", "")
+    api_version, kind = (part if isinstance(part, str) else "" for part in found)
+    return api_version, kind

@@ -45,7 +45,7 @@ class Questions:
         except (ClusterError, objects.InvalidObject) as error:
             _LOG.warning("namespace %.80r could not be looked up: %s", namespace, error)
             raise NamespaceUnknown(f'namespace "{namespace}" could not be looked up: try again') from error
-        raise NamespaceUnknown(f'namespace "{namespace}" does not exist')
+        raise NamespaceUnknown(f'namespace "{namespace}" does not exist', absent=True)
 
     async def with_account(self, facts: Facts, namespace: str, account: str, deadline: float) -> Facts:
         """The facts with what this ServiceAccount says; one that does not exist says nothing."""

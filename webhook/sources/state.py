@@ -18,7 +18,11 @@ class NamespaceState:
 
 
 class NamespaceUnknown(Exception):
-    """The namespace's labels could not be learnt, so nothing may be decided."""
+    """The namespace's labels could not be learnt, so nothing may be decided. `absent`: since it does not exist."""
+
+    def __init__(self, message: str, *, absent: bool = False) -> None:
+        super().__init__(message)
+        self.absent = absent
 
 
 class Source(Protocol):
