@@ -41,3 +41,10 @@ BROKEN: Final = (
 def pods(number: int) -> str:
     """So many pods."""
     return "---\n".join(POD.replace("web", f"web-{index}") for index in range(number))
+
+
+def pod_of(containers: int) -> str:
+    """A pod of so many containers."""
+    return POD.partition("  - name:")[0] + "".join(
+        f"  - name: c{index}\n    image: nginx\n    ports: [{{containerPort: 80}}]\n" for index in range(containers)
+    )

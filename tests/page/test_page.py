@@ -12,7 +12,7 @@ import yaml
 from playwright.sync_api import Page, expect
 
 from tests.page.conftest import OpenPage, Watch
-from tests.page.manifests import BROKEN, CONFIG_MAP, POD, PRIVILEGED, pods
+from tests.page.manifests import BROKEN, CONFIG_MAP, POD, PRIVILEGED, pod_of, pods
 from tests.page.serving import Answer, Site, report
 
 pytestmark = pytest.mark.browser
@@ -83,6 +83,16 @@ def test_dropped_files_are_added_together(page: Page) -> None:
     _drop(page, {"agent.yaml": PRIVILEGED})
     expect(page.locator(".card h3")).to_have_text(["Pod web", "ConfigMap settings", "Pod agent"])
     expect(page.locator(".card").nth(1).locator(".badge")).to_have_text("no pod in it")
+
+
+def test_a_dropped_file_may_begin_with_directives(page: Page, site: Site) -> None:
+    """`%YAML` may stand behind `...` only: every file stays the document that it was."""
+    directives = f"# ours\n%YAML 1.2\n---\n{PRIVILEGED}"
+    _drop(page, {"pod.yaml": POD, "agent.yaml": directives, "settings.yaml": CONFIG_MAP})
+    expect(page.locator(".card h3")).to_have_text(["Pod web", "Pod agent", "ConfigMap settings"])
+    assert site.asked[-1].body == f"{POD}...\n{directives}---\n{CONFIG_MAP}"
+    _drop(page, {"again.yaml": directives.replace("agent", "again")})
+    expect(page.locator(".card h3")).to_have_text(["Pod web", "Pod agent", "ConfigMap settings", "Pod again"])
 
 
 def test_files_can_be_chosen(page: Page, tmp_path: Path) -> None:
@@ -197,6 +207,23 @@ def test_copying(open_page: OpenPage) -> None:
     expect(page.locator("#announcement")).to_have_text("All patches copied")
 
 
+def test_a_failed_copy_is_told_in_words(page: Page) -> None:
+    """On the button that was pressed, for everybody to see, and then the button is as before."""
+    page.evaluate(
+        """() => {
+          navigator.clipboard.writeText = () => Promise.reject(new DOMException("no", "NotAllowedError"));
+          document.execCommand = () => false;
+        }"""
+    )
+    page.fill("#text", POD)
+    button = page.get_by_role("button", name="Copy YAML of Pod web", exact=True)
+    button.click()
+    expect(button.get_by_text("Not copied")).to_be_visible()
+    expect(page.locator("#announcement")).to_have_text("YAML could not be copied: the browser does not allow it")
+    expect(button.get_by_text("Not copied")).to_have_count(0)
+    expect(button).not_to_have_attribute("data-copied", "false")
+
+
 def test_downloading(page: Page, tmp_path: Path) -> None:
     """Files with plain names that hold what copying gives."""
     page.fill("#text", f"{POD}---\n{CONFIG_MAP}")
@@ -258,6 +285,61 @@ def test_two_hundred_objects_stay_smooth(open_page: OpenPage) -> None:
     assert page.locator(".card-body:visible").count() == 0
     print(f"\n200 objects: shown in {shown:.2f} s, opened in {opened:.2f} s, the last seen in {scrolled:.2f} s")
     assert max(shown, opened, scrolled) < 20
+
+
+def _opened(page: Page, selector: str) -> float:
+    """Press a button, and say in ms how long until the browser has shown what it brings."""
+    return float(
+        page.evaluate(
+            """async (selector) => {
+              const begin = performance.now();
+              document.querySelector(selector).click();
+              const drawn = () => document.querySelector(".diff tbody .line");
+              do {
+                await new Promise(requestAnimationFrame);
+              } while (!drawn());
+              return performance.now() - begin;
+            }""",
+            selector,
+        )
+    )
+
+
+def test_a_very_long_document_opens_in_steps(page: Page) -> None:
+    """Of a pod with changes everywhere the first rows are shown, and more when asked for; the focus goes there."""
+    page.fill("#text", pod_of(1000))
+    toggle = page.locator(".toggle")
+    expect(toggle).to_have_attribute("aria-expanded", "true")
+    toggle.click()
+    page.locator("#run").click()
+    expect(page.locator("#outcome")).not_to_have_attribute("aria-busy", "true")
+    expect(page.locator(".diff")).to_have_count(0)
+    took = _opened(page, ".toggle")
+    rows = page.locator(".diff tbody tr")
+    before = rows.count()
+    assert before < 1000
+    more = page.get_by_role("button", name="Show 400 more")
+    total = int((more.text_content() or "").split(" of ")[1].split()[0]) + before - 1
+    assert total > 5000
+    more.click()
+    assert rows.count() == before + 400
+    assert page.evaluate("document.activeElement.classList.contains('code')")
+    print(f"\n{total} rows: opened in {took:.0f} ms")
+    assert took < 3000
+
+
+def test_a_very_long_unchanged_part_unfolds_in_steps(page: Page) -> None:
+    """The button shows the first rows; pressed until none is left, every line is there."""
+    keys = 1200
+    page.fill("#text", CONFIG_MAP.replace("{a: b}", "\n" + "".join(f"  k{key:05}: v\n" for key in range(keys))))
+    page.locator(".folded button").click()
+    assert page.locator(".diff tbody tr").count() == 401
+    while page.locator(".folded button").count():
+        page.locator(".folded button").click()
+    lines = page.locator(".diff").evaluate("(diff) => [...diff.querySelectorAll('.line')].map((l) => l.textContent)")
+    assert lines[::2] == lines[1::2]
+    (patched,) = _patched(page.input_value("#text"))
+    assert yaml.safe_load("\n".join(lines[::2])) == patched
 
 
 def test_filtering_by_what_became_of_them(page: Page) -> None:

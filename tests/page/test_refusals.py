@@ -151,7 +151,12 @@ def test_what_the_server_itself_refuses(page: Page, site: Site) -> None:
     page.fill("#text", POD)
     expect(page.locator(".trouble .said")).to_contain_text("expected the name of a namespace")
     expect(page.locator(".trouble")).to_contain_text("Look at namespace.")
+    field = page.get_by_role("textbox", name="Namespace")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(page.locator(f"#{field.get_attribute('aria-errormessage')}")).to_contain_text("name of a namespace")
+    assert page.locator("[aria-invalid]").count() == 1
     page.fill("#namespace", "")
+    assert page.locator("[aria-invalid]").count() == 0
     page.fill("#text", POD + "#" * 5_000_000)
     expect(page.locator(".trouble h3")).to_have_text("That is too much at once")
 

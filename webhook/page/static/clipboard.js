@@ -1,19 +1,29 @@
 // Copies and downloads texts.
 
 import { announce } from "./announcement.js";
+import { element } from "./dom.js";
 
 const SHOWN = 1600; // ms
+const FAILURE_SHOWN = 4000; // it is to be read
 const timers = new WeakMap();
 
 /** Copies `text`, and says so on the button for a moment. */
 export async function copy(text, pressed, what) {
   const done = (await viaClipboard(text)) || viaSelection(text, pressed);
+  const forget = () => {
+    delete pressed.dataset.copied;
+    pressed.querySelector(".failed")?.remove();
+  };
+  forget();
   pressed.dataset.copied = String(done);
+  if (!done) {
+    pressed.append(element("span", { class: "failed", "aria-hidden": "true" }, "Not copied"));
+  }
   announce(done ? `${what} copied` : `${what} could not be copied: the browser does not allow it`);
   clearTimeout(timers.get(pressed));
   timers.set(
     pressed,
-    setTimeout(() => delete pressed.dataset.copied, SHOWN),
+    setTimeout(forget, done ? SHOWN : FAILURE_SHOWN),
   );
 }
 

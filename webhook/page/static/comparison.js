@@ -4,17 +4,19 @@ import { count, drawing, element, unseen } from "./dom.js";
 import { foldLines, pairLines, readDiff } from "./diff.js";
 import { Highlighter } from "./yaml.js";
 
+const STEP = 400; // rows that are built at once
 const SIGNS = { "+": ["+", "added"], "-": ["−", "removed"], " ": ["", "same"] };
 
 /** The table for `diff`; `view` is "split" or "unified". */
 export function comparison(diff, view, title) {
   const lines = coloured(readDiff(diff));
   const split = view === "split";
-  const body = element("tbody");
-  for (const run of foldLines(lines)) {
-    const rows = () => (split ? pairLines(run.lines).map(splitRow) : run.lines.map(unifiedRow));
-    body.append(...(run.folded ? [foldedRow(run.lines.length, rows, split)] : rows()));
-  }
+  const entries = (run) => (split ? pairLines(run.lines) : run.lines);
+  const rowOf = (entry) => (entry.folded ? foldedRow(entry) : split ? splitRow(entry) : unifiedRow(entry));
+  const foldedRow = (run) =>
+    opener("fold", count(run.lines.length, "unchanged line"), () => stepped(entries(run), rowOf));
+  const all = foldLines(lines).flatMap((run) => (run.folded ? [run] : entries(run)));
+  const body = element("tbody", {}, stepped(all, rowOf));
   const headings = split
     ? ["line before", "before", "line after", "after"]
     : ["line before", "line after", "sign", "document"];
@@ -40,6 +42,14 @@ export function comparison(diff, view, title) {
     ),
     body,
   );
+}
+
+// The first rows, and a button that brings the next.
+function stepped(entries, rowOf) {
+  const rows = entries.slice(0, STEP).map(rowOf);
+  const rest = entries.slice(STEP);
+  const label = `Show ${Math.min(rest.length, STEP)} more of ${count(rest.length, "further row")}`;
+  return rest.length ? [...rows, opener("plus", label, () => stepped(rest, rowOf))] : rows;
 }
 
 function coloured(lines) {
@@ -92,22 +102,20 @@ function code(line, change = "", sign = "") {
   );
 }
 
-function foldedRow(length, rows, split) {
+// A row with a button that puts `rows()` in its place, and the focus there.
+function opener(sign, label, rows) {
   const row = element("tr", { class: "folded" });
-  const unfold = () => {
+  const open = () => {
     const shown = rows();
-    const first = shown[0].querySelector(".code");
+    const first = shown[0].querySelector(".code, button");
     row.replaceWith(...shown);
-    first.tabIndex = -1;
+    if (first.localName !== "button") {
+      first.tabIndex = -1;
+    }
     first.focus({ preventScroll: true });
   };
-  const label = [drawing("fold"), `${count(length, "unchanged line")}`];
   row.append(
-    element(
-      "td",
-      { colspan: 4 },
-      element("button", { type: "button", onclick: unfold, class: split ? "wide" : "" }, label),
-    ),
+    element("td", { colspan: 4 }, element("button", { type: "button", onclick: open }, drawing(sign), label)),
   );
   return row;
 }

@@ -20,7 +20,7 @@ export class Editor {
     this.#changed = changed;
     this.#text.addEventListener("input", () => this.#input(true));
     this.#text.addEventListener("scroll", () => this.#scroll());
-    this.#own = this.#text.value !== ""; // a browser keeps the text over a reload
+    this.#own = this.#text.value !== ""; // typed before this ran; no browser stores it, for autocomplete is off
     this.#number();
   }
 
@@ -37,8 +37,8 @@ export class Editor {
 
   /** Adds text that a person brought, after what a person brought before. */
   add(text) {
-    const before = this.#own && this.#text.value.trim() ? `${this.#text.value.trimEnd()}\n---\n` : "";
-    this.#text.value = before + text;
+    const before = this.#own && this.#text.value.trim() ? [this.#text.value.trimEnd()] : [];
+    this.#text.value = join([...before, text]);
     this.#input(true);
   }
 
@@ -59,7 +59,7 @@ export class Editor {
       }
     }
     if (texts.length) {
-      this.add(`${texts.join("\n---\n")}\n`);
+      this.add(`${join(texts)}\n`);
       announce(`${texts.length} of ${chosen.length} files added`);
     }
     return unreadable.length ? `Not added, as it is no text or cannot be read: ${unreadable.join(", ")}` : "";
@@ -112,6 +112,12 @@ export class Editor {
   #scroll() {
     this.#numbers.style.transform = `translateY(${-this.#text.scrollTop}px)`;
   }
+}
+
+// Behind `---` no directive such as %YAML may stand, behind `...` it may.
+function join(texts) {
+  const isDirective = (text) => /^(?:[ \t]*(?:#.*)?[\r\n])*%/.test(text);
+  return texts.reduce((all, text) => `${all}\n${isDirective(text) ? "..." : "---"}\n${text}`);
 }
 
 // As the server reads: UTF-8, or with a byte order mark UTF-16.

@@ -11,38 +11,44 @@ const STATES = {
   plain: "Without a pod",
 };
 
-/** Fields that hide the children of `list` which do not match; `chosen`, {text, state}, lasts over the next reports. */
-export function filterBar(results, list, chosen) {
-  const shown = element("span", { class: "shown", role: "status" });
-  const apply = () => {
-    const matches = results.map((result) => passes(result, chosen));
-    matches.forEach((match, index) => (list.children[index].hidden = !match));
-    const matching = matches.filter(Boolean).length;
-    shown.textContent = matching === results.length ? "" : `${count(matching, "result")} of ${results.length}`;
-  };
-  const choose = (name) => (event) => {
-    chosen[name] = event.target.value;
-    apply();
-  };
-  const text = element("input", {
+/** Fields that hide results which do not match. They stay, with what is in them, over the next reports. */
+export class Filter {
+  #results = [];
+  #list;
+  #shown = element("span", { class: "shown", role: "status" });
+  #text = element("input", {
     type: "search",
     id: "filter-text",
     placeholder: "Filter by name",
     "aria-label": "Filter by kind, name or namespace",
     spellcheck: "false",
     autocomplete: "off",
-    oninput: choose("text"),
+    oninput: () => this.#apply(),
   });
-  const options = Object.entries(STATES).map(([value, label]) => element("option", { value }, label));
-  const state = element(
+  #state = element(
     "select",
-    { id: "filter-state", "aria-label": "Results to show", onchange: choose("state") },
-    options,
+    { id: "filter-state", "aria-label": "Results to show", onchange: () => this.#apply() },
+    Object.entries(STATES).map(([value, label]) => element("option", { value }, label)),
   );
-  text.value = chosen.text;
-  state.value = chosen.state;
-  apply();
-  return element("div", { class: "filter", role: "search" }, text, state, shown);
+  element = element("div", { class: "filter", role: "search" }, this.#text, this.#state, this.#shown);
+
+  /** Filters the children of `list`, which show `results`. */
+  show(results, list) {
+    this.#results = results;
+    this.#list = list;
+    this.#apply();
+  }
+
+  #apply() {
+    const chosen = { text: this.#text.value, state: this.#state.value };
+    const matches = this.#results.map((result) => passes(result, chosen));
+    matches.forEach((match, index) => (this.#list.children[index].hidden = !match));
+    const matching = matches.filter(Boolean).length;
+    const said = matching === matches.length ? "" : `${count(matching, "result")} of ${matches.length}`;
+    if (this.#shown.textContent !== said) {
+      this.#shown.textContent = said; // a screen reader says it, so only where it is new
+    }
+  }
 }
 
 function passes(result, { text, state }) {

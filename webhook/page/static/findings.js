@@ -69,7 +69,9 @@ export function decisions(rows, patched) {
 function group(rows, key) {
   const groups = new Map();
   for (const row of rows) {
-    groups.set(key(row), [...(groups.get(key(row)) ?? []), row]);
+    const name = key(row);
+    groups.set(name, groups.get(name) ?? []);
+    groups.get(name).push(row);
   }
   return groups.values();
 }

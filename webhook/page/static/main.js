@@ -6,6 +6,7 @@ import { copy } from "./clipboard.js";
 import { acceptAnywhere, Editor } from "./editor.js";
 import { TYPICAL } from "./examples.js";
 import { refusalNotice } from "./failures.js";
+import { keepFocus } from "./focus.js";
 import { ReportView } from "./report.js";
 import { ask, Refusal } from "./request.js";
 import { summarySentence } from "./summary.js";
@@ -16,6 +17,8 @@ const PAUSE = 400; // ms after the last keystroke
 const LONG_PAUSE = 1500; // for texts that take the server a while
 const LONG_TEXT = 200_000; // characters
 
+const FIELDS = ["profile", "version", "namespace"];
+
 const byId = (id) => document.getElementById(id);
 const settings = readAddress();
 const narrow = matchMedia("(max-width: 64rem)");
@@ -23,16 +26,26 @@ const outcome = byId("outcome");
 let token = ""; // here, and nowhere else
 let timer = 0;
 let running = null;
+let told = null; // the refusal that is shown
 
 const view = () => (narrow.matches ? "unified" : settings.view);
 view.chosen = () => settings.view;
 
-const editor = new Editor(byId("editor"), () => schedule(editor.value.length > LONG_TEXT ? LONG_PAUSE : PAUSE));
+const editor = new Editor(byId("editor"), () => edited(editor.value.length > LONG_TEXT ? LONG_PAUSE : PAUSE));
 const reports = new ReportView(outcome, {
   view,
   setView: (value) => change({ view: value }, () => reports.redraw()),
   jump: (line) => editor.jump(line),
+  otherwise: byId("results"),
 });
+
+// What is shown is out of date from now on, also where an answer is on its way.
+function edited(pause) {
+  running?.abort();
+  running = null;
+  reports.stale = true;
+  schedule(pause);
+}
 
 function schedule(pause) {
   clearTimeout(timer);
@@ -48,7 +61,7 @@ async function run() {
     return;
   }
   const mine = (running = new AbortController());
-  outcome.setAttribute("aria-busy", "true");
+  reports.stale = true;
   try {
     const report = await ask(editor.value, settings, token, mine.signal);
     if (running === mine) {
@@ -61,15 +74,15 @@ async function run() {
   } finally {
     if (running === mine) {
       running = null;
-      outcome.removeAttribute("aria-busy");
+      reports.stale = false;
     }
   }
 }
 
 function showNothing() {
-  outcome.removeAttribute("aria-busy");
-  byId("trouble").replaceChildren();
-  outcome.replaceChildren(
+  reports.stale = false;
+  tell(null);
+  reports.clear(
     welcome((text) => {
       editor.replace(text);
       byId("results").focus({ preventScroll: true });
@@ -79,7 +92,7 @@ function showNothing() {
 }
 
 function showReport(report) {
-  byId("trouble").replaceChildren();
+  tell(null);
   byId("token-state").hidden = !token;
   reports.show(report);
   editor.mark(report.results.map((result) => result.error?.line).filter(Boolean));
@@ -90,14 +103,39 @@ function showRefusal(error) {
   if (!(error instanceof Refusal)) {
     throw error;
   }
-  outcome.replaceChildren();
-  byId("trouble").replaceChildren(refusalNotice(error, useToken));
+  reports.clear();
+  tell(error);
   if (error.seconds) {
     schedule(error.seconds * 1000);
   }
 }
 
+// The same again stays as it is: somebody may be typing a token there.
+function tell(refused) {
+  for (const name of FIELDS) {
+    point(byId(name), name === refused?.field);
+  }
+  const said = refused && JSON.stringify(refused);
+  if (said !== told) {
+    const restore = keepFocus(byId("trouble"), byId("results"));
+    byId("trouble").replaceChildren(...(refused ? [refusalNotice(refused, useToken)] : []));
+    restore();
+    told = said;
+  }
+}
+
+function point(field, isWrong) {
+  for (const [name, value] of Object.entries({ "aria-invalid": "true", "aria-errormessage": "trouble" })) {
+    if (isWrong) {
+      field.setAttribute(name, value);
+    } else {
+      field.removeAttribute(name);
+    }
+  }
+}
+
 function useToken(text) {
+  told = ""; // a second refusal is told anew
   token = text;
   byId("results").focus({ preventScroll: true });
   run();
@@ -116,11 +154,12 @@ function change(said, then) {
 function bindSettings() {
   const version = byId("version");
   const show = () => (version.disabled = settings.profile === "namespace");
-  for (const name of ["profile", "version", "namespace"]) {
+  for (const name of FIELDS) {
     byId(name).value = settings[name];
     byId(name).addEventListener(name === "namespace" ? "input" : "change", (event) => {
       const pause = name === "namespace" ? PAUSE : 0;
-      change({ [name]: event.target.value.trim() || DEFAULTS[name] }, () => schedule(pause));
+      change({ [name]: event.target.value.trim() || DEFAULTS[name] }, () => edited(pause));
+      point(event.target, false);
       show();
     });
   }

@@ -1,45 +1,113 @@
 // A whole report: scoreboard, what to do with all, filter, cards.
 
+import { announce } from "./announcement.js";
 import { Card } from "./cards.js";
 import { copy, download } from "./clipboard.js";
 import { patchedYaml } from "./diff.js";
 import { button, element, verbs } from "./dom.js";
 import { failureCard } from "./failures.js";
-import { filterBar } from "./filter.js";
+import { Filter } from "./filter.js";
+import { keepFocus } from "./focus.js";
 import { scoreboard } from "./summary.js";
 
+const TAKERS = ".verbs .button";
 const FEW = 5; // as many cards are open from the start
-/** Shows reports in `place`. `view()` says how diffs look, `setView` changes it, `jump` leads to an editor's line. */
+
+/**
+ * Shows reports in `place`. `view()` says how diffs look, `setView` changes it, `jump` leads to an editor's line;
+ * `otherwise` gets the focus of what is gone.
+ */
 export class ReportView {
   #place;
   #options;
   #cards = [];
-  #filter = { text: "", state: "all" };
+  #readable = [];
+  #filter = new Filter();
+  #tools;
+  #forAll;
+  #isStale = false;
   #opened = new Map(); // which cards a person opened or closed, by object, over the next reports too
 
   constructor(place, options) {
     this.#place = place;
     this.#options = options;
-    this.watcher = new IntersectionObserver(
-      (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => entry.target.card.draw()),
-      { rootMargin: "600px" },
+    this.#forAll = this.#actions();
+    this.#tools = element(
+      "div",
+      { class: "tools" },
+      element("div", { class: "tool-row" }, this.#filter.element, this.#views()),
+      this.#forAll,
     );
+    this.watcher = new IntersectionObserver((entries) => this.#near(entries), { rootMargin: "600px" });
+    place.addEventListener("click", (event) => this.#guard(event), { capture: true });
   }
 
-  /** Replaces what is shown. */
+  /** Replaces what is shown. The tools stay where they are, and keep focus, text and selection. */
   show(report) {
+    const restore = keepFocus(this.#place, this.#options.otherwise);
     this.#remember();
     this.watcher.disconnect();
-    const readable = report.results.filter((result) => !result.error);
+    this.#readable = report.results.filter((result) => !result.error);
     this.#cards = [];
+    const seen = new Map();
     const list = element(
       "div",
       { class: "cards" },
-      report.results.map((result, index) => this.#cardOf(result, index, readable.length)),
+      report.results.map((result, index) => this.#cardOf(result, index, seen)),
     );
-    this.#place.replaceChildren(
-      ...[scoreboard(report), readable.length > 0 && this.#bar(readable, report.results, list), list].filter(Boolean),
+    const many = report.results.length > 1;
+    this.#filter.show(many ? report.results : [], list);
+    this.#filter.element.hidden = this.#forAll.hidden = !many;
+    this.#tools.hidden = this.#readable.length === 0;
+    this.#put(scoreboard(report), list);
+    restore();
+  }
+
+  /** Shows something else than a report, or nothing. */
+  clear(...nodes) {
+    const restore = keepFocus(this.#place, this.#options.otherwise);
+    this.#place.replaceChildren(...nodes);
+    restore();
+  }
+
+  /** Says whether what is shown is of an earlier text or setting: then nobody can take it away. */
+  set stale(isStale) {
+    this.#isStale = isStale;
+    if (isStale) {
+      this.#place.setAttribute("aria-busy", "true");
+    } else {
+      this.#place.removeAttribute("aria-busy");
+    }
+    this.#disable();
+  }
+
+  // Not `disabled`, which would take the focus away.
+  #disable() {
+    const takers = [...this.#tools.querySelectorAll(TAKERS), ...this.#place.querySelectorAll(TAKERS)];
+    takers.forEach((taker) =>
+      this.#isStale ? taker.setAttribute("aria-disabled", "true") : taker.removeAttribute("aria-disabled"),
     );
+  }
+
+  #guard(event) {
+    if (this.#isStale && event.target.closest(TAKERS)) {
+      event.stopPropagation();
+      announce("Not yet: the preview of your last change is on its way");
+    }
+  }
+
+  #near(entries) {
+    entries.filter((entry) => entry.isIntersecting).forEach((entry) => entry.target.card.draw());
+    this.#disable();
+  }
+
+  #put(board, list) {
+    if (this.#tools.parentNode === this.#place) {
+      this.#tools.previousElementSibling.replaceWith(board);
+      this.#tools.nextElementSibling.replaceWith(list);
+    } else {
+      this.#place.replaceChildren(board, this.#tools, list);
+    }
   }
 
   /** Shows the diffs as `view()` now says. */
@@ -55,22 +123,35 @@ export class ReportView {
     }
   }
 
-  #cardOf(result, index, readable) {
-    if (result.error) {
-      return failureCard(result, this.#options.jump);
-    }
+  #cardOf(result, index, seen) {
+    const object = identity(result);
+    const number = (seen.get(object) ?? 0) + 1; // the same object may be there twice
+    seen.set(object, number);
+    const shown = result.error ? failureCard(result, this.#options.jump) : this.#readableCard(result, index, object);
+    shown.identity = `${object} ${number}`;
+    return shown;
+  }
+
+  #readableCard(result, index, object) {
     const card = new Card(result, index, { view: this.#options.view, watcher: this.watcher });
     this.#cards.push(card);
+    const readable = this.#readable.length;
     const few = readable <= FEW && (Boolean(result.profile) || readable === 1);
-    card.open(this.#opened.get(identity(result)) ?? few);
+    card.open(this.#opened.get(object) ?? few);
     return card.element;
   }
 
-  #bar(readable, results, list) {
-    const yaml = () => readable.map((result) => patchedYaml(result.diff)).join("---\n");
+  #actions() {
+    const yaml = () => this.#readable.map((result) => patchedYaml(result.diff)).join("---\n");
     const patches = () =>
       `${JSON.stringify(
-        readable.map(({ apiVersion, kind, namespace, name, patch }) => ({ apiVersion, kind, namespace, name, patch })),
+        this.#readable.map(({ apiVersion, kind, namespace, name, patch }) => ({
+          apiVersion,
+          kind,
+          namespace,
+          name,
+          patch,
+        })),
         null,
         2,
       )}\n`;
@@ -85,18 +166,11 @@ export class ReportView {
         Patches: () => download(patches(), "patches.json", "application/json"),
       }),
     ];
-    const all = results.length > 1;
     return element(
       "div",
-      { class: "tools" },
-      element("div", { class: "tool-row" }, all && filterBar(results, list, this.#filter), this.#views()),
-      all &&
-        element(
-          "div",
-          { class: "tool-row" },
-          element("div", { class: "actions" }, openers),
-          element("div", { class: "actions" }, takers),
-        ),
+      { class: "tool-row" },
+      element("div", { class: "actions" }, openers),
+      element("div", { class: "actions" }, takers),
     );
   }
 
@@ -127,5 +201,5 @@ export class ReportView {
 }
 
 function identity(result) {
-  return JSON.stringify([result.apiVersion, result.kind, result.namespace, result.name]);
+  return JSON.stringify([result.error?.document, result.apiVersion, result.kind, result.namespace, result.name]);
 }

@@ -2,11 +2,11 @@
 
 const MOST_SAID = 500; // characters
 
-/** Why there is no report. `needsToken` where one would help; `seconds` where waiting helps. */
+/** Why there is no report. `needsToken` where one would help; `seconds` where waiting helps; `field` if one is wrong. */
 export class Refusal extends Error {
-  constructor(title, advice, { said = "", needsToken = false, seconds = 0 } = {}) {
+  constructor(title, advice, { said = "", needsToken = false, seconds = 0, field = "" } = {}) {
     super(title);
-    Object.assign(this, { title, advice, said, needsToken, seconds });
+    Object.assign(this, { title, advice, said, needsToken, seconds, field });
   }
 }
 
@@ -120,9 +120,7 @@ function refusal(answer, { said, field }, token) {
       return new Refusal(
         "The server does not understand the request",
         field ? `Look at ${field}.` : "Look at profile, version and namespace.",
-        {
-          said,
-        },
+        { said, field },
       );
     default:
       return new Refusal(`The server answered ${answer.status}`, "That is not expected. Its log says more.", { said });
