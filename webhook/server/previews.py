@@ -23,7 +23,8 @@ from aiohttp import web
 from webhook.documents.reader import BrokenDocument, Document, flatten, read_documents
 from webhook.page.assets import HEADERS, Asset, asset_of, load_assets
 from webhook.preview.access import Access, AccessDenied
-from webhook.preview.preview import Bounds, Options, TooMuch, check_bounds, namespaces_of, preview
+from webhook.preview.bounds import Bounds, TooMuch, check_bounds
+from webhook.preview.preview import Options, namespaces_of, preview
 from webhook.preview.requests import BODY_TYPES, BadParameter, Form, Problem, encoded, form_of, is_namespace, options_of
 from webhook.server.openapi import description
 from webhook.server.pace import Pace

@@ -1,0 +1,48 @@
+"""How much work one caller of the endpoint may ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from patches.pod import Origin, locate
+from patches.shapes import InvalidPod
+from webhook.documents.reader import BrokenDocument, Document
+
+
+class TooMuch(Exception):
+    """Documents that are more work than one caller may ask for."""
+
+
+class Bounds(NamedTuple):
+    """How much one caller may ask for. The values bound what is written and compared, the others what is computed."""
+
+    documents: int = 2_000
+    values: int = 200_000
+    containers: int = 1_000
+
+
+def check_bounds(documents: Sequence[Document | BrokenDocument], bounds: Bounds) -> None:
+    """Raises TooMuch, saying of what."""
+    if len(documents) > bounds.documents:
+        raise TooMuch(f"more than {bounds.documents} documents")
+    values = 0
+    for document in documents:
+        if isinstance(document, Document):
+            values += _size(document.value)
+            if values > bounds.values:
+                raise TooMuch(f"more than {bounds.values} values in all documents")
+            try:
+                pod = locate(document.value, Origin.MANIFEST)
+            except InvalidPod:
+                continue  # becomes a result with an error
+            if pod is not None and len(pod.containers) > bounds.containers:
+                raise TooMuch(f"more than {bounds.containers} containers in one pod")
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, dict):
+        return len(value) + sum(map(_size, value.values()))
+    if isinstance(value, list):
+        return len(value) + sum(map(_size, value))
+    return 0
