@@ -27,7 +27,7 @@ from tests.cluster.assets.build import DEFINITIONS, HOW
 from tests.cluster.client import Answer, pods
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.kubectl import Kubectl
-from tests.cluster.processes import free_ports
+from tests.cluster.processes import free_ports, stop
 from tests.shared_data import ROOT
 
 NAME: Final = "pod-security-defaulter"
@@ -223,12 +223,7 @@ def running_replica(
         eventually(lambda: _is_ready(install), "the replica is ready")
         yield install
     finally:
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        stop(process, _STOP_SECONDS)
 
 
 def _is_ready(install: Install) -> bool:

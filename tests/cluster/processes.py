@@ -37,12 +37,17 @@ def running(
             time.sleep(_POLL_SECONDS)
         yield process
     finally:
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        stop(process, _STOP_SECONDS)
+
+
+def stop(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Tell a program to stop, and end it where it has not within `seconds`."""
+    process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def free_ports(count: int) -> list[int]:

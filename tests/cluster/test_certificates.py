@@ -209,9 +209,7 @@ async def served(certificate: ManagedCertificate, install: Install) -> x509.Cert
 
 async def ready(started: list[Replica]) -> None:
     """Wait until all have a certificate."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        for replica in started:
-            await replica.certificate.first()
+    await until(lambda: all(replica.certificate.expiry is not None for replica in started))
 
 
 def injected(install: Install, kind: str = "mutating") -> bool:

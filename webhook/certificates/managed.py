@@ -67,7 +67,6 @@ class ManagedCertificate:
         self._live = LiveContext(None if client_ca is None else read_authority(client_ca))
         self._client_ca = None if client_ca is None else WatchedAuthority(client_ca, self._live)
         self._wake = asyncio.Event()
-        self._first = asyncio.Event()
         self._election = Election(
             cluster, lease_path(namespace), identity or _identity(), changed=self._wake.set, pace=pace
         )
@@ -100,10 +99,6 @@ class ManagedCertificate:
     def is_leader(self) -> bool:
         """Whether this replica looks after Secret and webhook configurations."""
         return self._election.is_leader
-
-    async def first(self) -> None:
-        """Wait for the first certificate."""
-        await self._first.wait()
 
     async def run(self) -> None:
         """Follow the Secret, and lead if elected, until cancelled. What fails is logged and tried again."""
@@ -144,7 +139,6 @@ class ManagedCertificate:
             _LOG.info("serving certificate %x, which is valid until %s", serving.serial_number, end)
         self._told.pop("secret", None)
         self._known = material
-        self._first.set()
 
     async def _look_after(self) -> None:
         backoff = Backoff()

@@ -13,6 +13,7 @@ from aiohttp import web
 from webhook.review import respond
 from webhook.review.codec import Request, Response, UndecodableReview, decode_review, encode_review
 from webhook.review.reviewer import Reviewer
+from webhook.server.bodies import is_encoded
 from webhook.server.readiness import Readiness
 from webhook.telemetry.admissions import Admissions
 from webhook.telemetry.metrics import CONTENT_TYPE, Metrics
@@ -71,7 +72,7 @@ async def _review(
     seconds = patience(request.query.get("timeout", ""))
     start = clock()
     deadline = start + seconds
-    if request.headers.get("Content-Encoding", "identity") != "identity":
+    if is_encoded(request):
         admissions.undecodable(endpoint, clock() - start)
         return web.Response(status=415, text="send the body as it is: no Content-Encoding is decoded\n")
     try:

@@ -26,6 +26,7 @@ from webhook.preview.access import Access, AccessDenied
 from webhook.preview.bounds import Bounds, TooMuch, check_bounds
 from webhook.preview.preview import Options, namespaces_of, preview
 from webhook.preview.requests import BODY_TYPES, BadParameter, Form, Problem, encoded, form_of, is_namespace, options_of
+from webhook.server.bodies import is_encoded
 from webhook.server.openapi import description
 from webhook.server.pace import Pace
 from webhook.sources.manifests import ManifestSource
@@ -129,7 +130,7 @@ def _asked(request: web.Request) -> tuple[Form, Options]:
     form = form_of(",".join(request.headers.getall("Accept", [])))
     if form is None:
         _refuse(406, f"there are {', '.join(Form)}", field="Accept")
-    if request.headers.get("Content-Encoding", "identity") != "identity":
+    if is_encoded(request):
         _refuse(415, "send the body as it is: nothing is decoded", field="Content-Encoding")
     if request.content_type not in BODY_TYPES:
         _refuse(415, f"expected one of {', '.join(BODY_TYPES)}", field="Content-Type")
