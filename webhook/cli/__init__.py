@@ -54,9 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_certs(commands.add_parser("certs", help="show the state of certificates", epilog=_CERTS_STATUS))
     config = commands.add_parser("config", help="print the effective configuration and explain every setting")
-    config.add_argument(
-        "--config", type=Path, metavar="FILE|DIR", help="configuration; of a directory all files, joined in order"
-    )
+    _add_config(config)
     config.add_argument(
         "-o",
         "--output",
@@ -65,6 +63,12 @@ def _parser() -> argparse.ArgumentParser:
         help="explained YAML, plain YAML, JSON, or the JSON Schema of the file (default: explain)",
     )
     return parser
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE|DIR", help="configuration; of a directory all files, joined in order"
+    )
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
@@ -181,9 +185,7 @@ def _add_documents(parser: argparse.ArgumentParser, outputs: Sequence[str]) -> N
 
 
 def _add_inputs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--config", type=Path, metavar="FILE|DIR", help="configuration; of a directory all files, joined in order"
-    )
+    _add_config(parser)
     parser.add_argument(
         "--objects",
         type=Path,

@@ -54,7 +54,7 @@ class Configurable(Source, Protocol):
 
 def following(watched: WatchedConfiguration, source: Configurable, parts: Parts) -> Reviewer:
     """A reviewer that answers by the configuration as the file has it."""
-    first = watched.loaded
+    first, running = watched.loaded, version("pod-security-defaulter")  # read from files: once, not at each scrape
     reviewer = Reviewer(first.configuration, source, generation=first.generation, tally=parts.metrics)
 
     def apply(loaded: Loaded) -> None:
@@ -65,7 +65,7 @@ def following(watched: WatchedConfiguration, source: Configurable, parts: Parts)
         yield Condition("configuration", ok=True, detail=f"{watched.loaded.generation} {watched.problem}")
 
     def gauges() -> Iterable[Gauge]:
-        yield Gauge("psd_build_info", "The version that runs.", {"version": version("pod-security-defaulter")}, 1)
+        yield Gauge("psd_build_info", "The version that runs.", {"version": running}, 1)
         labels = {"generation": watched.loaded.generation}
         yield Gauge("psd_configuration_info", "The configuration in use, by its hash.", labels, 1)
         good = not watched.problem
