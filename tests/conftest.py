@@ -1,4 +1,4 @@
-"""What holds for every test: no silent skips under REQUIRE_ALL=1, and how Hypothesis searches.
+"""What holds for every test: it leaves nothing behind, no silent skips under REQUIRE_ALL=1, how Hypothesis searches.
 
 `make unit` leaves tests out on purpose, by marker. A test that *skips* lacks something it needs; where everything is
 there, as in continuous integration (`.ci/run`), that is a failure.
@@ -14,6 +14,8 @@ from typing import Final, TypeVar
 import pytest
 from hypothesis import settings
 
+from tests.leftovers import Held, left_since, pending_tasks
+
 REQUIRE_ALL: Final = os.environ.get("REQUIRE_ALL") == "1"
 
 # No deadline: how long an example takes says more about the machine than about the code.
@@ -21,6 +23,19 @@ settings.register_profile("default", deadline=None)
 # Other examples at each run, and without a database: then a failure prints the seed that repeats it.
 settings.register_profile("ci", deadline=None, derandomize=False, database=None, print_blob=True)
 settings.load_profile("ci" if REQUIRE_ALL else "default")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left() -> Iterator[None]:
+    """Fail a test that leaves a socket, task, thread or process behind, but for what wider fixtures keep.
+
+    Of the fixtures of one test this is the first to be set up, and so the last to be torn down.
+    """
+    before = Held.now()
+    with pending_tasks() as pending:
+        yield
+    left = [*left_since(before), *pending]
+    assert not left, f"the test leaves behind: {'; '.join(left)}"
 
 
 @pytest.fixture

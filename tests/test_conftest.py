@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.shared_data import ROOT
+
 SKIPS = """
 import pytest
 
@@ -38,7 +40,7 @@ def run(folder: Path, *, require_all: str, workers: int = 0) -> tuple[int, str, 
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *plugins, str(folder)],
         cwd=folder,
-        env={**os.environ, "REQUIRE_ALL": require_all},
+        env={**os.environ, "REQUIRE_ALL": require_all, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,

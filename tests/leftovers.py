@@ -1,0 +1,104 @@
+"""What a test leaves behind: sockets, threads, processes, tasks. What it leaves fails it, not a test that comes later.
+
+Without this, a socket that was forgotten is closed by some later garbage collection, and its ResourceWarning fails
+whichever test runs at that moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import stat
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+_DESCRIPTORS: Final = "/dev/fd"
+_TASKS: Final = "/proc/self/task"
+_GRACE_SECONDS: Final = 2.0
+"""For what is ending already: a thread that has been told to stop, a process that has."""
+_POLL_SECONDS: Final = 0.02
+
+
+class Held(NamedTuple):
+    """What this process holds: its sockets by device and inode, the Python threads, the ids of its children."""
+
+    sockets: frozenset[tuple[int, int]]
+    threads: frozenset[threading.Thread]
+    children: frozenset[int]
+
+    @classmethod
+    def now(cls) -> Held:
+        """What it holds at this moment. Where the system does not tell, nothing."""
+        return cls(_sockets(), frozenset(threading.enumerate()), _children())
+
+    def beyond(self, before: Held) -> list[str]:
+        """What has come since `before`, in words."""
+        sockets = len(self.sockets - before.sockets)
+        threads = [thread.name for thread in self.threads - before.threads]
+        children = [f"{pid} ({_command(pid)})" for pid in self.children - before.children]
+        return [
+            *([f"{sockets} open sockets"] if sockets else []),
+            *(f"the thread {name}" for name in sorted(threads)),
+            *(f"the process {child}" for child in sorted(children)),
+        ]
+
+
+def left_since(before: Held) -> list[str]:
+    """What is left since then, in words, after a collection of garbage: what only a cycle keeps warns here and now."""
+    if not Held.now().beyond(before):
+        return []
+    gc.collect()
+    end = time.monotonic() + _GRACE_SECONDS
+    while (left := Held.now().beyond(before)) and time.monotonic() < end:
+        time.sleep(_POLL_SECONDS)
+    return left
+
+
+@contextmanager
+def pending_tasks() -> Iterator[list[str]]:
+    """The tasks that a loop still has when its runner closes it; the runner itself would cancel them without a word."""
+    found: list[str] = []
+    cancel = asyncio.runners._cancel_all_tasks  # type: ignore[attr-defined]
+
+    def note(loop: asyncio.AbstractEventLoop) -> None:
+        found.extend(f"the task {task.get_name()}: {task.get_coro()}" for task in asyncio.all_tasks(loop))
+        cancel(loop)
+
+    asyncio.runners._cancel_all_tasks = note  # type: ignore[attr-defined]
+    try:
+        yield found
+    finally:
+        asyncio.runners._cancel_all_tasks = cancel  # type: ignore[attr-defined]
+
+
+def _sockets() -> frozenset[tuple[int, int]]:
+    found = set()
+    with suppress(FileNotFoundError):
+        for name in os.listdir(_DESCRIPTORS):  # noqa: PTH208 (thrice as fast as paths, before and after each test)
+            with suppress(OSError):  # that of the listing itself is closed by now
+                status = os.fstat(int(name))
+                if stat.S_ISSOCK(status.st_mode):
+                    found.add((status.st_dev, status.st_ino))
+    return frozenset(found)
+
+
+def _children() -> frozenset[int]:
+    found: set[int] = set()
+    with suppress(FileNotFoundError):
+        for thread in os.listdir(_TASKS):  # noqa: PTH208 (as above)
+            with suppress(OSError):  # a thread that has ended meanwhile
+                found.update(map(int, Path(_TASKS, thread, "children").read_text().split()))
+    return frozenset(found)
+
+
+def _command(pid: int) -> str:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return "ended"
+    return b" ".join(words).decode(errors="replace").strip()[:200] or "ended, but nobody has waited for it"
