@@ -97,7 +97,7 @@ $(RUNTIME): requirements-build.lock requirements.lock pyproject.toml
 	@echo 'installing what runs into $(VENV), from requirements.lock'
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	@$(INSTALL) $(LOCKED) -r requirements-build.lock -r requirements.lock
-	@$(INSTALL) --no-index --no-deps --no-build-isolation --editable .
+	@PYTHONWARNINGS='ignore:Editable installation' $(INSTALL) --no-index --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(TOOLS): $(RUNTIME) requirements-dev.lock

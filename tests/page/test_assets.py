@@ -1,12 +1,8 @@
-"""The page's files: complete, of this server only, and in the wheel."""
+"""The page's files: complete, and of this server only."""
 
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-import zipfile
-from pathlib import Path
 
 import pytest
 
@@ -75,34 +71,3 @@ def test_the_policy_is_strict() -> None:
     assert policy.startswith("default-src 'none'; ")
     assert "unsafe" not in policy
     assert set(re.findall(r"'[^']+'", policy)) == {"'none'", "'self'"}
-
-
-@pytest.mark.slow
-def test_the_wheel_holds_the_page(tmp_path: Path) -> None:
-    """What is installed can serve the page."""
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-        "-w",
-        str(tmp_path),
-    ]
-    source = tmp_path / "source"  # a copy, since building writes beside the sources
-    subprocess.run(["cp", "-r", *(str(ROOT / name) for name in _BUILT_FROM), _made(source)], check=True, timeout=60)
-    subprocess.run([*command, str(source)], check=True, timeout=300)
-    (wheel,) = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(wheel) as files:
-        packed = {name: files.read(name) for name in files.namelist() if name.startswith("webhook/page/static/")}
-    assert packed == {f"webhook/page/static/{name}": asset.body for name, asset in load_assets().items()}
-
-
-_BUILT_FROM = ("pyproject.toml", "README.md", "LICENSE", "patches", "webhook")
-
-
-def _made(directory: Path) -> str:
-    directory.mkdir()
-    return str(directory)
