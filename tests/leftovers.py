@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 _DESCRIPTORS: Final = "/dev/fd"
 _TASKS: Final = "/proc/self/task"
 _GRACE_SECONDS: Final = 2.0
-"""For what is ending already: a thread that has been told to stop, a process that has."""
+"""For what is ending already: a thread that has been told to stop, a server's side of a handshake that failed."""
 _POLL_SECONDS: Final = 0.02
 
 
@@ -66,7 +66,9 @@ def pending_tasks() -> Iterator[list[str]]:
     cancel = asyncio.runners._cancel_all_tasks  # type: ignore[attr-defined]
 
     def note(loop: asyncio.AbstractEventLoop) -> None:
-        found.extend(f"the task {task.get_name()}: {task.get_coro()}" for task in asyncio.all_tasks(loop))
+        if tasks := asyncio.all_tasks(loop):
+            _, pending = loop.run_until_complete(asyncio.wait(tasks, timeout=_GRACE_SECONDS))
+            found.extend(f"the task {task.get_name()}: {task.get_coro()}" for task in pending)
         cancel(loop)
 
     asyncio.runners._cancel_all_tasks = note  # type: ignore[attr-defined]
@@ -88,6 +90,10 @@ def _sockets() -> frozenset[tuple[int, int]]:
 
 
 def _children() -> frozenset[int]:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)  # waits for none, and says whether there is any
+    except ChildProcessError:
+        return frozenset()
     found: set[int] = set()
     with suppress(FileNotFoundError):
         for thread in os.listdir(_TASKS):  # noqa: PTH208 (as above)

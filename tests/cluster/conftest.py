@@ -37,6 +37,15 @@ def kubectl(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Ku
     return Kubectl(plane, tmp_path_factory.mktemp("kubectl"))
 
 
+@pytest.fixture(autouse=True)
+def _connections_are_closed(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Close the connections that a test has made its clients of the shared control plane keep alive."""
+    yield
+    if "plane" in request.fixturenames:
+        shared: ControlPlane = request.getfixturevalue("plane")
+        shared.close()
+
+
 @pytest.fixture
 def work(tmp_path: Path) -> Path:
     """A directory for what a server of the test reads."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from tests.installing import locks
 from tests.installing.sources import copy_sources
@@ -59,7 +60,7 @@ def _same(python: Path, checkout: Path, *names: str) -> None:
         for package, pin in locks.parse(locks.read(name)).items()
         if pin.holds_in({})
     }
-    assert {locks.canonicalize_name(name): version for name, version in installed.items()} == pinned | {
+    assert {canonicalize_name(name): version for name, version in installed.items()} == pinned | {
         "pip": installed["pip"],
         "pod-security-defaulter": locks.declared()["project"]["version"],
     }

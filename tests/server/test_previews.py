@@ -45,6 +45,7 @@ async def _previewing(*objects: Any) -> AsyncIterator[tuple[aiohttp.ClientSessio
 @asynccontextmanager
 async def _running(app: web.Application) -> AsyncIterator[tuple[aiohttp.ClientSession, str]]:
     runner = create_runner(app, 5)
+    runner._kwargs["lingering_time"] = 0.5  # over a body that nobody reads, after its sender has gone; else ten seconds
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
