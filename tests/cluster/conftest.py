@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster import binaries
-from tests.cluster.control_plane import ControlPlane
+from tests.cluster.control_plane import PLANES, ControlPlane
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.programs import control_plane, controller_manager
 from tests.cluster.telling import LINES
@@ -38,12 +38,11 @@ def kubectl(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Ku
 
 
 @pytest.fixture(autouse=True)
-def _connections_are_closed(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Close the connections that a test has made its clients of the shared control plane keep alive."""
+def _connections_are_closed() -> Iterator[None]:
+    """Close the connections that a test has made the clients of wider fixtures keep alive."""
     yield
-    if "plane" in request.fixturenames:
-        shared: ControlPlane = request.getfixturevalue("plane")
-        shared.close()
+    for running in tuple(PLANES):
+        running.close()
 
 
 @pytest.fixture

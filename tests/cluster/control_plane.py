@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any, Final
+from weakref import WeakSet
 
 from tests.cluster.audit import AuditLog
 from tests.cluster.client import Client
@@ -27,6 +28,7 @@ class ControlPlane:
         self.audit = AuditLog(directory / "audit.log")
         self._port = port
         self._clients: list[Client] = []
+        PLANES.add(self)
         self.admin = self.client("admin", ADMINISTRATORS)
         self.bypassing = self.client("bypassing", ADMINISTRATORS, BYPASS)
         self.minor = int(self.admin.must("GET", "/version")["minor"].rstrip("+"))
@@ -55,7 +57,7 @@ class ControlPlane:
         return path
 
     def close(self) -> None:
-        """Close the clients."""
+        """Close the connections of its clients, which connect again when they are used again."""
         for client in self._clients:
             client.close()
 
@@ -74,3 +76,7 @@ class ControlPlane:
         if answer.status == 409:
             answer = self.admin.request("PUT", f"{path}/{name}", value)
         assert answer.ok, answer.message
+
+
+PLANES: Final[WeakSet[ControlPlane]] = WeakSet()
+"""Those that run."""
