@@ -14,7 +14,7 @@ from patches.configuration import DefaulterConfiguration, DenyIn, Mode, json_sch
 from patches.policy import IDS
 from tests.shared_data import ROOT
 
-_PAGES = sorted([*ROOT.glob("docs/*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
+_PAGES = sorted([*ROOT.glob("docs/*.md"), *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY"))])
 _REFERENCE = (ROOT / "docs" / "configuration.md").read_text()
 
 
