@@ -12,10 +12,13 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from socket import socket
+from subprocess import Popen
+from typing import Final, NamedTuple, Protocol, TypeAlias
+from weakref import WeakSet
 
 _DESCRIPTORS: Final = "/dev/fd"
 _TASKS: Final = "/proc/self/task"
@@ -24,27 +27,44 @@ _GRACE_SECONDS: Final = 2.0
 _POLL_SECONDS: Final = 0.02
 
 
+class Keeper(Protocol):
+    """What lives longer than a test, and whose sockets, threads or processes come and go meanwhile, as a proxy has."""
+
+    def keeps(self) -> Iterable[Kept]:
+        """What it has now; it may name what it has had too."""
+
+
+Kept: TypeAlias = socket | threading.Thread | Popen[bytes]
+KEEPERS: Final[WeakSet[Keeper]] = WeakSet()
+"""Those that have been made and not yet forgotten."""
+
+
 class Held(NamedTuple):
     """What this process holds: its sockets by device and inode, the Python threads, the ids of its children."""
 
     sockets: frozenset[tuple[int, int]]
     threads: frozenset[threading.Thread]
     children: frozenset[int]
+    keepers: tuple[Keeper, ...]
 
     @classmethod
     def now(cls) -> Held:
         """What it holds at this moment. Where the system does not tell, nothing."""
-        return cls(_sockets(), frozenset(threading.enumerate()), _children())
+        return cls(_sockets(), frozenset(threading.enumerate()), _children(), tuple(KEEPERS))
 
     def beyond(self, before: Held) -> list[str]:
-        """What has come since `before`, in words."""
-        sockets = len(self.sockets - before.sockets)
-        threads = [thread.name for thread in self.threads - before.threads]
-        children = [f"{pid} ({_command(pid)})" for pid in self.children - before.children]
+        """What has come since `before` and is not of a keeper that was there, in words."""
+        sockets, threads = self.sockets - before.sockets, self.threads - before.threads
+        children = self.children - before.children
+        if sockets or threads or children:
+            kept = [one for keeper in before.keepers for one in keeper.keeps()]
+            sockets -= {_identity(one.fileno()) for one in kept if isinstance(one, socket)}
+            threads -= {one for one in kept if isinstance(one, threading.Thread)}
+            children -= {one.pid for one in kept if isinstance(one, Popen)}
         return [
-            *([f"{sockets} open sockets"] if sockets else []),
-            *(f"the thread {name}" for name in sorted(threads)),
-            *(f"the process {child}" for child in sorted(children)),
+            *([f"{len(sockets)} open sockets"] if sockets else []),
+            *sorted(f"the thread {thread.name}" for thread in threads),
+            *(f"the process {pid} ({_command(pid)})" for pid in sorted(children)),
         ]
 
 
@@ -78,15 +98,19 @@ def pending_tasks() -> Iterator[list[str]]:
         asyncio.runners._cancel_all_tasks = cancel  # type: ignore[attr-defined]
 
 
+def _identity(descriptor: int) -> tuple[int, int] | None:
+    with suppress(OSError):  # it is closed
+        status = os.fstat(descriptor)
+        if stat.S_ISSOCK(status.st_mode):
+            return status.st_dev, status.st_ino
+    return None
+
+
 def _sockets() -> frozenset[tuple[int, int]]:
-    found = set()
     with suppress(FileNotFoundError):
-        for name in os.listdir(_DESCRIPTORS):  # noqa: PTH208 (thrice as fast as paths, before and after each test)
-            with suppress(OSError):  # that of the listing itself is closed by now
-                status = os.fstat(int(name))
-                if stat.S_ISSOCK(status.st_mode):
-                    found.add((status.st_dev, status.st_ino))
-    return frozenset(found)
+        names = os.listdir(_DESCRIPTORS)  # noqa: PTH208 (thrice as fast as paths, before and after each test)
+        return frozenset(filter(None, map(_identity, map(int, names))))
+    return frozenset()
 
 
 def _children() -> frozenset[int]:

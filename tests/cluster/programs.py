@@ -12,6 +12,7 @@ from typing import Final
 from tests.cluster.control_plane import ADMINISTRATORS, ControlPlane
 from tests.cluster.pki import Authority, KeyPair
 from tests.cluster.processes import answers, free_ports, running
+from tests.leftovers import KEEPERS, Kept
 
 _START_SECONDS: Final = 90
 _HERE: Final = "https://127.0.0.1"
@@ -51,6 +52,11 @@ class ApiServer:
         self.command, self._log, self._is_ready = command, log, is_ready
         self._running = ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
+        KEEPERS.add(self)
+
+    def keeps(self) -> list[Kept]:
+        """Its process: another one after a restart."""
+        return [self._process] if self._process else []
 
     def start(self) -> None:
         """Start, and wait until it is ready. The log is of this run only."""

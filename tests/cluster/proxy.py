@@ -7,6 +7,9 @@ import selectors
 import socket
 import threading
 from collections.abc import Iterator
+from itertools import chain
+
+from tests.leftovers import KEEPERS, Kept
 
 _CHUNK = 1 << 16
 
@@ -20,9 +23,16 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", port))
         self.port: int = self._listener.getsockname()[1]
         self._pairs: set[tuple[socket.socket, socket.socket]] = set()
+        self._threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
         self._open = True
         self._closed = False
+        KEEPERS.add(self)
+
+    def keeps(self) -> list[Kept]:
+        """The sockets of the connections that it passes on, and the threads that do."""
+        with self._lock:
+            return [*chain.from_iterable(self._pairs), *self._threads]
 
     def cut(self, *, closed: bool = False) -> int:
         """Break all connections off; with `closed`, take no others until `heal`. How many there were."""
@@ -65,6 +75,7 @@ class Proxy:
     def _pass(self, pair: tuple[socket.socket, socket.socket]) -> None:
         with self._lock:
             self._pairs.add(pair)
+            self._threads.add(threading.current_thread())
         client, server = pair
         other = {client: server, server: client}
         with client, server, selectors.DefaultSelector() as selector, contextlib.suppress(OSError):

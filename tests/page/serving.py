@@ -13,6 +13,7 @@ from aiohttp import web
 
 from patches.configuration import DefaulterConfiguration
 from patches.levels import parse_level_version
+from tests.leftovers import KEEPERS, Kept
 from webhook.documents.reader import flatten, read_documents
 from webhook.preview.preview import Options, preview
 from webhook.preview.results import encode_report
@@ -40,7 +41,7 @@ class Asked(NamedTuple):
     headers: dict[str, str]
 
 
-@dataclass
+@dataclass(eq=False)
 class Site:
     """A served page: where it is, what it was asked, and what it answers first, in this order, instead of reports.
 
@@ -52,6 +53,10 @@ class Site:
     answers: list[Answer] = field(default_factory=list)
     needs_token: str = ""
     refused: set[int] = field(default_factory=set)
+
+    def keeps(self) -> list[Kept]:
+        """The threads in which it works: it starts them as it needs them. Connections end with a test's own pages."""
+        return [thread for thread in threading.enumerate() if thread.name.startswith(("asyncio_", "preview_"))]
 
     def reset(self) -> None:
         """Forget what was asked; answer with reports again."""
@@ -103,6 +108,7 @@ def report(body: str, query: Mapping[str, str]) -> str:
 def serve() -> Iterator[Site]:
     """A site on loopback, in a thread with a loop of its own, until the block ends."""
     site = Site()
+    KEEPERS.add(site)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
