@@ -244,3 +244,4 @@ def test_uninstall_leaves_nothing_behind(install: Install) -> None:
         assert install.plane.admin.request("GET", _CONFIGURATIONS.format(kind)).status == 404
     install.kubectl.run("delete", "-k", str(install.source), "--ignore-not-found")
     _until(lambda: _everything(install.kubectl) <= install.before, "what was installed is gone")
+    install.kubectl.run("apply", "-k", str(install.source))  # for the other tests, in whichever order
