@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import ssl
@@ -14,7 +15,9 @@ from http import HTTPStatus
 from http.client import HTTPException
 from typing import Any, Final
 
-from tests.cluster.installed import APPLIED, PORT, Install
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.installed import APPLIED, NAME, PORT, Install
+from tests.cluster.telling import LINES
 
 WINDOW: Final = 500
 """Admissions that have to be answered while something happens."""
@@ -71,6 +74,18 @@ class Load:
                 self._stop.set()
         for thread in threads:
             thread.result()
+
+
+def bundle_of(plane: ControlPlane) -> str:
+    """The CAs that API servers trust as ours, in PEM."""
+    path = f"/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{NAME}"
+    (text,) = {row["clientConfig"]["caBundle"] for row in plane.admin.must("GET", path)["webhooks"]}
+    return base64.b64decode(text).decode()
+
+
+def note(what: str, load: Load, since: float) -> None:
+    """Have the counts printed at the end of the tests."""
+    LINES.append(f"{what}: {load.answered} admissions in {time.monotonic() - since:.1f} s, {len(load.failures)} failed")
 
 
 def through_the_api_server(install: Install, namespace: str) -> Load:

@@ -271,6 +271,7 @@ def test_started_cold(plane: ControlPlane, install: Install) -> None:
     eventually(lambda: install.is_defaulted("opted-in"), "it answers again")
 
 
+@pytest.mark.usefixtures("install")
 def test_the_port_is_needed_for_the_service() -> None:
     """The base's Service is asked at port 443, which the replica of this module holds."""
     assert "port: 443" in (BASE / "webhooks.yaml").read_text()

@@ -6,31 +6,25 @@ While the API server is away, reviews are sent straight to us, as another API se
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import pytest
 
 from tests.cluster import binaries
 from tests.cluster.client import MERGE_PATCH
-from tests.cluster.control_plane import ControlPlane
 from tests.cluster.installed import MODE, NAME, Install, eventually, installed
 from tests.cluster.kubectl import Kubectl
-from tests.cluster.load import Load, straight, through_the_api_server
+from tests.cluster.load import Load, bundle_of, note, straight, through_the_api_server
 from tests.cluster.programs import ApiServer, restartable
 from tests.cluster.proxy import Proxy, proxied
-from tests.cluster.telling import LINES
 from tests.review.builders import pod, review
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 _SPACE: Final = "loaded"
-_LIFETIME: Final = 20
-"""Seconds of a serving certificate, which is renewed after two thirds of it; the CA lives four times as long."""
 
 
 class Scene(NamedTuple):
@@ -43,7 +37,7 @@ class Scene(NamedTuple):
     def straight(self) -> Load:
         """Reviews of the namespace, sent to us by another API server, which knows our CA."""
         asked = review(pod(metadata={"namespace": _SPACE}), namespace=_SPACE)
-        bundle = _bundle(self.install.plane)
+        bundle = bundle_of(self.install.plane)
         return straight(asked, lambda: bundle, f"{NAME}.{NAME}.svc")
 
 
@@ -65,13 +59,6 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             yield Scene(install, server, proxy)
 
 
-def _bundle(plane: ControlPlane) -> str:
-    """The CAs that API servers trust, in PEM."""
-    path = f"/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{NAME}"
-    (text,) = {row["clientConfig"]["caBundle"] for row in plane.admin.must("GET", path)["webhooks"]}
-    return base64.b64decode(text).decode()
-
-
 def _follows(scene: Scene, value: str) -> None:
     """Change the namespace, and wait until the change is seen: the caches follow."""
     plane = scene.install.plane
@@ -79,33 +66,6 @@ def _follows(scene: Scene, value: str) -> None:
     plane.admin.must("PATCH", f"/api/v1/namespaces/{_SPACE}", label, MERGE_PATCH)
     wanted = value != "privileged"
     eventually(lambda: scene.install.is_defaulted(_SPACE) is wanted, f"the profile is {value}")
-
-
-def _told(what: str, load: Load, since: float) -> None:
-    LINES.append(f"{what}: {load.answered} admissions in {time.monotonic() - since:.1f} s, {len(load.failures)} failed")
-
-
-def test_the_certificate_is_rotated(plane: ControlPlane, kubectl: Kubectl, tmp_path: Path) -> None:
-    """Serving certificates are renewed, the CA too: both CAs are in the bundle for a while, then the new one alone."""
-    with installed(plane, kubectl, tmp_path / "served", extra=[f"--certificate-lifetime={_LIFETIME}"]) as install:
-        plane.namespace("rotated", {MODE: "enforce"})
-        eventually(lambda: install.is_defaulted("rotated"), "the API server asks us")
-        start, first = time.monotonic(), _bundle(plane)
-        overlapped = replaced = False
-        with through_the_api_server(install, "rotated").running() as load:
-            load.window()
-            end = time.monotonic() + 12 * _LIFETIME
-            while not replaced:
-                assert time.monotonic() < end, "the CA is not replaced"
-                assert not load.failures, load.failures[:3]
-                bundle = _bundle(plane)
-                overlapped |= bundle.count("BEGIN CERTIFICATE") == 2 and first in bundle
-                replaced = overlapped and first not in bundle
-                time.sleep(0.5)
-            load.window()
-        _told("certificate and CA rotated", load, start)
-        issued = [line for line in install.log if line["message"].startswith("serving certificate")]
-        assert len(issued) >= 3
 
 
 def test_the_configuration_is_swapped(scene: Scene) -> None:
@@ -119,7 +79,7 @@ def test_the_configuration_is_swapped(scene: Scene) -> None:
             install.configure(text)
             eventually(lambda: any(said in row["message"] for row in install.log[lines:]), said)  # noqa: B023 (at once)
             load.window(50)
-    _told("configuration swapped", load, start)
+    note("configuration swapped", load, start)
     assert load.answered >= 500
 
 
@@ -130,7 +90,7 @@ def test_the_watch_is_cut(scene: Scene) -> None:
         for _ in range(5):
             assert scene.proxy.cut() >= 1
             load.window(110)
-    _told("watch cut", load, start)
+    note("watch cut", load, start)
     _follows(scene, "privileged")
     _follows(scene, "restricted")
 
@@ -147,7 +107,7 @@ def test_the_api_server_is_restarted(scene: Scene) -> None:
         scene.server.start()
         plane.admin.close()
         load.window()
-    _told("API server restarted", load, start)
+    note("API server restarted", load, start)
     eventually(lambda: scene.install.is_defaulted(_SPACE), "admission through the API server")
     _follows(scene, "privileged")
     _follows(scene, "restricted")
@@ -168,7 +128,7 @@ def test_the_version_has_expired(scene: Scene) -> None:
         scene.proxy.heal()
         eventually(lambda: _knows_all(scene), "the caches have what happened")
         load.window()
-    _told("resourceVersion expired", load, start)
+    note("resourceVersion expired", load, start)
     told = [row["message"] for row in scene.install.log[lines:] if row["logger"] == "webhook.cluster"]
     expired = told.index("/api/v1/namespaces: the version has expired")
     assert any(row.startswith("/api/v1/namespaces: ") and row.endswith(" listed") for row in told[expired:]), told
