@@ -16,10 +16,10 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.reviews import recorded_review, review_of
-from patches.configuration import DefaulterConfiguration
-from patches.judge import judge
-from patches.pipeline import mutate
-from patches.pod import Origin, locate
+from patches.evaluation import mutate
+from patches.model.pod import Origin, locate
+from patches.policy.configuration import DefaulterConfiguration
+from patches.standards.judge import judge
 from webhook.review.codec import Request, Response, decode_review, encode_review
 from webhook.review.reviewer import Reviewer
 from webhook.server.app import tune_collector

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 WORK: Final = Path("mutants")
-QUICK: Final = "patches.violations.*"
+QUICK: Final = "patches.standards.violations.*"
 """The mutants of one small module: running them makes all mutants, and learns which tests reach which function."""
 
 NOTICED: Final = ("killed", "timeout", "segfault", "caught by type check")

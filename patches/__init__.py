@@ -6,24 +6,25 @@ document, `resolve` a namespace's policy.
 
 from __future__ import annotations
 
-from patches.configuration import DefaulterConfiguration
-from patches.facts import Facts, RuntimeClass
-from patches.judge import judge
-from patches.levels import Level, LevelVersion, Version, parse_level_version
-from patches.limits import LimitItem, Limits, compile_limits
-from patches.outcome import Decision, Outcome, Reason, State
-from patches.patch import Operation
-from patches.pipeline import mutate
-from patches.pod import Origin, Pod, locate
-from patches.policy import Policy, resolve
-from patches.shapes import InvalidPod
-from patches.violations import Violation, violation_text
+from patches.errors import DefaulterError, InvalidObject
+from patches.evaluation import Outcome, mutate
+from patches.model.decisions import Decision, Reason, State
+from patches.model.patch import Operation
+from patches.model.pod import Origin, Pod, locate
+from patches.policy.configuration import DefaulterConfiguration
+from patches.policy.limits import LimitItem, Limits, compile_limits
+from patches.policy.policy import Policy, resolve
+from patches.policy.snapshot import Facts, RuntimeClass
+from patches.standards.judge import judge
+from patches.standards.levels import Level, LevelVersion, Version, parse_level_version
+from patches.standards.violations import Violation, violation_text
 
 __all__ = [
     "Decision",
     "DefaulterConfiguration",
+    "DefaulterError",
     "Facts",
-    "InvalidPod",
+    "InvalidObject",
     "Level",
     "LevelVersion",
     "LimitItem",

@@ -11,8 +11,8 @@ from __future__ import annotations
 import copy
 from typing import Any, Final
 
-from patches.limits import NO_LIMITS, Limits, arriving_needs
-from patches.pod import Pod
+from patches.model.pod import Pod
+from patches.policy.limits import NO_LIMITS, Limits, arriving_needs
 
 _APP_ARMOR: Final = "container.apparmor.security.beta.kubernetes.io/"
 _PROFILES: Final = {"unconfined": "Unconfined", "runtime/default": "RuntimeDefault"}
@@ -30,7 +30,7 @@ def validated(pod: Pod) -> Pod:
 def arrive(pod: Pod, limits: Limits = NO_LIMITS) -> Pod:
     """The pod as it reaches the judges of the API server: for a template, the pod that its controller creates.
 
-    Raises InvalidPod where a quantity is none.
+    Raises InvalidObject where a quantity is none.
     """
     arrived = pod.view(copy.deepcopy(pod.document))
     spec: Any = arrived.spec

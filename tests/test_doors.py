@@ -17,11 +17,11 @@ import msgspec
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from patches.configuration import DefaulterConfiguration
-from patches.levels import NEWEST_MINOR
-from patches.outcome import Outcome, Reason
-from patches.pipeline import APPLIED_ANNOTATION
-from patches.pod import Origin
+from patches.evaluation import APPLIED_ANNOTATION, Outcome
+from patches.model.decisions import Reason
+from patches.model.pod import Origin
+from patches.policy.configuration import DefaulterConfiguration
+from patches.standards.levels import NEWEST_MINOR
 from tests.defaults.cases import Case, load_cases
 from webhook.cli import main
 from webhook.review.codec import decode_review

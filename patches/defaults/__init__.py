@@ -20,8 +20,8 @@ from patches.defaults import (
     runtime_class_name,
     seccomp_profile,
 )
-from patches.draft import Draft
-from patches.levels import Level
+from patches.defaults.draft import Draft
+from patches.standards.levels import Level
 
 
 class Default(NamedTuple):

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from patches.draft import Draft
-from patches.outcome import Reason
-from patches.pod import ContainerView
+from patches.defaults.draft import Draft
+from patches.model.decisions import Reason
+from patches.model.pod import ContainerView
 
 ID: Final = "allowPrivilegeEscalation"
 _SYS_ADMIN: Final = frozenset({"SYS_ADMIN", "CAP_SYS_ADMIN", "ALL", "CAP_ALL"})

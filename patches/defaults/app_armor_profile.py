@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from patches.draft import Draft
-from patches.outcome import Reason
-from patches.shapes import AppArmorProfile
+from patches.defaults.draft import Draft
+from patches.model.decisions import Reason
+from patches.model.shapes import AppArmorProfile
 
 ID: Final = "appArmorProfile"
 ANNOTATION: Final = "container.apparmor.security.beta.kubernetes.io/"

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from patches.draft import Draft
-from patches.outcome import Reason
-from patches.pod import Pod
-from patches.shapes import Volume
+from patches.defaults.draft import Draft
+from patches.model.decisions import Reason
+from patches.model.pod import Pod
+from patches.model.shapes import Volume
 
 ID: Final = "automountServiceAccountToken"
 VOLUME_PREFIX: Final = "kube-api-access-"

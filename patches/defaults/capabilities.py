@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from patches.draft import Draft
-from patches.outcome import Reason
-from patches.pod import ContainerView
-from patches.shapes import Capabilities
+from patches.defaults.draft import Draft
+from patches.model.decisions import Reason
+from patches.model.pod import ContainerView
+from patches.model.shapes import Capabilities
 
 ID: Final = "capabilities"
 _ALL: Final = "ALL"

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from patches.draft import Draft
-from patches.outcome import Reason
+from patches.defaults.draft import Draft
+from patches.model.decisions import Reason
 
 ID: Final = "hostUsers"
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, cast
 
-from patches.draft import Draft
-from patches.outcome import Reason
+from patches.defaults.draft import Draft
+from patches.model.decisions import Reason
 
 ID: Final = "identity"
 

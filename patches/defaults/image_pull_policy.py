@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from patches.draft import Draft
-from patches.pod import Origin
+from patches.defaults.draft import Draft
+from patches.model.pod import Origin
 
 ID: Final = "imagePullPolicy"
 _ALWAYS: Final = "Always"

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
-from patches.draft import Draft
-from patches.outcome import Reason
+from patches.defaults.draft import Draft
+from patches.model.decisions import Reason
 
 ID: Final = "os"
 _SELECTORS: Final = ("kubernetes.io/os", "beta.kubernetes.io/os")

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Final
 
-from patches.draft import Draft
-from patches.outcome import Reason
-from patches.pod import ContainerView
+from patches.defaults.draft import Draft
+from patches.model.decisions import Reason
+from patches.model.pod import ContainerView
 
 ID: Final = "readOnlyRootFilesystem"
 _TMP: Final = "/tmp"  # noqa: S108 (the mount point's name, not a file of ours)

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from patches.draft import Draft
-from patches.limits import NO_LIMITS, arriving_needs
-from patches.outcome import Reason
-from patches.resource_slots import Slot
+from patches.defaults.draft import Draft
+from patches.defaults.resource_slots import Slot
+from patches.model.decisions import Reason
+from patches.policy.limits import NO_LIMITS, arriving_needs
 
 ID: Final = "resources"
 _SCOPES: Final = frozenset({"BestEffort", "NotBestEffort"})

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from patches.draft import Draft
-from patches.outcome import Reason
-from patches.pod import ContainerView
-from patches.shapes import WindowsOptions
+from patches.defaults.draft import Draft
+from patches.model.decisions import Reason
+from patches.model.pod import ContainerView
+from patches.model.shapes import WindowsOptions
 
 ID: Final = "runAsNonRoot"
 _WINDOWS_ROOT: Final = "containeradministrator"

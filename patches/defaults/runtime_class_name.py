@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from patches.draft import Draft
-from patches.facts import RuntimeClass
-from patches.outcome import Reason
+from patches.defaults.draft import Draft
+from patches.model.decisions import Reason
+from patches.policy.snapshot import RuntimeClass
 
 ID: Final = "runtimeClassName"
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from patches.draft import Draft
-from patches.outcome import Reason
-from patches.shapes import Json, SeccompProfile
+from patches.defaults.draft import Draft
+from patches.model.decisions import Reason
+from patches.model.shapes import Json, SeccompProfile
 
 ID: Final = "seccompProfile"
 POD_ANNOTATION: Final = "seccomp.security.alpha.kubernetes.io/pod"

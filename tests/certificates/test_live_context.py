@@ -18,11 +18,11 @@ import pytest
 
 from tests.cluster.pki import Authority, KeyPair
 from webhook.certificates import tls
-from webhook.certificates.errors import CertificateError
 from webhook.certificates.files import WatchedFiles, read_authority
 from webhook.certificates.live_context import LiveContext
 from webhook.certificates.self_signed import CertificateFiles, ensure_certificate
 from webhook.certificates.tls import Served, server_context
+from webhook.errors import CertificateError
 
 EVERY: Final = 0.02
 PATIENCE: Final = 30.0

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from webhook.certificates.errors import CertificateError
 from webhook.certificates.issuing import SKEW
 from webhook.certificates.self_signed import VALIDITY, CertificateFiles, ensure_certificate, keep_certificate
 from webhook.certificates.tls import server_context
+from webhook.errors import CertificateError
 
 NOW = datetime(2030, 1, 31, 12, tzinfo=UTC)
 

@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from webhook.certificates.errors import CertificateError
 from webhook.certificates.self_signed import CertificateFiles, ensure_certificate
 from webhook.certificates.tls import server_context
+from webhook.errors import CertificateError
 
 
 @pytest.fixture(scope="module", name="files")

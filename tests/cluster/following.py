@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from patches.configuration import DefaulterConfiguration
+from patches.policy.configuration import DefaulterConfiguration
 from tests.cluster.control_plane import ControlPlane
 from tests.sources.live_faults import beside, until
 from webhook.cluster.api import Cluster

@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from patches.configuration import DefaulterConfiguration, Mode
+from patches.policy.configuration import DefaulterConfiguration, Mode
 from tests.sources.live_faults import beside, until
 from webhook.cluster.api import Cluster
 from webhook.sources.live import LiveSource

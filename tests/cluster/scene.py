@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from patches.policy import PSA_PREFIX, RUNTIME_CLASS_ANNOTATION
+from patches.policy.policy import PSA_PREFIX, RUNTIME_CLASS_ANNOTATION
 from tests.cluster.client import Answer, pods
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.webhooks import JUDGED, defaulter, namespace

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from patches.policy import PREFIX, PSA_PREFIX
+from patches.policy.policy import PREFIX, PSA_PREFIX
 from tests.cluster import binaries
 from tests.cluster.client import spread
 from tests.cluster.control_plane import ControlPlane

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 import yaml
 
-from patches.policy import PREFIX, PSA_PREFIX
+from patches.policy.policy import PREFIX, PSA_PREFIX
 from tests.cluster.client import MERGE_PATCH, pods
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.kubectl import Kubectl

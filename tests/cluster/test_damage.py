@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from patches.policy import PREFIX
+from patches.policy.policy import PREFIX
 from tests.cluster.client import pods, spread
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.differences import entry, is_injected, normalized

@@ -12,8 +12,8 @@ from typing import Any, Final
 import pytest
 
 from patches.arrival import arrive
-from patches.limits import NO_LIMITS
-from patches.pod import Origin, locate
+from patches.model.pod import Origin, locate
+from patches.policy.limits import NO_LIMITS
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.injector import SIDECAR, TOKEN_MOUNT, add_sidecar, injector
 from tests.cluster.scene import Scene, container, pod, scene

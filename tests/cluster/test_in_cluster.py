@@ -14,7 +14,7 @@ from typing import Any, Final
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from patches.policy import PREFIX, PSA_PREFIX
+from patches.policy.policy import PREFIX, PSA_PREFIX
 from tests.cluster.client import MERGE_PATCH
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.installed import APPLIED, BASE, MODE, NAME, Install, check_port, eventually, installed

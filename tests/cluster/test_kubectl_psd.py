@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from patches.policy import PREFIX, PSA_PREFIX, RUNTIME_CLASS_ANNOTATION
+from patches.policy.policy import PREFIX, PSA_PREFIX, RUNTIME_CLASS_ANNOTATION
 from tests.cluster import binaries
 from tests.cluster.control_plane import ADMINISTRATORS, ControlPlane
 from tests.cluster.installed import NAME, eventually

@@ -12,12 +12,12 @@ import msgspec
 import pytest
 
 from patches.arrival import arrive
-from patches.configuration import DefaulterConfiguration
-from patches.limits import NO_LIMITS
-from patches.outcome import Decision, Outcome, Reason, State
-from patches.pipeline import mutate
-from patches.pod import Origin, locate
-from patches.quantities import nanos
+from patches.evaluation import Outcome, mutate
+from patches.model.decisions import Decision, Reason, State
+from patches.model.pod import Origin, locate
+from patches.model.quantities import nanos
+from patches.policy.configuration import DefaulterConfiguration
+from patches.policy.limits import NO_LIMITS
 from tests.cluster import random_limits
 from tests.cluster.client import Answer, pods, spread
 from tests.cluster.control_plane import ControlPlane

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from patches.configuration import DefaulterConfiguration, Mode
-from patches.facts import Facts, RuntimeClass
-from patches.policy import PREFIX, PSA_PREFIX, Policy
+from patches.policy.configuration import DefaulterConfiguration, Mode
+from patches.policy.policy import PREFIX, PSA_PREFIX, Policy
+from patches.policy.snapshot import Facts, RuntimeClass
 from tests.cluster import binaries
 from tests.cluster.client import spread
 from tests.cluster.control_plane import ControlPlane
@@ -20,8 +20,8 @@ from tests.cluster.programs import restartable
 from tests.cluster.telling import tell
 from tests.sources.live_faults import beside, until
 from webhook.cluster.api import Cluster
+from webhook.errors import NamespaceUnknown
 from webhook.sources.live import LiveSource
-from webhook.sources.state import NamespaceUnknown
 
 pytestmark = pytest.mark.cluster
 

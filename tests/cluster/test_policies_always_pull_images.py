@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from patches.policy import PREFIX
+from patches.policy.policy import PREFIX
 from tests.cluster.client import MERGE_PATCH, STRATEGIC_PATCH, pods
 from tests.cluster.policies import Pair, Row, built, installed, is_refusal, pair, skip_before, unseen, until
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from patches.policy import MODE_LABEL, PREFIX, PSA_PREFIX, RUNTIME_CLASS_ANNOTATION, SKIP_ANNOTATION
+from patches.policy.policy import MODE_LABEL, PREFIX, PSA_PREFIX, RUNTIME_CLASS_ANNOTATION, SKIP_ANNOTATION
 from tests.cluster.client import JSON_PATCH, MERGE_PATCH, Client
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.kubectl import Kubectl

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from patches.policy import MODE_LABEL
+from patches.policy.policy import MODE_LABEL
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.policies import COMPONENTS, built, installed, is_policy, until
 from tests.shared_data import ROOT

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from patches.policy import PREFIX, PSA_PREFIX
+from patches.policy.policy import PREFIX, PSA_PREFIX
 from tests.cluster.client import MERGE_PATCH, pods
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.installed import NAME, Install, account_kubeconfig, applied, eventually, running_replica

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from patches.policy import RUNTIME_CLASS_ANNOTATION
+from patches.policy.policy import RUNTIME_CLASS_ANNOTATION
 from tests.cluster.client import JSON_PATCH
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.installed import MODE, NAME, Install, apply_definitions, eventually, installed

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from patches.policy import PREFIX, PSA_PREFIX
+from patches.policy.policy import PREFIX, PSA_PREFIX
 from tests.cluster.client import pods
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.webhooks import defaulter, namespace

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from patches.policy import PSA_PREFIX, SKIP_ANNOTATION
+from patches.policy.policy import PSA_PREFIX, SKIP_ANNOTATION
 from tests.cluster.client import pods
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.differences import is_injected

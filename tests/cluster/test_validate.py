@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import pytest
 
-from patches.levels import NEWEST_MINOR
-from patches.policy import PREFIX, PSA_PREFIX
+from patches.policy.policy import PREFIX, PSA_PREFIX
+from patches.standards.levels import NEWEST_MINOR
 from tests.cluster import random_pods
 from tests.cluster.client import MERGE_PATCH, STRATEGIC_PATCH, Answer, pods, spread
 from tests.cluster.control_plane import ControlPlane

@@ -9,12 +9,12 @@ from typing import Any, Final, NamedTuple
 import pytest
 
 from patches.arrival import arrive
-from patches.checks import CHECKS
-from patches.configuration import DefaulterConfiguration
-from patches.judge import judge
-from patches.levels import LevelVersion
-from patches.pod import Origin, Pod, locate
-from patches.policy import PSA_PREFIX, Policy, resolve
+from patches.model.pod import Origin, Pod, locate
+from patches.policy.configuration import DefaulterConfiguration
+from patches.policy.policy import PSA_PREFIX, Policy, resolve
+from patches.standards.checks import CHECKS
+from patches.standards.judge import judge
+from patches.standards.levels import LevelVersion
 from tests.cluster import random_pods
 from tests.cluster.client import Answer, pods, spread
 from tests.cluster.control_plane import ControlPlane

@@ -11,7 +11,8 @@ import pytest
 
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.telling import FIXED, fresh, tell
-from webhook.documents.reader import BrokenDocument, read_documents
+from webhook.documents.reader import read_documents
+from webhook.errors import BrokenDocument
 
 pytestmark = pytest.mark.cluster
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from patches.configuration import DefaulterConfiguration, Mode
-from patches.levels import Level
-from webhook.configuration.reader import ConfigurationError, load_configuration, read_configuration
+from patches.policy.configuration import DefaulterConfiguration, Mode
+from patches.standards.levels import Level
+from webhook.configuration.reader import load_configuration, read_configuration
+from webhook.errors import ConfigurationError
 
 
 def test_no_file_is_the_default() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from webhook.configuration.reader import ConfigurationError
 from webhook.configuration.watched import Loaded, WatchedConfiguration
+from webhook.errors import ConfigurationError
 
 _WARN = "mode: warn\n"
 _AUDIT = "mode: audit\n"

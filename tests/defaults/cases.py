@@ -19,13 +19,12 @@ from typing import Any, Final
 import msgspec
 import yaml
 
-from patches.configuration import DefaulterConfiguration
-from patches.levels import NEWEST_MINOR
-from patches.outcome import Outcome
-from patches.pipeline import mutate
-from patches.pod import Origin, Pod, locate
-from patches.policy import IDS
-from patches.shapes import Json
+from patches.evaluation import Outcome, mutate
+from patches.model.pod import Origin, Pod, locate
+from patches.model.shapes import Json
+from patches.policy.configuration import DefaulterConfiguration
+from patches.policy.policy import IDS
+from patches.standards.levels import NEWEST_MINOR
 from tests.shared_data import ROOT
 from webhook.sources.manifests import ManifestSource
 from webhook.sources.state import NamespaceState

@@ -9,9 +9,9 @@ import jsonpatch
 import pytest
 from jsonpointer import resolve_pointer
 
-from patches.outcome import Reason, State
-from patches.pod import Origin
-from patches.shapes import Json
+from patches.model.decisions import Reason, State
+from patches.model.pod import Origin
+from patches.model.shapes import Json
 from tests.defaults.cases import Case, load_cases
 
 CASES: Final = load_cases()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from patches.configuration import DefaulterConfiguration
-from patches.facts import Facts
-from patches.levels import parse_level_version
-from patches.pipeline import mutate
-from patches.pod import Origin
-from patches.policy import resolve
+from patches.evaluation import mutate
+from patches.model.pod import Origin
+from patches.policy.configuration import DefaulterConfiguration
+from patches.policy.policy import resolve
+from patches.policy.snapshot import Facts
+from patches.standards.levels import parse_level_version
 from tests.defaults.cases import view
 from tests.shared_data import read_jsonl_gz, shared
 

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 import msgspec
 
-from patches.configuration import DefaulterConfiguration
-from patches.pipeline import mutate
-from patches.pod import Origin
-from patches.policy import IDS
+from patches.evaluation import mutate
+from patches.model.pod import Origin
+from patches.policy.configuration import DefaulterConfiguration
+from patches.policy.policy import IDS
 from tests.defaults.cases import view
 from webhook.sources.manifests import ManifestSource
 

@@ -7,14 +7,14 @@ from typing import Any, Final
 import msgspec
 import pytest
 
-from patches.configuration import DefaulterConfiguration
-from patches.facts import Facts, RuntimeClass
-from patches.limits import LimitItem, compile_limits
-from patches.outcome import Decision, Reason, State
-from patches.pipeline import mutate
-from patches.pod import Origin
-from patches.policy import IDS, resolve
-from patches.shapes import Json
+from patches.evaluation import mutate
+from patches.model.decisions import Decision, Reason, State
+from patches.model.pod import Origin
+from patches.model.shapes import Json
+from patches.policy.configuration import DefaulterConfiguration
+from patches.policy.limits import LimitItem, compile_limits
+from patches.policy.policy import IDS, resolve
+from patches.policy.snapshot import Facts, RuntimeClass
 from tests.defaults.cases import view
 
 POD_LIMITS: Final = compile_limits({"limits": [LimitItem("Pod", max={"cpu": "1000"})]})

@@ -11,11 +11,11 @@ import jsonpatch
 import msgspec
 import pytest
 
-from patches.configuration import DefaulterConfiguration
-from patches.outcome import Decision, Outcome, Reason, State
-from patches.pipeline import mutate
-from patches.pod import Origin
-from patches.shapes import Json
+from patches.evaluation import Outcome, mutate
+from patches.model.decisions import Decision, Reason, State
+from patches.model.pod import Origin
+from patches.model.shapes import Json
+from patches.policy.configuration import DefaulterConfiguration
 from tests.defaults.cases import view
 from tests.defaults.test_everything_on import EVERYTHING
 from tests.shared_data import read_jsonl_gz, shared

@@ -10,14 +10,14 @@ from typing import Any, Final
 import msgspec
 
 from patches.arrival import arrive
-from patches.configuration import DefaulterConfiguration
-from patches.facts import Facts
-from patches.limits import Limits, compile_limits
-from patches.pipeline import mutate
-from patches.pod import Origin
-from patches.policy import resolve
-from patches.quantities import nanos
-from patches.shapes import Json
+from patches.evaluation import mutate
+from patches.model.pod import Origin
+from patches.model.quantities import nanos
+from patches.model.shapes import Json
+from patches.policy.configuration import DefaulterConfiguration
+from patches.policy.limits import Limits, compile_limits
+from patches.policy.policy import resolve
+from patches.policy.snapshot import Facts
 from tests.defaults.cases import view
 from tests.shared_data import read_jsonl_gz, shared
 from webhook.sources.objects import limit_items

@@ -6,12 +6,12 @@ from typing import Any, Final
 
 import pytest
 
-from patches.configuration import DefaulterConfiguration
-from patches.facts import Facts
-from patches.outcome import Reason, State
-from patches.pipeline import mutate
-from patches.pod import Origin
-from patches.policy import resolve
+from patches.evaluation import mutate
+from patches.model.decisions import Reason, State
+from patches.model.pod import Origin
+from patches.policy.configuration import DefaulterConfiguration
+from patches.policy.policy import resolve
+from patches.policy.snapshot import Facts
 from tests.defaults.cases import view
 
 SPEC: Final[list[tuple[str, Any]]] = [

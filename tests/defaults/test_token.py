@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from patches.configuration import DefaulterConfiguration
-from patches.facts import Facts
-from patches.outcome import Reason
-from patches.pipeline import mutate
-from patches.pod import Origin, locate
-from patches.policy import resolve
+from patches.evaluation import mutate
+from patches.model.decisions import Reason
+from patches.model.pod import Origin, locate
+from patches.policy.configuration import DefaulterConfiguration
+from patches.policy.policy import resolve
+from patches.policy.snapshot import Facts
 
 _ID = "automountServiceAccountToken"
 

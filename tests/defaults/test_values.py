@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from patches.configuration import DefaulterConfiguration
-from patches.facts import Facts
-from patches.outcome import Decision, Reason, State
-from patches.pipeline import mutate
-from patches.pod import Origin
-from patches.policy import resolve
+from patches.evaluation import mutate
+from patches.model.decisions import Decision, Reason, State
+from patches.model.pod import Origin
+from patches.policy.configuration import DefaulterConfiguration
+from patches.policy.policy import resolve
+from patches.policy.snapshot import Facts
 from tests.defaults.cases import view
 
 

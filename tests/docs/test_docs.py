@@ -10,8 +10,8 @@ import msgspec
 import pytest
 import yaml
 
-from patches.configuration import DefaulterConfiguration, DenyIn, Mode, json_schema
-from patches.policy import IDS
+from patches.policy.configuration import DefaulterConfiguration, DenyIn, Mode, json_schema
+from patches.policy.policy import IDS
 from tests.shared_data import ROOT
 
 _PAGES = sorted([*ROOT.glob("docs/*.md"), *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY"))])

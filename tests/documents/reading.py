@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from webhook.documents.reader import BrokenDocument, Document, read_documents
+from webhook.documents.reader import Document, read_documents
+from webhook.errors import BrokenDocument
 
 
 def read(data: str | bytes) -> list[Document | BrokenDocument]:

@@ -10,8 +10,9 @@ import pytest
 
 from tests.documents.reading import broken, good, one, read, values
 from webhook.documents.bounds import MAX_ALIASED, MAX_DEPTH, MAX_DOCUMENTS, MAX_VALUES
-from webhook.documents.reader import DocumentTooLarge, read_documents
+from webhook.documents.reader import read_documents
 from webhook.documents.writer import to_yaml
+from webhook.errors import DocumentTooLarge
 
 _MIB = 1024 * 1024
 

@@ -6,9 +6,9 @@ import pytest
 
 from tests.documents.reading import good, one, read, warnings
 from webhook.documents.document import flatten
-from webhook.documents.errors import BrokenDocument
 from webhook.documents.fields import line_of_field
 from webhook.documents.paths import field_of, field_tokens, pointer, pointer_tokens
+from webhook.errors import BrokenDocument
 
 _POD = """\
 # a pod

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from webhook.documents.reader import BrokenDocument, Document, read_documents
+from webhook.documents.reader import Document, read_documents
+from webhook.errors import BrokenDocument
 
 CASES = sorted((Path(__file__).parents[1] / "cases" / "documents").glob("*.yaml"))
 

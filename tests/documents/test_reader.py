@@ -7,7 +7,8 @@ import codecs
 import pytest
 
 from tests.documents.reading import broken, good, one, read, values, warnings
-from webhook.documents.reader import BrokenDocument, Document, DocumentTooLarge, read_documents
+from webhook.documents.reader import Document, read_documents
+from webhook.errors import BrokenDocument, DocumentTooLarge
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from typing import Any, Final
 
 import pytest
 
-from webhook.documents.reader import BrokenDocument, Document, read_documents
+from webhook.documents.reader import Document, read_documents
 from webhook.documents.scalars import resolve, to_key, to_value
+from webhook.errors import BrokenDocument
 
 _TRUE: Final = ("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON")
 _FALSE: Final = ("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF")

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from tests.documents.reading import one, read, values
 from webhook.documents.bounds import MAX_DEPTH
-from webhook.documents.errors import DocumentError, UnwritableValue
 from webhook.documents.writer import to_yaml, to_yaml_all, unified_diff
+from webhook.errors import DocumentError, UnwritableValue
 
 _NASTY = st.sampled_from(
     [

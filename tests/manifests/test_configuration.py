@@ -9,8 +9,8 @@ from typing import Final
 import msgspec
 import yaml
 
-from patches.configuration import DefaulterConfiguration, DenyIn, Mode, enabled_ids
-from patches.policy import IDS
+from patches.policy.configuration import DefaulterConfiguration, DenyIn, Mode, enabled_ids
+from patches.policy.policy import IDS
 from tests.manifests.building import BASE, MANIFESTS, NAME, build, find, write_overlay
 from webhook.configuration.reader import load_configuration, read_configuration
 

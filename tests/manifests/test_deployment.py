@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from patches.judge import judge
-from patches.levels import parse_level_version
-from patches.pod import Origin, locate
+from patches.model.pod import Origin, locate
+from patches.standards.judge import judge
+from patches.standards.levels import parse_level_version
 from tests.manifests.building import (
     BASE,
     COMPONENTS,

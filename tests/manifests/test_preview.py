@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import pytest
 
-from patches.judge import judge
-from patches.levels import parse_level_version
-from patches.pod import Origin, locate
+from patches.model.pod import Origin, locate
+from patches.standards.judge import judge
+from patches.standards.levels import parse_level_version
 from tests.manifests.building import NAME, Objects, build, find, write_overlay
 from webhook.cli import _parser
 

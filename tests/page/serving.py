@@ -11,9 +11,9 @@ from typing import Final, NamedTuple, TypeAlias
 
 from aiohttp import web
 
-from patches.configuration import DefaulterConfiguration
-from patches.levels import parse_level_version
 from tests.leftovers import KEEPERS, Kept
+from patches.policy.configuration import DefaulterConfiguration
+from patches.standards.levels import parse_level_version
 from webhook.documents.reader import flatten, read_documents
 from webhook.preview.preview import Options, preview
 from webhook.preview.results import encode_report

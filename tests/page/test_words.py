@@ -6,9 +6,9 @@ import json
 import re
 from typing import Any
 
-from patches.levels import NEWEST_MINOR, Level
-from patches.outcome import Reason, State
-from patches.policy import IDS
+from patches.model.decisions import Reason, State
+from patches.policy.policy import IDS
+from patches.standards.levels import NEWEST_MINOR, Level
 from tests.shared_data import ROOT
 from webhook.page.assets import load_assets
 from webhook.review.messages import FIELDS

@@ -6,14 +6,13 @@ from typing import Any
 
 import msgspec
 
-from patches.configuration import DefaulterConfiguration
-from patches.facts import Facts
-from patches.levels import NEWEST_MINOR
-from patches.outcome import Outcome
-from patches.pipeline import mutate
-from patches.pod import Origin, Pod, locate
-from patches.policy import Policy, resolve
-from patches.shapes import Json
+from patches.evaluation import Outcome, mutate
+from patches.model.pod import Origin, Pod, locate
+from patches.model.shapes import Json
+from patches.policy.configuration import DefaulterConfiguration
+from patches.policy.policy import Policy, resolve
+from patches.policy.snapshot import Facts
+from patches.standards.levels import NEWEST_MINOR
 
 OURS = "pod-security-defaulter.io/"
 PSA = "pod-security.kubernetes.io/"

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from patches.arrival import arrive
-from patches.limits import LimitItem, Limits, compile_limits
-from patches.pod import Origin
-from patches.shapes import InvalidPod
+from patches.model.pod import Origin
+from patches.policy.limits import LimitItem, Limits, compile_limits
 from tests.patches.build import document, template, view
+from webhook.errors import InvalidObject
 
 GIVES = compile_limits({"a": [LimitItem("Container", default={"cpu": "4"}, default_request={"cpu": "2"})]})
 
@@ -109,7 +109,7 @@ def test_a_template_arrives_as_its_pods_will() -> None:
 
 def test_a_quantity_that_is_none() -> None:
     """It is refused with the name of its field."""
-    with pytest.raises(InvalidPod, match=r"^spec\.containers\[0\]\.resources\.requests: 'x' is not a quantity"):
+    with pytest.raises(InvalidObject, match=r"^spec\.containers\[0\]\.resources\.requests: 'x' is not a quantity"):
         arrived(document({"resources": {"requests": {"cpu": "x"}}}))
 
 

@@ -10,8 +10,9 @@ def test_the_surface_is_what_it_says() -> None:
     assert patches.__all__ == [
         "Decision",
         "DefaulterConfiguration",
+        "DefaulterError",
         "Facts",
-        "InvalidPod",
+        "InvalidObject",
         "Level",
         "LevelVersion",
         "LimitItem",

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from patches.levels import Level
-from webhook.preview.requests import BadParameter, Form, form_of, options_of
+from patches.standards.levels import Level
+from webhook.errors import InvalidParameter
+from webhook.preview.requests import Form, form_of, options_of
 from webhook.server.openapi import description
 
 _RANGES: Final = (*Form, "application/*", "text/*", "*/*", "text/html", "image/*", "application/xml")
@@ -132,7 +133,7 @@ def test_options_are_read_as_described(parameters: list[tuple[str, str]]) -> Non
     wrong = {name for name, value in parameters if name not in _PARAMETERS or not _is_described(name, value)}
     wrong |= {name for name in names if names.count(name) > 1}
     if wrong:
-        with pytest.raises(BadParameter) as caught:
+        with pytest.raises(InvalidParameter) as caught:
             options_of(parameters)
         assert caught.value.field in wrong
         return

@@ -11,8 +11,8 @@ import jsonpatch
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from patches.configuration import DefaulterConfiguration
-from patches.levels import parse_level_version
+from patches.policy.configuration import DefaulterConfiguration
+from patches.standards.levels import parse_level_version
 from tests.shared_data import read_jsonl_gz, shared
 from webhook.documents.reader import Document, read_documents
 from webhook.documents.writer import to_yaml_all

@@ -10,7 +10,7 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from patches.facts import RuntimeClass
+from patches.policy.snapshot import RuntimeClass
 
 WINDOWS_POD: Final = (
     "appArmorProfile",

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Final
 
-from patches.limits import LimitItem
+from patches.policy.limits import LimitItem
 
 SUFFIXES: Final[dict[str, int | Fraction]] = {
     "": 1,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Final
 
-from patches.shapes import Json
+from patches.model.shapes import Json
 from tests.properties.choices import Choices, Maker
 
 TOKEN: Final = "kube-api-access-abcde"  # noqa: S105 (a volume's name)

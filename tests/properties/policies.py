@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import msgspec
 
-from patches.configuration import DefaulterConfiguration
-from patches.facts import Facts, RuntimeClass
-from patches.levels import NEWEST_MINOR
-from patches.limits import LimitItem, compile_limits
-from patches.policy import IDS, Policy, resolve
+from patches.policy.configuration import DefaulterConfiguration
+from patches.policy.limits import LimitItem, compile_limits
+from patches.policy.policy import IDS, Policy, resolve
+from patches.policy.snapshot import Facts, RuntimeClass
+from patches.standards.levels import NEWEST_MINOR
 from tests.properties.choices import Choices
 
 OURS: Final = "pod-security-defaulter.io/"

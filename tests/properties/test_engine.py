@@ -11,14 +11,14 @@ from hypothesis import event, given, note, settings
 from hypothesis import strategies as st
 
 from patches.arrival import arrive, validated
-from patches.facts import Facts
-from patches.judge import judge
-from patches.levels import LATEST, Level, LevelVersion, Version
-from patches.outcome import Outcome, Reason, State
-from patches.pipeline import mutate
-from patches.pod import Origin, Pod, locate
-from patches.policy import Policy
-from patches.shapes import Json
+from patches.evaluation import Outcome, mutate
+from patches.model.decisions import Reason, State
+from patches.model.pod import Origin, Pod, locate
+from patches.model.shapes import Json
+from patches.policy.policy import Policy
+from patches.policy.snapshot import Facts
+from patches.standards.judge import judge
+from patches.standards.levels import LATEST, Level, LevelVersion, Version
 from tests.properties.api_server import complaints
 from tests.properties.choices import choosing
 from tests.properties.pods import APPLIED, TOKEN, TOKEN_MOUNT, document, pod

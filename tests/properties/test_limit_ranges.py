@@ -10,13 +10,13 @@ from hypothesis import assume, event, given, note, settings
 from hypothesis import strategies as st
 
 from patches.arrival import arrive
-from patches.configuration import DefaulterConfiguration
-from patches.facts import Facts
-from patches.limits import LimitItem, compile_limits
-from patches.pipeline import mutate
-from patches.pod import Origin, locate
-from patches.policy import Policy, resolve
-from patches.shapes import Json
+from patches.evaluation import mutate
+from patches.model.pod import Origin, locate
+from patches.model.shapes import Json
+from patches.policy.configuration import DefaulterConfiguration
+from patches.policy.limits import LimitItem, compile_limits
+from patches.policy.policy import Policy, resolve
+from patches.policy.snapshot import Facts
 from tests.properties.choices import Choices, choosing
 from tests.properties.limit_ranger import admit, amounts, each_container, refusals
 from tests.properties.policies import item, limit_ranges

@@ -8,8 +8,8 @@ from typing import Any, Final
 import jsonpatch
 from hypothesis import given, note, settings
 
-from patches.patch import PatchBuilder, escape
-from patches.shapes import Json
+from patches.model.patch import PatchBuilder, escape
+from patches.model.shapes import Json
 from tests.properties.choices import Choices, choosing
 
 _KEYS: Final = ("a", "b", "~", "/", "~1", "a/b", "", "0")

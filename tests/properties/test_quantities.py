@@ -10,7 +10,8 @@ from typing import Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patches.quantities import InvalidQuantity, nanos
+from patches.model.quantities import nanos
+from webhook.errors import InvalidObject
 
 _DECIMAL: Final = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY: Final = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
@@ -31,8 +32,8 @@ def test_every_spelling(sign: str, number: str, suffix: str) -> None:
 
 @given(st.text(max_size=12) | st.from_regex(r"[-+.0-9eEinumkKMGTP]{0,12}", fullmatch=True))
 def test_any_text(text: str) -> None:
-    """A number or InvalidQuantity, and nothing else."""
-    with suppress(InvalidQuantity):
+    """A number or InvalidObject, and nothing else."""
+    with suppress(InvalidObject):
         assert isinstance(nanos(text), int)
 
 

@@ -10,9 +10,9 @@ from typing import Any, Final
 import jsonpatch
 import msgspec
 
-from patches.configuration import DefaulterConfiguration
-from patches.policy import PSA_PREFIX
-from patches.shapes import Json
+from patches.model.shapes import Json
+from patches.policy.configuration import DefaulterConfiguration
+from patches.policy.policy import PSA_PREFIX
 from webhook.review.codec import Request, Response, decode_review, encode_review
 from webhook.review.reviewer import Reviewer
 from webhook.sources.manifests import ManifestSource

@@ -8,15 +8,8 @@ from typing import Any
 import pytest
 
 from tests.review.builders import UID, pod, request, review, sent
-from webhook.review.codec import (
-    Response,
-    Status,
-    UndecodableReview,
-    decode_old_object,
-    decode_review,
-    encode_json,
-    encode_review,
-)
+from webhook.errors import UndecodableReview
+from webhook.review.codec import Response, Status, decode_old_object, decode_review, encode_json, encode_review
 
 
 def refused(body: bytes) -> str:

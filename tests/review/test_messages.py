@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from patches.checks import CHECKS
-from patches.configuration import DefaulterConfiguration, Mode
-from patches.facts import Facts
-from patches.levels import parse_level_version
-from patches.outcome import Decision, Outcome, Reason, State
-from patches.pipeline import mutate
-from patches.pod import Origin, locate
-from patches.policy import PREFIX, PSA_PREFIX, Policy, resolve
-from patches.violations import Violation
+from patches.evaluation import Outcome, mutate
+from patches.model.decisions import Decision, Reason, State
+from patches.model.pod import Origin, locate
+from patches.policy.configuration import DefaulterConfiguration, Mode
+from patches.policy.policy import PREFIX, PSA_PREFIX, Policy, resolve
+from patches.policy.snapshot import Facts
+from patches.standards.checks import CHECKS
+from patches.standards.levels import parse_level_version
+from patches.standards.violations import Violation
 from tests.review.builders import BARE, PRIVILEGED_TEXT, container, pod, privileged_pod
 from webhook.review import messages
 

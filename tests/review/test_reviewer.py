@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from patches.policy import PSA_PREFIX
+from patches.policy.policy import PSA_PREFIX
 from tests.review.builders import (
     RESTRICTED,
     UID,
@@ -24,9 +24,10 @@ from tests.review.builders import (
     sent,
     update,
 )
+from webhook.errors import NamespaceUnknown
 from webhook.review.codec import Request, Response, decode_review
 from webhook.review.reviewer import Reviewer
-from webhook.sources.state import NamespaceState, NamespaceUnknown
+from webhook.sources.state import NamespaceState
 
 Call: TypeAlias = Callable[[Reviewer, Request], Awaitable[Response]]
 

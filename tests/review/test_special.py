@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from patches.configuration import DefaulterConfiguration
-from patches.policy import PREFIX
-from patches.shapes import Json
+from patches.model.shapes import Json
+from patches.policy.configuration import DefaulterConfiguration
+from patches.policy.policy import PREFIX
 from tests.review.builders import applied, configured, operations, sent
 from tests.shared_data import shared
 from webhook.review.codec import Response, decode_review

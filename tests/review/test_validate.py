@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from patches.policy import PREFIX, PSA_PREFIX
+from patches.policy.policy import PREFIX, PSA_PREFIX
 from tests.review.builders import (
     BARE,
     PRIVILEGED_TEXT,

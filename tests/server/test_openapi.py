@@ -18,7 +18,7 @@ import pytest
 import schemathesis
 from aiohttp.test_utils import TestClient, TestServer
 
-from patches.configuration import DefaulterConfiguration
+from patches.policy.configuration import DefaulterConfiguration
 from tests.served import served
 from tests.shared_data import ROOT
 from webhook.preview.requests import Form

@@ -15,14 +15,14 @@ import jsonpatch
 import pytest
 from aiohttp import web
 
-from patches.policy import PSA_PREFIX
+from patches.policy.policy import PSA_PREFIX
 from tests.review.builders import configured, pod
 from webhook.documents.reader import Document, read_documents
+from webhook.errors import NamespaceUnknown
 from webhook.server.app import create_runner
 from webhook.server.pace import Pace
 from webhook.server.previews import PREVIEW_BODY_LIMIT, create_preview_app
 from webhook.sources.manifests import ManifestSource
-from webhook.sources.state import NamespaceUnknown
 
 _YAML = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: c, image: i}]}\n"
 _BROKEN = "apiVersion: v1\nkind: Pod\nspec: {containers: 7}\n"

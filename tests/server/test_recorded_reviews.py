@@ -17,12 +17,12 @@ import jsonpatch
 import pytest
 import yaml
 
-from patches.judge import judge
-from patches.outcome import Reason, State
-from patches.pipeline import mutate
-from patches.pod import Origin, Pod, locate
-from patches.policy import PREFIX, PSA_PREFIX
-from patches.updates import new_ephemeral_containers
+from patches.evaluation import mutate
+from patches.model.decisions import Reason, State
+from patches.model.pod import Origin, Pod, locate
+from patches.model.updates import new_ephemeral_containers
+from patches.policy.policy import PREFIX, PSA_PREFIX
+from patches.standards.judge import judge
 from tests.served import served
 from tests.shared_data import read_jsonl_gz, shared
 from webhook.configuration.reader import read_configuration

@@ -11,12 +11,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from patches.configuration import DefaulterConfiguration, Mode
-from patches.limits import NO_LIMITS
+from patches.policy.configuration import DefaulterConfiguration, Mode
+from patches.policy.limits import NO_LIMITS
 from tests.sources.live_faults import Played, Refusal, Silence, Watched, beside, event, page, playing, until
 from webhook.cluster.api import Cluster
+from webhook.errors import NamespaceUnknown
 from webhook.sources.live import LiveSource
-from webhook.sources.state import NamespaceState, NamespaceUnknown
+from webhook.sources.state import NamespaceState
 from webhook.sources.version import read_minor
 
 NAMESPACES, ACCOUNTS = "/api/v1/namespaces", "/api/v1/serviceaccounts"

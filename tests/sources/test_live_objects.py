@@ -9,18 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from patches.limits import LimitItem
-from webhook.sources.objects import (
-    Account,
-    InvalidObject,
-    Marks,
-    account,
-    automount,
-    limit_items,
-    marks,
-    quota_scopes,
-    runtime_class,
-)
+from patches.policy.limits import LimitItem
+from webhook.errors import InvalidObject
+from webhook.sources.objects import Account, Marks, account, automount, limit_items, marks, quota_scopes, runtime_class
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,10 @@ from tests.sources.live_faults import (
     too_old,
     until,
 )
-from webhook.cluster.api import Cluster, ClusterError
+from webhook.cluster.api import Cluster
 from webhook.cluster.backoff import Backoff
 from webhook.cluster.reflector import Item, Reflector
+from webhook.errors import ClusterError
 
 PATH = "/api/v1/things"
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from patches.configuration import DefaulterConfiguration, Mode
-from patches.facts import Facts, RuntimeClass
-from patches.levels import NEWEST_MINOR
+from patches.policy.configuration import DefaulterConfiguration, Mode
+from patches.policy.snapshot import Facts, RuntimeClass
+from patches.standards.levels import NEWEST_MINOR
+from webhook.errors import InvalidObject
 from webhook.sources.manifests import KINDS, ManifestSource
-from webhook.sources.objects import InvalidObject
 from webhook.sources.state import NamespaceState
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from patches.facts import RuntimeClass
-from patches.limits import LimitItem
-from webhook.sources.objects import InvalidObject, automount, identify, limit_items, quota_scopes, runtime_class
+from patches.policy.limits import LimitItem
+from patches.policy.snapshot import RuntimeClass
+from webhook.errors import InvalidObject
+from webhook.sources.objects import automount, identify, limit_items, quota_scopes, runtime_class
 
 
 def test_identity() -> None:

@@ -8,7 +8,7 @@ import logging
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from patches.policy import PSA_PREFIX
+from patches.policy.policy import PSA_PREFIX
 from tests.review.builders import RESTRICTED, configured, pod, privileged_pod, request, review
 from webhook.review.codec import Response, decode_review
 from webhook.review.reviewer import Reviewer

@@ -10,9 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Generic, NoReturn, TypeVar
 
-from webhook.certificates.errors import CertificateError
 from webhook.certificates.live_context import LiveContext
 from webhook.certificates.tls import Served, read_file
+from webhook.errors import CertificateError
 
 EVERY_SECONDS: Final = 5.0
 

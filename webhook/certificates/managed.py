@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from webhook.certificates.authority import Lifetimes, plan, repaired
-from webhook.certificates.errors import CertificateError
 from webhook.certificates.files import WatchedAuthority, read_authority
 from webhook.certificates.injection import CONFIGURATIONS, bundle_patch
 from webhook.certificates.issuing import certificate_pem, key_pem
@@ -34,9 +33,10 @@ from webhook.certificates.material import BUNDLE, Material, material_data
 from webhook.certificates.objects import NAME, SECRET, lease_path, secret_material, secrets_path, served_names
 from webhook.certificates.single import SingleObject
 from webhook.certificates.tls import Served
-from webhook.cluster.api import JSON_PATCH, Cluster, ClusterError
+from webhook.cluster.api import JSON_PATCH, Cluster
 from webhook.cluster.backoff import Backoff
 from webhook.cluster.election import Election, Pace
+from webhook.errors import CertificateError, ClusterError
 
 _LONGEST_PAUSE: Final = 30.0
 _SHORTEST_PAUSE: Final = 0.2

@@ -24,7 +24,6 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from webhook.certificates.errors import CertificateError
 from webhook.certificates.issuing import (
     SKEW,
     Validity,
@@ -35,6 +34,7 @@ from webhook.certificates.issuing import (
     key_pem,
     new_key,
 )
+from webhook.errors import CertificateError
 
 LOCAL_NAMES: Final = ("localhost", "127.0.0.1", "::1")
 VALIDITY: Final = timedelta(days=90)

@@ -19,8 +19,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from webhook.certificates.errors import CertificateError
 from webhook.certificates.issuing import certificate_pem
+from webhook.errors import CertificateError
 
 
 class Served(NamedTuple):

@@ -197,7 +197,7 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
 
 
 def _profile(text: str) -> object:
-    from patches.levels import parse_level_version  # noqa: PLC0415 (only this option needs it)
+    from patches.standards.levels import parse_level_version  # noqa: PLC0415 (only this option needs it)
 
     try:
         return parse_level_version(text)

@@ -6,10 +6,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from patches.configuration import DefaulterConfiguration
+from patches.policy.configuration import DefaulterConfiguration
 from webhook.cli import inputs
-from webhook.cluster.api import Cluster, ClusterError
-from webhook.documents.reader import BrokenDocument, Document
+from webhook.cluster.api import Cluster
+from webhook.documents.reader import Document
+from webhook.errors import BrokenDocument, ClusterError, InputError
 from webhook.preview.preview import Options, namespaces_of
 from webhook.preview.requests import is_namespace
 from webhook.review.messages import printable
@@ -36,7 +37,7 @@ async def asked_source(
         finally:
             await cluster.close()
     except (ClusterError, ValueError) as error:
-        raise inputs.InputError(f"{error}; --offline asks no cluster") from None
+        raise InputError(f"{error}; --offline asks no cluster") from None
     asked.problems += [
         f'"{name}" cannot be a namespace: it counts as unlabelled' for name in names if not is_namespace(name)
     ]

@@ -13,14 +13,13 @@ from typing import Any, Final
 
 import msgspec
 
-from webhook.certificates.errors import CertificateError
 from webhook.certificates.injection import CONFIGURATIONS
 from webhook.certificates.objects import NAME, SECRET, lease_path, secret_material, secrets_path, served_names
 from webhook.certificates.state import CertificateState, State, chain_state, cluster_state
 from webhook.certificates.tls import parse_certificates, read_file
 from webhook.cli.in_cluster import connected, own_namespace
-from webhook.cli.inputs import InputError
-from webhook.cluster.api import Cluster, ClusterError
+from webhook.cluster.api import Cluster
+from webhook.errors import CertificateError, ClusterError, InputError
 from webhook.review.messages import printable
 
 _HEADINGS: Final = ("", "SERIAL", "FROM", "UNTIL", "DAYS LEFT", "SIGNED BY", "ROTATION")

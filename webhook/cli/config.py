@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
-from patches.configuration import json_schema
+from patches.policy.configuration import json_schema
 from webhook.cli import inputs
-from webhook.configuration.reader import ConfigurationError
 from webhook.documents.writer import to_yaml
+from webhook.errors import ConfigurationError
 
 _INDENT = "  "
 

@@ -10,12 +10,12 @@ from contextlib import AsyncExitStack
 
 from aiohttp import web
 
-from patches.configuration import DefaulterConfiguration
+from patches.policy.configuration import DefaulterConfiguration
 from webhook.certificates.authority import Lifetimes
 from webhook.certificates.managed import ManagedCertificate
-from webhook.cli.inputs import InputError
 from webhook.cli.parts import Parts, certificate_conditions, certificate_gauges, expiry_gauge
-from webhook.cluster.api import Cluster, ClusterError
+from webhook.cluster.api import Cluster
+from webhook.errors import ClusterError, InputError
 from webhook.preview.access import Access
 from webhook.server.previews import create_preview_app
 from webhook.server.readiness import Condition

@@ -7,19 +7,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from patches.configuration import DefaulterConfiguration
-from patches.levels import NEWEST_MINOR
+from patches.policy.configuration import DefaulterConfiguration
+from patches.standards.levels import NEWEST_MINOR
 from webhook.configuration.reader import load_configuration
 from webhook.documents.fields import line_of_field
-from webhook.documents.reader import BrokenDocument, Document, flatten, read_documents
+from webhook.documents.reader import Document, flatten, read_documents
+from webhook.errors import BrokenDocument, InputError, InvalidObject
 from webhook.sources.manifests import ManifestSource
-from webhook.sources.objects import InvalidObject
 
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
-
-
-class InputError(Exception):
-    """Input that cannot be read. The message names the file, and the line and field where one is at fault."""
 
 
 def configuration(path: Path | None) -> DefaulterConfiguration:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from webhook.cli import inputs
 from webhook.cli.table import write_table
-from webhook.configuration.reader import ConfigurationError
-from webhook.documents.reader import BrokenDocument, Document
+from webhook.documents.reader import Document
 from webhook.documents.writer import to_yaml_all
+from webhook.errors import BrokenDocument, ConfigurationError, InputError
 from webhook.preview.preview import Options, preview
 from webhook.preview.requests import DEFAULT_NAMESPACE
 from webhook.preview.results import Report, encode_report
@@ -25,7 +25,7 @@ def run_on_manifests(options: argparse.Namespace, *, patch: bool) -> int:
     try:
         documents = list(inputs.documents_of(options.files))
         source, namespace = _known(options, documents)
-    except (ConfigurationError, inputs.InputError) as error:
+    except (ConfigurationError, InputError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     report, status = preview(documents, source, Options(namespace, options.profile, patch))
@@ -41,7 +41,7 @@ def _known(options: argparse.Namespace, documents: Sequence[Document | BrokenDoc
     config = inputs.configuration(options.config)
     named = options.context is not None or options.kubeconfig is not None
     if options.offline and named:
-        raise inputs.InputError("--offline asks no cluster: leave out --context and --kubeconfig")
+        raise InputError("--offline asks no cluster: leave out --context and --kubeconfig")
     if options.offline or not (named or (options.namespace is not None and _has_kubeconfig())):
         return inputs.source_of(config, options.objects), options.namespace or DEFAULT_NAMESPACE
     from webhook.cli.asking import asked_source  # noqa: PLC0415 (the client is large, and offline needs none)

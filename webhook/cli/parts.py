@@ -14,11 +14,11 @@ from typing import Any, Protocol, TypeAlias
 
 from aiohttp import web
 
-from patches.configuration import DefaulterConfiguration
+from patches.policy.configuration import DefaulterConfiguration
 from webhook.certificates.files import WatchedFiles
 from webhook.certificates.self_signed import ensure_certificate, keep_certificate
-from webhook.cli.inputs import InputError
 from webhook.configuration.watched import Loaded, WatchedConfiguration
+from webhook.errors import InputError
 from webhook.review.reviewer import Reviewer
 from webhook.server.previews import create_preview_app, is_loopback
 from webhook.server.readiness import Condition, Conditions

@@ -14,12 +14,11 @@ from typing import Final
 
 from aiohttp import web
 
-from webhook.certificates.errors import CertificateError
 from webhook.cli import inputs
 from webhook.cli.demo import show
 from webhook.cli.parts import Parts, Work, following, local_previews, preview_host, tls
-from webhook.configuration.reader import ConfigurationError
 from webhook.configuration.watched import WatchedConfiguration
+from webhook.errors import CertificateError, ConfigurationError, InputError
 from webhook.review.reviewer import Reviewer
 from webhook.server.app import Site, create_app, create_health_app, serve
 from webhook.server.readiness import Readiness
@@ -38,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     configure_logs(options.log_format, options.log_level)
     try:
         _run(_serve(options))
-    except (ConfigurationError, inputs.InputError, CertificateError) as error:
+    except (ConfigurationError, InputError, CertificateError) as error:
         return _failed(options, str(error))
     except OSError as error:
         return _failed(options, error.strerror or str(error))
@@ -77,7 +76,7 @@ async def _serve(options: argparse.Namespace) -> None:
             own = context if options.cluster else None
             sites["the preview page"] = Site(previews, preview_host(options), options.preview_port, own)
         if not sites:
-            raise inputs.InputError("--no-admission leaves nothing to serve: add --preview-port")
+            raise InputError("--no-admission leaves nothing to serve: add --preview-port")
 
         async def started(ports: Sequence[int]) -> None:
             for (what, site), port in zip(sites.items(), ports, strict=True):
@@ -97,12 +96,12 @@ async def _assembled(
     configuration = watched.loaded.configuration
     if not options.cluster:
         if options.managed_certificates:
-            raise inputs.InputError("--managed-certificates are kept in a cluster: add --cluster")
+            raise InputError("--managed-certificates are kept in a cluster: add --cluster")
         context, authority = tls(options, parts)
         source = inputs.source_of(configuration, options.objects)
         return following(watched, source, parts), context, authority, local_previews(options, source)
     if options.objects:
-        raise inputs.InputError("--cluster asks the API server: leave out --objects")
+        raise InputError("--cluster asks the API server: leave out --objects")
     from webhook.cli import in_cluster  # noqa: PLC0415 (the client is large, and stand-alone needs none)
 
     cluster = await in_cluster.connected(options, stack)

@@ -7,7 +7,7 @@ from typing import Final, TextIO
 
 import msgspec
 
-from patches.outcome import Reason, State
+from patches.model.decisions import Reason, State
 from webhook.preview.results import DefaultRow, Report, Result, ViolationRow
 from webhook.review.messages import FIELDS, printable
 

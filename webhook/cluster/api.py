@@ -20,6 +20,8 @@ from kubernetes_asyncio.config import ConfigException
 from kubernetes_asyncio.config.incluster_config import InClusterConfigLoader
 from kubernetes_asyncio.config.kube_config import KubeConfigLoader, load_kube_config
 
+from webhook.errors import ClusterError
+
 JSON_PATCH: Final = "application/json-patch+json"
 
 _SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -31,24 +33,6 @@ _BURST: Final = 64
 """Events handed on at a time, so that a storm of them does not keep reviews waiting."""
 _LINE_LIMIT: Final = 16 * 1024 * 1024
 """Bytes of one watch event. An object has at most 3 MiB in an API server."""
-
-
-class ClusterError(Exception):
-    """The API server refused (`status` as in HTTP) or did not answer (`status` 0). The message says what was asked."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-    @property
-    def not_found(self) -> bool:
-        """Whether the object does not exist."""
-        return self.status == HTTPStatus.NOT_FOUND
-
-    @property
-    def gone(self) -> bool:
-        """Whether a resourceVersion is too old to go on from, so that a new list is needed."""
-        return self.status == HTTPStatus.GONE
 
 
 class _Ask(NamedTuple):

@@ -20,7 +20,8 @@ from typing import Any, Final, NamedTuple, NoReturn
 
 import msgspec
 
-from webhook.cluster.api import Cluster, ClusterError
+from webhook.cluster.api import Cluster
+from webhook.errors import ClusterError
 
 _RELEASE_SECONDS: Final = 3
 _LOG: Final = logging.getLogger(__name__)

@@ -15,8 +15,9 @@ from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from webhook.cluster.api import Cluster, ClusterError
+from webhook.cluster.api import Cluster
 from webhook.cluster.backoff import Backoff
+from webhook.errors import ClusterError
 
 T = TypeVar("T")
 

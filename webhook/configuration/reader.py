@@ -9,24 +9,13 @@ from typing import Any, Final
 
 import msgspec
 
-from patches.configuration import DefaulterConfiguration
+from patches.policy.configuration import DefaulterConfiguration
 from webhook.documents.fields import line_of_field
-from webhook.documents.reader import BrokenDocument, Document, read_documents
+from webhook.documents.reader import Document, read_documents
+from webhook.errors import BrokenDocument, ConfigurationError
 
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`")
-
-
-class ConfigurationError(ValueError):
-    """A configuration that cannot be used: the file, the line (0 for the whole file) and the field."""
-
-    def __init__(self, file: str, line: int, field: str, problem: str) -> None:
-        place = f"{file}:{line}" if line else file
-        super().__init__(f"{place}: {field}: {problem}" if field else f"{place}: {problem}")
-        self.file = file
-        self.line = line
-        self.field = field
-        self.problem = problem
 
 
 def load_configuration(path: Path | None) -> DefaulterConfiguration:

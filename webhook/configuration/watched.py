@@ -14,8 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
-from patches.configuration import DefaulterConfiguration
-from webhook.configuration.reader import ConfigurationError, combined, read_files
+from patches.policy.configuration import DefaulterConfiguration
+from webhook.configuration.reader import combined, read_files
+from webhook.errors import ConfigurationError
 
 _POLL_SECONDS: Final = 0.25
 _DIGITS: Final = 12

@@ -7,10 +7,11 @@ from typing import Any, Final, NamedTuple
 
 from webhook.documents.bounds import MAX_DEPTH, MAX_VALUES, MAX_WARNINGS, AliasBudget
 from webhook.documents.document import Branch, DocumentWarning, Place
-from webhook.documents.errors import BrokenDocument, DocumentTooLarge, Origin
+from webhook.documents.errors import Origin
 from webhook.documents.paths import field_of
 from webhook.documents.positions import At
 from webhook.documents.scalars import Raw, to_key, to_value
+from webhook.errors import BrokenDocument, DocumentTooLarge
 
 MERGE: Final = object()
 """In place of a scalar: the plain key `<<`, whose value is merged into the mapping."""

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from webhook.documents.errors import BrokenDocument
 from webhook.documents.paths import pointer_tokens
+from webhook.errors import BrokenDocument
 
 _LIST: Final = "List"
 

@@ -5,55 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeVar
 
-
-class DocumentError(Exception):
-    """Root of all failures of this package."""
-
-
-class BrokenDocument(DocumentError):
-    """One document of a stream cannot be read. It is yielded in the document's place, or raised by whoever wants that.
-
-    Attributes:
-        message: what is wrong, without the place.
-        source: the name the reader was given, such as a file's.
-        number: which document of the stream, from 1; documents without content do not count.
-        line: line in the whole input, from 1.
-        column: column in that line, from 1.
-        field: the field that was being read, as in `spec.containers[0].image`; "" where unknown or the whole document.
-    """
-
-    def __init__(  # noqa: PLR0913 (the parts of a place, all by name)
-        self,
-        message: str,
-        *,
-        source: str,
-        number: int,
-        line: int,
-        column: int,
-        field: str = "",
-    ) -> None:
-        self.message = message
-        self.source = source
-        self.number = number
-        self.line = line
-        self.column = column
-        self.field = field
-        place = f"{source}: document {number}, line {line}, column {column}"
-        super().__init__(f"{place}, {field}: {message}" if field else f"{place}: {message}")
-
-
-class DocumentTooLarge(BrokenDocument):
-    """The input exceeds a bound: bytes, depth, values, or what its aliases expand to."""
-
-
-class UnwritableValue(DocumentError):
-    """A value has no YAML form that reads back the same. `field` names the offending part ("": the whole value)."""
-
-    def __init__(self, message: str, *, field: str) -> None:
-        self.message = message
-        self.field = field
-        super().__init__(f"{field}: {message}" if field else message)
-
+from webhook.errors import BrokenDocument, DocumentTooLarge
 
 _Broken = TypeVar("_Broken", bound=BrokenDocument)
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from webhook.documents.bounds import MAX_DOCUMENTS, AliasBudget
 from webhook.documents.builder import Builder
 from webhook.documents.document import Document, DocumentWarning, flatten
-from webhook.documents.errors import BrokenDocument, DocumentTooLarge, Origin
+from webhook.documents.errors import Origin
 from webhook.documents.json_text import NotJson, is_meant_as_json, may_be_json, read_json
 from webhook.documents.positions import position_of
 from webhook.documents.splitting import Chunk, count_lines, split, to_utf8
 from webhook.documents.yaml_text import read_yaml
+from webhook.errors import BrokenDocument, DocumentTooLarge
 
 __all__ = ["BrokenDocument", "Document", "DocumentTooLarge", "DocumentWarning", "flatten", "read_documents"]
 

@@ -15,9 +15,9 @@ import yaml
 
 from webhook.documents.bounds import MAX_DEPTH
 from webhook.documents.differences import unified
-from webhook.documents.errors import UnwritableValue
 from webhook.documents.paths import field_of
 from webhook.documents.scalars import resolve, to_value
+from webhook.errors import UnwritableValue
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _WIDTH: Final = 1 << 20

@@ -9,9 +9,9 @@ from typing import Any, Final
 import yaml
 
 from webhook.documents.builder import MERGE, Builder
-from webhook.documents.errors import BrokenDocument
 from webhook.documents.positions import LINE_END, At, position_of
 from webhook.documents.scalars import Raw, resolve
+from webhook.errors import BrokenDocument
 
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MERGE_TAG: Final = "tag:yaml.org,2002:merge"

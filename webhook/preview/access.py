@@ -13,20 +13,14 @@ from typing import Any, Final
 
 import msgspec
 
-from webhook.cluster.api import Cluster, ClusterError
+from webhook.cluster.api import Cluster
+from webhook.errors import AuthorizerUnavailable, ClusterError, PermissionDenied, Unauthenticated
 
 _SECONDS: Final = 5.0
+_CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
 _TOKEN_REVIEWS: Final = "/apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105 (a path)
 _ACCESS_REVIEWS: Final = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 _LOG: Final = logging.getLogger("webhook.preview")
-
-
-class AccessDenied(Exception):
-    """No preview. `status` is 401 (not known), 403 (known, but without the right) or 503 (nobody to ask)."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 class User(msgspec.Struct):
@@ -63,23 +57,30 @@ class Access:
         self._cluster = cluster
 
     async def user(self, authorization: str) -> User:
-        """Who sends this Authorization header. Raises AccessDenied."""
+        """Who sends this Authorization header. Raises Unauthenticated and AuthorizerUnavailable."""
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
-            raise AccessDenied(401, "a bearer token is needed: kubectl create token ACCOUNT -n NAMESPACE makes one")
+            raise Unauthenticated(
+                "a bearer token is needed: kubectl create token ACCOUNT -n NAMESPACE makes one", headers=_CHALLENGE
+            )
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token.strip()}}
         status = msgspec.json.decode(await self._post(_TOKEN_REVIEWS, body), type=_TokenReview).status
         if not status.authenticated:
-            raise AccessDenied(401, "the API server does not accept this token: it is wrong, or has expired")
+            raise Unauthenticated(
+                "the API server does not accept this token: it is wrong, or has expired", headers=_CHALLENGE
+            )
         return status.user
 
     async def check(self, user: User, namespaces: Iterable[str]) -> None:
-        """Whether the user may create pods in all of them. Raises AccessDenied, naming the first that is not."""
+        """Check that the user may create pods in all of them.
+
+        Raises PermissionDenied, naming the first namespace where it may not, and AuthorizerUnavailable.
+        """
         names = list(dict.fromkeys(namespaces))
         answers = await asyncio.gather(*(self._may_create_pods(user, name) for name in names))
         for name, allowed in zip(names, answers, strict=True):
             if not allowed:
-                raise AccessDenied(403, f'a preview for namespace "{name}" is for those who may create pods there')
+                raise PermissionDenied(f'a preview for namespace "{name}" is for those who may create pods there')
 
     async def _may_create_pods(self, user: User, namespace: str) -> bool:
         spec: Mapping[str, Any] = {
@@ -97,4 +98,4 @@ class Access:
             return await self._cluster.send("POST", path, body, seconds=_SECONDS)
         except ClusterError as error:
             _LOG.warning("a caller of the preview could not be looked up: %s", error)
-            raise AccessDenied(503, "the API server cannot be asked who is calling: try again") from error
+            raise AuthorizerUnavailable("the API server cannot be asked who is calling: try again") from error

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from patches.pod import Origin, locate
-from patches.shapes import InvalidPod
-from webhook.documents.reader import BrokenDocument, Document
-
-
-class TooMuch(Exception):
-    """Documents that are more work than one caller may ask for."""
+from patches.model.pod import Origin, locate
+from webhook.documents.reader import Document
+from webhook.errors import BrokenDocument, InvalidObject, TooMuchWork
 
 
 class Bounds(NamedTuple):
@@ -23,21 +19,21 @@ class Bounds(NamedTuple):
 
 
 def check_bounds(documents: Sequence[Document | BrokenDocument], bounds: Bounds) -> None:
-    """Raises TooMuch, saying of what."""
+    """Raises TooMuchWork, saying of what."""
     if len(documents) > bounds.documents:
-        raise TooMuch(f"more than {bounds.documents} documents")
+        raise TooMuchWork(f"more than {bounds.documents} documents")
     values = 0
     for document in documents:
         if isinstance(document, Document):
             values += _size(document.value)
             if values > bounds.values:
-                raise TooMuch(f"more than {bounds.values} values in all documents")
+                raise TooMuchWork(f"more than {bounds.values} values in all documents")
             try:
                 pod = locate(document.value, Origin.MANIFEST)
-            except InvalidPod:
+            except InvalidObject:
                 continue  # becomes a result with an error
             if pod is not None and len(pod.containers) > bounds.containers:
-                raise TooMuch(f"more than {bounds.containers} containers in one pod")
+                raise TooMuchWork(f"more than {bounds.containers} containers in one pod")
 
 
 def _size(value: Any) -> int:

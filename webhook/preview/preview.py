@@ -9,17 +9,17 @@ from typing import Any
 from msgspec import UNSET
 
 from patches.arrival import arrive
-from patches.configuration import Mode
-from patches.judge import judge
-from patches.levels import LevelVersion
-from patches.limits import NO_LIMITS
-from patches.pipeline import mutate
-from patches.pod import Origin, Pod, field_path, locate
-from patches.policy import retarget
-from patches.shapes import InvalidPod
+from patches.evaluation import mutate
+from patches.model.pod import Origin, Pod, field_path, locate
+from patches.policy.configuration import Mode
+from patches.policy.limits import NO_LIMITS
+from patches.policy.policy import retarget
+from patches.standards.judge import judge
+from patches.standards.levels import LevelVersion
 from webhook.documents.fields import line_of_field
-from webhook.documents.reader import BrokenDocument, Document
+from webhook.documents.reader import Document
 from webhook.documents.writer import unified_diff
+from webhook.errors import BrokenDocument, InvalidObject
 from webhook.preview.results import (
     Failure,
     Report,
@@ -31,7 +31,6 @@ from webhook.preview.results import (
 )
 from webhook.review import messages
 from webhook.sources.manifests import ManifestSource
-from webhook.sources.objects import InvalidObject
 from webhook.sources.state import NamespaceState
 
 
@@ -120,7 +119,7 @@ def _examine(document: Document, source: ManifestSource, options: Options) -> Ex
             return Examined(_untouched(document, options))
         namespace = _namespace(document.value) or options.namespace
         return _in_namespace(document, pod, namespace, source, options)
-    except InvalidPod as error:
+    except InvalidObject as error:
         return Examined(Result(error=_failure(document, error.field, error.problem)))
 
 

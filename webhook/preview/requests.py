@@ -8,8 +8,9 @@ from typing import Final
 
 import msgspec
 
-from patches.levels import parse_level_version
+from patches.standards.levels import parse_level_version
 from webhook.documents.writer import to_yaml_all
+from webhook.errors import InvalidParameter
 from webhook.preview.preview import Options
 from webhook.preview.results import Report, encode_report
 
@@ -39,14 +40,6 @@ class Form(StrEnum):
     DIFF = "text/x-diff"
 
 
-class BadParameter(ValueError):
-    """A query parameter that cannot be used. `field` is its name."""
-
-    def __init__(self, field: str, problem: str) -> None:
-        super().__init__(problem)
-        self.field = field
-
-
 class Problem(msgspec.Struct):
     """Why there is no preview. `field` names the parameter or header at fault, "" where it is none of them."""
 
@@ -55,24 +48,26 @@ class Problem(msgspec.Struct):
 
 
 def options_of(parameters: Iterable[tuple[str, str]]) -> Options:
-    """The options in a query string, taken apart and decoded. Raises BadParameter."""
+    """The options in a query string, taken apart and decoded. Raises InvalidParameter."""
     query: dict[str, str] = {}
     for name, value in parameters:
         if name not in _PARAMETERS:
-            raise BadParameter(name, f"unknown parameter; there are {', '.join(_PARAMETERS)}")
+            raise InvalidParameter(f"unknown parameter; there are {', '.join(_PARAMETERS)}", field=name)
         if name in query:
-            raise BadParameter(name, "a parameter may be given once")
+            raise InvalidParameter("a parameter may be given once", field=name)
         query[name] = value
     namespace = query.get("namespace", DEFAULT_NAMESPACE)
     if not is_namespace(namespace):
-        raise BadParameter("namespace", "expected the name of a namespace: a-z, 0-9 and -, at most 63 characters")
+        raise InvalidParameter(
+            "expected the name of a namespace: a-z, 0-9 and -, at most 63 characters", field="namespace"
+        )
     try:
         profile = parse_level_version(query["profile"]) if "profile" in query else None
     except ValueError as error:
-        raise BadParameter("profile", f"{error}, as in restricted:v1.30") from None
+        raise InvalidParameter(f"{error}, as in restricted:v1.30", field="profile") from None
     diff = query.get("diff", "changes")
     if diff not in ("changes", "full"):
-        raise BadParameter("diff", "must be one of changes, full")
+        raise InvalidParameter("must be one of changes, full", field="diff")
     return Options(namespace, profile, full_diff=diff == "full")
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from patches.outcome import Decision, Reason, State
-from patches.patch import Operation
-from patches.violations import Violation
+from patches.model.decisions import Decision, Reason, State
+from patches.model.patch import Operation
+from patches.standards.violations import Violation
 
 
 class DefaultRow(msgspec.Struct):

@@ -9,12 +9,10 @@ from typing import Any, Final
 
 import msgspec
 
+from webhook.errors import UndecodableReview
+
 API_VERSION: Final = "admission.k8s.io/v1"
 KIND: Final = "AdmissionReview"
-
-
-class UndecodableReview(ValueError):
-    """A body that is no AdmissionReview, so that there is no uid to answer to. Becomes HTTP 400."""
 
 
 class GroupVersionKind(msgspec.Struct):

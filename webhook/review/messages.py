@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from patches.configuration import Mode
-from patches.levels import Level, LevelVersion
-from patches.outcome import Decision, Outcome, Reason, State
-from patches.policy import Policy
-from patches.violations import Violation, violation_text
+from patches.evaluation import Outcome
+from patches.model.decisions import Decision, Reason, State
+from patches.policy.configuration import Mode
+from patches.policy.policy import Policy
+from patches.standards.levels import Level, LevelVersion
+from patches.standards.violations import Violation, violation_text
 
 FIELDS: Final = {
     "appArmorProfile": "securityContext.appArmorProfile.type",

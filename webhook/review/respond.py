@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from patches.patch import Operation
+from patches.model.patch import Operation
 from webhook.review.codec import Response, Status, encode_json
 
 

@@ -6,19 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias
 
-from patches.configuration import DefaulterConfiguration, DenyIn
-from patches.judge import judge
-from patches.levels import Level, LevelVersion
-from patches.outcome import Decision
-from patches.pipeline import mutate
-from patches.pod import TEMPLATES, Origin, Pod, locate
-from patches.policy import Policy
-from patches.shapes import InvalidPod
-from patches.updates import is_significant
-from patches.violations import Violation
+from patches.evaluation import mutate
+from patches.model.decisions import Decision
+from patches.model.pod import TEMPLATES, Origin, Pod, locate
+from patches.model.updates import is_significant
+from patches.policy.configuration import DefaulterConfiguration, DenyIn
+from patches.policy.policy import Policy
+from patches.standards.judge import judge
+from patches.standards.levels import Level, LevelVersion
+from patches.standards.violations import Violation
+from webhook.errors import InvalidObject, NamespaceUnknown, UndecodableReview
 from webhook.review import messages, respond
-from webhook.review.codec import Request, Response, UndecodableReview, decode_old_object
-from webhook.sources.state import NamespaceState, NamespaceUnknown, Source
+from webhook.review.codec import Request, Response, decode_old_object
+from webhook.sources.state import NamespaceState, Source
 
 _OPERATIONS: Final = ("CREATE", "UPDATE")
 _SUBRESOURCES: Final = ("", "ephemeralcontainers")
@@ -118,7 +118,7 @@ class Reviewer:
             return await self._decided(request, decide)
         except NamespaceUnknown as error:
             return self.unlearnt(request, str(error))
-        except (InvalidPod, UndecodableReview) as error:
+        except (InvalidObject, UndecodableReview) as error:
             return respond.invalid(uid, messages.printable(str(error)))
 
     async def _decided(self, request: Request, decide: Decide) -> Response:
@@ -130,7 +130,7 @@ class Reviewer:
             return respond.allowed(request.uid, audit_annotations=self._rules.signed({"exempt": "runtimeClass"}))
         try:
             return decide(request, state, pod, old)
-        except InvalidPod as error:  # a quantity, which only the rule that needs it reads
+        except InvalidObject as error:  # a quantity, which only the rule that needs it reads
             raise _below("object", error) from None
 
     async def _state(self, namespace: str, pod: Pod) -> NamespaceState:
@@ -203,15 +203,15 @@ def _located(request: Request, document: Any, name: str) -> Pod | None:
     if isinstance(document, dict):
         group, kind = request.kind.group, request.kind.kind
         if document.get("kind") != kind:
-            raise InvalidPod(f"{name}.kind", f"Expected `{kind}`, as request.kind says")
+            raise InvalidObject(f"{name}.kind", f"Expected `{kind}`, as request.kind says")
         api_version = document.get("apiVersion")
         if not isinstance(api_version, str) or api_version.rpartition("/")[0] != group:
-            raise InvalidPod(f"{name}.apiVersion", f"Expected the group `{group}`, as request.kind says")
+            raise InvalidObject(f"{name}.apiVersion", f"Expected the group `{group}`, as request.kind says")
     try:
         return locate(document, Origin.ADMISSION)
-    except InvalidPod as error:
+    except InvalidObject as error:
         raise _below(name, error) from None
 
 
-def _below(name: str, error: InvalidPod) -> InvalidPod:
-    return InvalidPod(f"{name}.{error.field}" if error.field else name, error.problem)
+def _below(name: str, error: InvalidObject) -> InvalidObject:
+    return InvalidObject(f"{name}.{error.field}" if error.field else name, error.problem)

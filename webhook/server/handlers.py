@@ -10,8 +10,9 @@ from typing import Final
 
 from aiohttp import web
 
+from webhook.errors import UndecodableReview
 from webhook.review import respond
-from webhook.review.codec import Request, Response, UndecodableReview, decode_review, encode_review
+from webhook.review.codec import Request, Response, decode_review, encode_review
 from webhook.review.reviewer import Reviewer
 from webhook.server.bodies import is_encoded
 from webhook.server.readiness import Readiness

@@ -13,24 +13,35 @@ import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from http import HTTPStatus
-from typing import Any, Final, NoReturn, TypeAlias
+from typing import Any, Final, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 from aiohttp import web
 
-from webhook.documents.reader import BrokenDocument, Document, flatten, read_documents
+from webhook.documents.reader import Document, flatten, read_documents
+from webhook.errors import (
+    BrokenDocument,
+    DefaulterError,
+    InvalidParameter,
+    LateBody,
+    NotAcceptable,
+    PermissionDenied,
+    RequestError,
+    TooManyRequests,
+    UnreadableBody,
+    UnsupportedBody,
+    http_status,
+)
 from webhook.page.assets import HEADERS, Asset, asset_of, load_assets
-from webhook.preview.access import Access, AccessDenied
-from webhook.preview.bounds import Bounds, TooMuch, check_bounds
+from webhook.preview.access import Access
+from webhook.preview.bounds import Bounds, check_bounds
 from webhook.preview.preview import Options, namespaces_of, preview
-from webhook.preview.requests import BODY_TYPES, BadParameter, Form, Problem, encoded, form_of, is_namespace, options_of
+from webhook.preview.requests import BODY_TYPES, Form, Problem, encoded, form_of, is_namespace, options_of
 from webhook.server.bodies import is_encoded
 from webhook.server.openapi import description
 from webhook.server.pace import Pace
 from webhook.sources.manifests import ManifestSource
-from webhook.sources.state import NamespaceUnknown
 
 PREVIEW_BODY_LIMIT: Final = 4 * 1024 * 1024
 """Bytes. More than any one object an API server takes, and the work for it is bounded to seconds."""
@@ -92,19 +103,17 @@ class _Endpoint:
         form, options = _asked(request)
         caller = request.remote or "" if user is None else user.username
         if self._under_way.total() >= _AT_ONCE or self._under_way[caller] >= _EACH_AT_ONCE:
-            _refuse(429, "too many previews at once: try again", retry_after=1)
+            raise TooManyRequests("too many previews at once: try again", headers={"Retry-After": "1"})
         self._under_way[caller] += 1  # from here on it holds memory: its body first
         try:
             documents = await self._work(_read, await _body(request))
             namespaces = namespaces_of(documents, options)
             if user is not None and self._access is not None:
                 if len(namespaces) > MOST_NAMESPACES:
-                    _refuse(400, f"the objects name more than {MOST_NAMESPACES} namespaces")
+                    raise InvalidParameter(f"the objects name more than {MOST_NAMESPACES} namespaces")
                 await self._access.check(user, namespaces)
             source = await self._describe([name for name in namespaces if is_namespace(name)])
             text = await self._work(_answer, documents, source, options, form)
-        except NamespaceUnknown as error:
-            _refuse(503, str(error))
         finally:
             self._under_way[caller] -= 1
             if not self._under_way[caller]:
@@ -129,11 +138,11 @@ def _asked(request: web.Request) -> tuple[Form, Options]:
     options = options_of(request.query.items())
     form = form_of(",".join(request.headers.getall("Accept", [])))
     if form is None:
-        _refuse(406, f"there are {', '.join(Form)}", field="Accept")
+        raise NotAcceptable(f"there are {', '.join(Form)}", field="Accept")
     if is_encoded(request):
-        _refuse(415, "send the body as it is: nothing is decoded", field="Content-Encoding")
+        raise UnsupportedBody("send the body as it is: nothing is decoded", field="Content-Encoding")
     if request.content_type not in BODY_TYPES:
-        _refuse(415, f"expected one of {', '.join(BODY_TYPES)}", field="Content-Type")
+        raise UnsupportedBody(f"expected one of {', '.join(BODY_TYPES)}", field="Content-Type")
     return form, options
 
 
@@ -142,26 +151,26 @@ async def _body(request: web.Request) -> bytes:
         async with asyncio.timeout(_BODY_SECONDS):
             return await request.read()
     except TimeoutError:
-        _refuse(408, f"the body did not arrive within {_BODY_SECONDS:g} s")
+        raise LateBody(f"the body did not arrive within {_BODY_SECONDS:g} s") from None
     except (web.RequestPayloadError, ConnectionError):
-        _refuse(400, "the body broke off, or is not encoded as its headers say")
+        raise UnreadableBody("the body broke off, or is not encoded as its headers say") from None
 
 
 def _take(pace: Pace, caller: str) -> None:
     seconds = pace.wait(caller, asyncio.get_running_loop().time())
     if seconds:
-        _refuse(429, "too many previews: try again", retry_after=math.ceil(seconds))
+        raise TooManyRequests("too many previews: try again", headers={"Retry-After": str(math.ceil(seconds))})
 
 
 def _check_is_local(request: web.Request) -> None:
     host = _address(f"//{request.host}")
     if host is None or not is_loopback(host.hostname or ""):
-        _refuse(403, "this preview is for this machine: ask for localhost", field="Host")
+        raise PermissionDenied("this preview is for this machine: ask for localhost", field="Host")
     origin = request.headers.get("Origin")
     if origin is not None:
         page = _address(origin)
         if page is None or page.netloc != request.host:
-            _refuse(403, "another site's page may not ask", field="Origin")
+            raise PermissionDenied("another site's page may not ask", field="Origin")
 
 
 def _address(text: str) -> SplitResult | None:
@@ -180,21 +189,6 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-class _Refused(Exception):
-    """A request that is not answered with a preview."""
-
-    def __init__(self, status: int, problem: Problem, headers: Mapping[str, str]) -> None:
-        super().__init__(problem.message)
-        self.status = status
-        self.problem = problem
-        self.headers = headers
-
-
-def _refuse(status: int, message: str, *, field: str = "", retry_after: int = 0) -> NoReturn:
-    headers = {"Retry-After": str(retry_after)} if retry_after else {}
-    raise _Refused(status, Problem(message, field), headers)
-
-
 @web.middleware
 async def _explained(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -202,15 +196,8 @@ async def _explained(
     """Every answer with the page's headers, every refusal as a Problem."""
     try:
         response = await handler(request)
-    except _Refused as error:
-        response = _problem(error.status, error.problem, error.headers)
-    except BadParameter as error:
-        response = _problem(400, Problem(str(error), error.field))
-    except AccessDenied as error:
-        headers = {"WWW-Authenticate": "Bearer"} if error.status == HTTPStatus.UNAUTHORIZED else {}
-        response = _problem(error.status, Problem(str(error)), headers)
-    except TooMuch as error:
-        response = _problem(413, Problem(str(error)))
+    except DefaulterError as error:
+        response = _refusal(error)
     except web.HTTPRequestEntityTooLarge:
         response = _problem(413, Problem(f"more than {PREVIEW_BODY_LIMIT} bytes"))
     except web.HTTPException as error:
@@ -222,6 +209,12 @@ async def _explained(
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     return response
+
+
+def _refusal(error: DefaulterError) -> web.Response:
+    if isinstance(error, RequestError):
+        return _problem(http_status(error), Problem(str(error), error.field), error.headers)
+    return _problem(http_status(error), Problem(str(error)))
 
 
 def _problem(status: int, problem: Problem, headers: Mapping[str, str] | None = None) -> web.Response:

@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from patches.levels import NEWEST_MINOR
-from webhook.cluster.api import Cluster, ClusterError
+from patches.standards.levels import NEWEST_MINOR
+from webhook.cluster.api import Cluster
+from webhook.errors import ClusterError, InvalidObject
 from webhook.sources import objects
 from webhook.sources.manifests import Described, ManifestSource
 from webhook.sources.questions import NAMESPACES, RUNTIME_CLASSES
@@ -84,7 +85,7 @@ class Asked:
             return {item["metadata"]["name"]: read(item) for item in items}
         except ClusterError as error:
             self._forgive(error, f"you may not list {what}: what depends on them is unknown, and skipped")
-        except objects.InvalidObject as error:
+        except InvalidObject as error:
             self.problems.append(f"{what}: {error}: what depends on them is unknown, and skipped")
         return None
 

@@ -16,17 +16,18 @@ from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
-from patches.configuration import DefaulterConfiguration
-from patches.facts import Facts, RuntimeClass
-from patches.levels import NEWEST_MINOR
-from patches.limits import NO_LIMITS, LimitItem, Limits, compile_limits
+from patches.policy.configuration import DefaulterConfiguration
+from patches.policy.limits import NO_LIMITS, LimitItem, Limits, compile_limits
+from patches.policy.snapshot import Facts, RuntimeClass
+from patches.standards.levels import NEWEST_MINOR
 from webhook.cluster.api import Cluster
 from webhook.cluster.reflector import Reflector
+from webhook.errors import NamespaceUnknown
 from webhook.sources import objects
 from webhook.sources.manifests import Described, ManifestSource
 from webhook.sources.questions import NAMESPACES, PATIENCE, RUNTIME_CLASSES, Questions
 from webhook.sources.rules import Rules, rules_of
-from webhook.sources.state import NamespaceState, NamespaceUnknown
+from webhook.sources.state import NamespaceState
 from webhook.sources.store import ByName, ByNamespace
 from webhook.sources.version import follow_version
 

@@ -12,11 +12,11 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from patches.configuration import DefaulterConfiguration
-from patches.facts import Facts, RuntimeClass
-from patches.levels import NEWEST_MINOR
-from patches.limits import LimitItem, compile_limits
-from patches.policy import resolve
+from patches.policy.configuration import DefaulterConfiguration
+from patches.policy.limits import LimitItem, compile_limits
+from patches.policy.policy import resolve
+from patches.policy.snapshot import Facts, RuntimeClass
+from patches.standards.levels import NEWEST_MINOR
 from webhook.sources import objects
 from webhook.sources.state import NamespaceState
 

@@ -10,22 +10,14 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from patches.facts import RuntimeClass
-from patches.limits import LimitItem
-from patches.policy import PREFIX, PSA_PREFIX
-from patches.quantities import InvalidQuantity, nanos
-from patches.shapes import Quantity
+from patches.model.quantities import nanos
+from patches.model.shapes import Quantity
+from patches.policy.limits import LimitItem
+from patches.policy.policy import PREFIX, PSA_PREFIX
+from patches.policy.snapshot import RuntimeClass
+from webhook.errors import InvalidObject
 
 _MARKS: Final = (PREFIX, PSA_PREFIX)
-
-
-class InvalidObject(ValueError):
-    """An object of the cluster that cannot be read. `field` is the path of what is wrong."""
-
-    def __init__(self, field: str, problem: str) -> None:
-        super().__init__(f"{field}: {problem}" if field else problem)
-        self.field = field
-        self.problem = problem
 
 
 class Metadata(msgspec.Struct):
@@ -198,5 +190,5 @@ def _check_quantities(field: str, amounts: dict[str, Quantity] | None) -> None:
     for resource, quantity in (amounts or {}).items():
         try:
             nanos(quantity)
-        except InvalidQuantity as error:
+        except InvalidObject as error:
             raise InvalidObject(f"{field}[{resource}]", str(error)) from None

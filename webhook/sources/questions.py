@@ -8,10 +8,10 @@ import re
 from dataclasses import replace
 from typing import Final
 
-from patches.facts import Facts
-from webhook.cluster.api import Cluster, ClusterError
+from patches.policy.snapshot import Facts
+from webhook.cluster.api import Cluster
+from webhook.errors import ClusterError, InvalidObject, NamespaceUnknown
 from webhook.sources import objects
-from webhook.sources.state import NamespaceUnknown
 
 NAMESPACES: Final = "/api/v1/namespaces"
 RUNTIME_CLASSES: Final = "/apis/node.k8s.io/v1/runtimeclasses"
@@ -42,7 +42,7 @@ class Questions:
             answer = await self._ask(NAMESPACES, namespace, deadline)
             if answer is not None:
                 return objects.marks(answer)
-        except (ClusterError, objects.InvalidObject) as error:
+        except (ClusterError, InvalidObject) as error:
             _LOG.warning("namespace %.80r could not be looked up: %s", namespace, error)
             raise NamespaceUnknown(f'namespace "{namespace}" could not be looked up: try again') from error
         raise NamespaceUnknown(f'namespace "{namespace}" does not exist', absent=True)
@@ -52,7 +52,7 @@ class Questions:
         try:
             answer = await self._ask(f"{NAMESPACES}/{namespace}/serviceaccounts", account, deadline)
             said = None if answer is None else objects.automount(answer)
-        except (ClusterError, objects.InvalidObject) as error:
+        except (ClusterError, InvalidObject) as error:
             _LOG.warning("service account %.80r of %.80r could not be looked up: %s", account, namespace, error)
             return replace(facts, automount=None)
         return facts if said is None else replace(facts, automount={**(facts.automount or {}), account: said})
@@ -64,7 +64,7 @@ class Questions:
             if answer is None:
                 return facts
             return replace(facts, runtime_classes={**facts.runtime_classes, name: objects.runtime_class(answer)})
-        except (ClusterError, objects.InvalidObject) as error:
+        except (ClusterError, InvalidObject) as error:
             _LOG.warning("runtime class %.80r could not be looked up: %s", name, error)
             return replace(facts, runtime_classes_complete=False)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from patches.configuration import DefaulterConfiguration, Mode
 from patches.defaults import automount_service_account_token, runtime_class_name
-from patches.pipeline import active
-from patches.policy import Policy, resolve
+from patches.evaluation import active
+from patches.policy.configuration import DefaulterConfiguration, Mode
+from patches.policy.policy import Policy, resolve
 from webhook.sources.objects import Marks
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from patches.facts import Facts
-from patches.policy import Policy
+from patches.policy.policy import Policy
+from patches.policy.snapshot import Facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,14 +15,6 @@ class NamespaceState:
 
     policy: Policy
     facts: Facts
-
-
-class NamespaceUnknown(Exception):
-    """The namespace's labels could not be learnt, so nothing may be decided. `absent`: since it does not exist."""
-
-    def __init__(self, message: str, *, absent: bool = False) -> None:
-        super().__init__(message)
-        self.absent = absent
 
 
 class Source(Protocol):

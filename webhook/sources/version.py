@@ -10,8 +10,9 @@ from typing import Final
 
 import msgspec
 
-from webhook.cluster.api import Cluster, ClusterError
+from webhook.cluster.api import Cluster
 from webhook.cluster.backoff import Backoff
+from webhook.errors import ClusterError
 
 _EVERY_SECONDS: Final = 60.0
 _PATIENCE: Final = 5.0

@@ -14,10 +14,10 @@ from prometheus_client import CollectorRegistry, Histogram, PlatformCollector, P
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from patches.levels import Level
-from patches.outcome import Decision
-from patches.pod import TEMPLATES
-from patches.policy import Policy
+from patches.model.decisions import Decision
+from patches.model.pod import TEMPLATES
+from patches.policy.policy import Policy
+from patches.standards.levels import Level
 from webhook.review.reviewer import Verdicts
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"

@@ -1,0 +1,65 @@
+"""One pod on its way through the defaults: what they read, and where they write down what they decide."""
+
+from __future__ import annotations
+
+from patches.model.decisions import Decision, Reason, State
+from patches.model.patch import PatchBuilder
+from patches.model.pod import ContainerView, Pod
+from patches.model.shapes import Json
+from patches.policy.policy import Policy
+from patches.policy.snapshot import Facts
+
+
+class Draft:
+    """What a default is given.
+
+    `pod` is the pod as it came; `patch` takes the operations; `containers` are those that may be patched: all of them,
+    or on an update the new ephemeral ones, and then `whole_pod` is False and nothing else may be touched.
+    `windows` is kept current by the default `os`; `security_path` is the pointer of the pod's security context.
+    """
+
+    __slots__ = ("containers", "decisions", "facts", "patch", "pod", "policy", "security_path", "whole_pod", "windows")
+
+    def __init__(self, pod: Pod, policy: Policy, facts: Facts, new_ephemeral: list[ContainerView] | None) -> None:
+        """Start a draft of `pod`; `new_ephemeral` is given on an update."""
+        self.pod = pod
+        self.policy = policy
+        self.facts = facts
+        self.patch = PatchBuilder(pod.document)
+        self.decisions: list[Decision] = []
+        self.whole_pod = new_ephemeral is None
+        self.containers = pod.containers if new_ephemeral is None else new_ephemeral
+        self.windows = pod.windows
+        self.security_path = f"{pod.prefix}/spec/securityContext"
+
+    def add(self, default: str, parent: str, key: str, value: Json) -> None:
+        """Set a value that is unset, and note it as applied."""
+        path = self.patch.add(parent, key, value)
+        self.decisions.append(Decision(default, path, State.APPLIED, Reason.UNSET, value))
+
+    def append(self, default: str, parent: str, value: Json) -> None:
+        """Append to a list that may exist, and note it as applied."""
+        path = self.patch.append(parent, value)
+        self.decisions.append(Decision(default, path, State.APPLIED, Reason.UNSET, value))
+
+    def remove(self, default: str, parent: str, index: int) -> None:
+        """Remove a part of the injected token, and note it as applied."""
+        self.patch.remove(parent, index)
+        self.decisions.append(Decision(default, f"{parent}/{index}", State.APPLIED, Reason.INJECTED_TOKEN))
+
+    def replace(self, default: str, parent: str, key: str, value: Json) -> None:
+        """Overwrite a value that an operator wants enforced, and note it as applied."""
+        path = self.patch.replace(parent, key, value)
+        self.decisions.append(Decision(default, path, State.APPLIED, Reason.ENFORCED, value))
+
+    def kept(self, default: str, path: str, value: Json, reason: Reason = Reason.AUTHOR) -> None:
+        """Note a value that stands."""
+        self.decisions.append(Decision(default, path, State.KEPT, reason, value))
+
+    def skipped(self, default: str, path: str, reason: Reason) -> None:
+        """Note that nothing is added, and why."""
+        self.decisions.append(Decision(default, path, State.SKIPPED, reason))
+
+    def conflict(self, default: str, path: str, value: Json, reason: Reason = Reason.EXPLICIT_VALUE) -> None:
+        """Note an explicit value that stands against the target profile."""
+        self.decisions.append(Decision(default, path, State.CONFLICT, reason, value))

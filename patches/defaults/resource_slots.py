@@ -1,0 +1,146 @@
+"""One resource of one container on its way to a request and a limit: the arithmetic of the default `resources`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+from patches.model.decisions import Reason
+from patches.model.pod import ContainerView
+from patches.model.quantities import NANO
+from patches.policy.limits import Amount, Bound, Constraint, Limits, Needs, broken
+
+
+class Side:
+    """The request or the limit: what is there, what the configuration wants, what we write."""
+
+    __slots__ = ("field", "present", "wanted", "written")
+
+    def __init__(self, field: Literal["requests", "limits"], present: Amount | None, wanted: Amount | None) -> None:
+        """Start with what arrives at the API server and what the configuration would give."""
+        self.field = field
+        self.present = present
+        self.wanted = wanted
+        self.written: Amount | None = None
+
+    @property
+    def amount(self) -> Amount | None:
+        """What counts now."""
+        return self.written or self.present
+
+    @property
+    def candidate(self) -> Amount | None:
+        """What could be added still."""
+        return None if self.amount is not None else self.wanted
+
+
+class Slot:
+    """A resource of a container. `obstacle` is why the last attempt did not fit."""
+
+    __slots__ = ("_bounds", "_pod_limits", "container", "limit", "name", "obstacle", "request")
+
+    def __init__(self, container: ContainerView, name: str, needs: Needs, wanted: Limits, limits: Limits) -> None:
+        """Start with the container's needs, the configuration's wishes and the namespace's LimitRanges."""
+        self.container = container
+        self.name = name
+        self.request = Side("requests", needs.requests.get(name), wanted.default_requests.get(name))
+        self.limit = Side("limits", needs.limits.get(name), wanted.default_limits.get(name))
+        self.obstacle = Reason.REQUEST_ABOVE_LIMIT
+        self._bounds = wanted.container.get(name, ())
+        self._pod_limits = limits.pod.get(name, ())
+
+    @property
+    def pending(self) -> bool:
+        """Whether something could be added still."""
+        return self.request.candidate is not None or self.limit.candidate is not None
+
+    def settle(self, slots: Sequence[Slot]) -> bool:
+        """Add what fits, the most first; `slots` are those of the whole pod. Whether anything was added."""
+        for request, limit in self._attempts():
+            obstacle = self._obstacle(slots, request, limit)
+            if obstacle is None:
+                self.request.written = request or self.request.written
+                self.limit.written = limit or self.limit.written
+                return True
+            self.obstacle = obstacle
+        return False
+
+    def _attempts(self) -> Iterator[tuple[Amount | None, Amount | None]]:
+        request, limit = self.request.candidate, self.limit.candidate
+        if request is not None and limit is not None:
+            yield request, limit
+        if request is not None:
+            yield request, None
+        if limit is not None:
+            yield self._beside(limit), limit
+
+    def _beside(self, limit: Amount) -> Amount | None:
+        """The request to write beside a new limit, which the API server would else make equal to the limit."""
+        there = self.request.amount
+        if there is None:
+            return limit
+        return there if there.reason in (Reason.LIMIT_RANGE, Reason.LIMIT_RANGE_ORDER) else None
+
+    def _obstacle(self, slots: Sequence[Slot], request: Amount | None, limit: Amount | None) -> Reason | None:
+        asked, bounded = request or self.request.amount, limit or self.limit.amount
+        if asked is not None and bounded is not None and asked.nanos > bounded.nanos:
+            return Reason.REQUEST_ABOVE_LIMIT
+        after = _Pair(_nanos(asked), _nanos(bounded))
+        if self._bounds and _outside(self._bounds, request, limit, after):
+            return Reason.ITEM_BOUNDS
+        # Bounds of type Container that hold are never broken here: min has its request, which a new limit is not below;
+        # max has its limit and a ratio both, and beside a limit stands a request (arriving_needs): nothing is added.
+        if self._pod_limits:
+            before = _Pair(_nanos(self.request.amount), _nanos(self.limit.amount))
+            was, would_be = self._pod_sums(slots, before), self._pod_sums(slots, after)
+            if broken(self._pod_limits, *would_be) & ~broken(self._pod_limits, *was):
+                return Reason.LIMIT_RANGE_BOUNDS
+        return None
+
+    def _pod_sums(self, slots: Sequence[Slot], mine: _Pair) -> _Pair:
+        requests, limits = [], []
+        for slot in slots:
+            if slot.name == self.name:
+                own = mine if slot is self else _Pair(_nanos(slot.request.amount), _nanos(slot.limit.amount))
+                requests.append((slot.container, own.request))
+                limits.append((slot.container, own.limit))
+        return _Pair(pod_sum(requests), pod_sum(limits))
+
+
+class _Pair(NamedTuple):
+    request: int | None
+    limit: int | None
+
+
+def pod_sum(amounts: Sequence[tuple[ContainerView, int | None]]) -> int | None:
+    """The sum over a pod as the scheduler counts it: init containers run one by one, beside the sidecars before them.
+
+    `amounts` are in visiting order; None where no container has one.
+    """
+    total = sidecars = peak = 0
+    for container, amount in amounts:
+        if container.list_name == "containers":
+            total += amount or 0
+        elif container.value.get("restartPolicy") == "Always":
+            total += amount or 0
+            sidecars += amount or 0
+            peak = max(peak, sidecars)
+        else:
+            peak = max(peak, sidecars + (amount or 0))
+    return None if all(amount is None for _, amount in amounts) else max(total, peak)
+
+
+def _nanos(amount: Amount | None) -> int | None:
+    return None if amount is None else amount.nanos
+
+
+def _outside(bounds: Sequence[Constraint], request: Amount | None, limit: Amount | None, after: _Pair) -> bool:
+    """Whether a configured value lies outside its own item. What a LimitRange gave is not bound by it."""
+    configured = [amount.nanos for amount in (request, limit) if amount is not None and amount.reason is Reason.UNSET]
+    for bound, value in bounds:
+        if bound is Bound.RATIO:
+            if after.request is not None and after.limit is not None and after.limit * NANO > value * after.request:
+                return True
+        elif any(amount < value if bound is Bound.MIN else amount > value for amount in configured):
+            return True
+    return False

@@ -1,0 +1,179 @@
+"""The pod inside a document, and the one visitor of its containers.
+
+A Pod and the pod template of a controller look alike from here: `prefix` is where the template sits, and every path is
+a JSON Pointer (RFC 6901) rooted at the document. Nothing else in the package builds paths to containers.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final, Literal, NamedTuple
+
+from patches.errors import InvalidObject
+from patches.model.shapes import (
+    Container,
+    Json,
+    ObjectMeta,
+    PodSecurityContext,
+    PodSpec,
+    SecurityContext,
+    StringMap,
+    check_shape,
+)
+
+ContainerList = Literal["initContainers", "containers", "ephemeralContainers"]
+
+CONTAINER_LISTS: Final[tuple[ContainerList, ...]] = ("initContainers", "containers", "ephemeralContainers")
+"""The lists of containers in the order in which upstream visits them."""
+
+TEMPLATES: Final = {
+    ("", "Pod"): (),
+    ("", "PodTemplate"): ("template",),
+    ("", "ReplicationController"): ("spec", "template"),
+    ("apps", "DaemonSet"): ("spec", "template"),
+    ("apps", "Deployment"): ("spec", "template"),
+    ("apps", "ReplicaSet"): ("spec", "template"),
+    ("apps", "StatefulSet"): ("spec", "template"),
+    ("batch", "CronJob"): ("spec", "jobTemplate", "spec", "template"),
+    ("batch", "Job"): ("spec", "template"),
+    ("extensions", "DaemonSet"): ("spec", "template"),  # no longer served, and still in many manifests
+    ("extensions", "Deployment"): ("spec", "template"),
+    ("extensions", "ReplicaSet"): ("spec", "template"),
+}
+"""Where each (API group, kind) keeps its pod template."""
+
+
+class Origin(StrEnum):
+    """How a document reached us, which decides what "unset" can mean in it."""
+
+    ADMISSION = "admission"
+    """From an API server: its defaulting and its in-tree plugins have run."""
+    MANIFEST = "manifest"
+    """From a file or a person: nothing has run yet."""
+
+
+class ContainerView(NamedTuple):
+    """One container with its place in the document."""
+
+    list_name: ContainerList
+    position: int
+    path: str
+    name: str
+    value: Container
+    security: SecurityContext
+
+
+_NO_METADATA: Final[ObjectMeta] = {}
+_NO_SPEC: Final[PodSpec] = {}
+_NO_POD_SECURITY: Final[PodSecurityContext] = {}
+_NO_SECURITY: Final[SecurityContext] = {}
+_NO_ANNOTATIONS: Final[StringMap] = {}
+
+
+class Pod:
+    """A pod or pod template seen inside its document. Read-only: a patched document gets a view of its own."""
+
+    __slots__ = (
+        "annotations",
+        "containers",
+        "document",
+        "kind",
+        "metadata",
+        "origin",
+        "prefix",
+        "security",
+        "spec",
+        "spec_path",
+    )
+
+    def __init__(self, document: Json, prefix: str, kind: str, origin: Origin) -> None:
+        """View `document`, whose shape has been checked, at `prefix` ("" for a Pod)."""
+        node = document
+        if prefix:
+            for token in prefix[1:].split("/"):
+                node = node[token]
+        self.document = document
+        self.prefix = prefix
+        self.kind = kind
+        self.origin = origin
+        self.metadata: ObjectMeta = node.get("metadata") or _NO_METADATA
+        self.spec: PodSpec = node.get("spec") or _NO_SPEC
+        self.security: PodSecurityContext = self.spec.get("securityContext") or _NO_POD_SECURITY
+        self.annotations: StringMap = self.metadata.get("annotations") or _NO_ANNOTATIONS
+        self.spec_path = spec_path = f"{prefix}/spec"  # the JSON Pointer of the pod spec
+        spec = self.spec
+        self.containers: list[ContainerView] = [
+            ContainerView(
+                name,
+                position,
+                f"{spec_path}/{name}/{position}",
+                value["name"],
+                value,
+                value.get("securityContext") or _NO_SECURITY,
+            )
+            for name in CONTAINER_LISTS
+            for position, value in enumerate(spec.get(name) or ())
+        ]
+
+    @property
+    def windows(self) -> bool:
+        """Whether `spec.os.name` says windows, which forbids the Linux fields (validation of `core/v1` PodSpec)."""
+        return (self.spec.get("os") or {}).get("name") == "windows"
+
+    @property
+    def object_metadata(self) -> ObjectMeta:
+        """The metadata of the whole document: for a template, those of its controller."""
+        return self.document.get("metadata") or _NO_METADATA
+
+    @property
+    def is_template(self) -> bool:
+        """Whether this is the template of a controller and not a pod itself."""
+        return self.prefix != ""
+
+    @property
+    def host_namespaces(self) -> bool:
+        """Whether the pod shares a namespace of its host: network, PID or IPC."""
+        spec = self.spec
+        return bool(spec.get("hostNetwork") or spec.get("hostPID") or spec.get("hostIPC"))
+
+    def view(self, document: Json) -> Pod:
+        """The same place in another version of the document."""
+        return Pod(document, self.prefix, self.kind, self.origin)
+
+
+def field_path(pointer: str) -> str:
+    """A JSON Pointer to a place in a pod as the API server writes field paths: `spec.containers[0].name`."""
+    return "".join(f"[{token}]" if token.isdecimal() else f".{token}" for token in pointer[1:].split("/")).lstrip(".")
+
+
+def locate(document: Json, origin: Origin) -> Pod | None:
+    """The pod in `document`, or None where its kind has none or its optional template is unset.
+
+    Raises InvalidObject, naming the field, where a type on the way or in the pod is wrong.
+    """
+    if not isinstance(document, dict):
+        raise InvalidObject("", f"Expected `object`, got `{_json_type(document)}`")
+    kind, api_version = document.get("kind"), document.get("apiVersion")
+    if not isinstance(kind, str) or not isinstance(api_version, str):
+        return None
+    tokens = TEMPLATES.get((api_version.rpartition("/")[0], kind))
+    if tokens is None:
+        return None
+    node: Json = document
+    for depth, token in enumerate(tokens, start=1):
+        node = node.get(token)
+        if node is None:
+            return None
+        if not isinstance(node, dict):
+            raise InvalidObject(".".join(tokens[:depth]), f"Expected `object`, got `{_json_type(node)}`")
+    if tokens:
+        check_shape({"metadata": document.get("metadata")})
+    check_shape(node, ".".join(tokens))
+    return Pod(document, "".join(f"/{token}" for token in tokens), kind, origin)
+
+
+_JSON_TYPES: Final = {str: "str", bool: "bool", int: "int", float: "float", list: "array", type(None): "null"}
+
+
+def _json_type(value: Json) -> str:
+    return _JSON_TYPES.get(type(value), "unknown")

@@ -1,0 +1,45 @@
+"""What an update of a pod changes that counts.
+
+Source: `isSignificantPodUpdate` of Pod Security Admission: the spec of a pod is immutable but for its images, and
+ephemeral containers may be added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from patches.model.pod import ContainerView, Pod
+
+
+def new_ephemeral_containers(pod: Pod, old: Pod) -> list[ContainerView]:
+    """The ephemeral containers that `old` has not, by name: a second session's container is sent before the first's."""
+    known = {container.name for container in old.containers if container.list_name == "ephemeralContainers"}
+    return [
+        container
+        for container in pod.containers
+        if container.list_name == "ephemeralContainers" and container.name not in known
+    ]
+
+
+def is_significant(pod: Pod, old: Pod) -> bool:
+    """Whether the update is judged: it changes an image, or adds an ephemeral container."""
+    before, after = _by_place(old), _by_place(pod)
+    if {place for place in before if place[0] != "ephemeralContainers"} != {
+        place for place in after if place[0] != "ephemeralContainers"
+    }:
+        return True
+    return any(place not in before or _image(before[place]) != _image(now) for place, now in after.items())
+
+
+def _by_place(pod: Pod) -> Mapping[tuple[str, int | str], ContainerView]:
+    return {
+        (
+            container.list_name,
+            container.name if container.list_name == "ephemeralContainers" else container.position,
+        ): container
+        for container in pod.containers
+    }
+
+
+def _image(container: ContainerView) -> str:
+    return container.value.get("image") or ""

@@ -1,0 +1,273 @@
+"""The configuration file's types. The JSON Schema and the explanations of `config` are drawn from them.
+
+Reading the file is `webhook.configuration`'s work; here is what it may say, with each setting's default. Every part
+is optional, unknown fields are refused.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta, field
+
+from patches.model.decisions import Reason
+from patches.model.quantities import nanos
+from patches.policy.limits import LimitItem, Limits, compile_items
+from patches.standards.levels import Level, LevelVersion, parse_version
+
+API_VERSION: Final = "pod-security-defaulter.io/v1alpha1"
+KIND: Final = "DefaulterConfiguration"
+
+VersionText = Annotated[
+    str,
+    Meta(pattern=r"^(latest|v1\.(0|[1-9][0-9]{0,8}))$", description="`latest` or `v1.MINOR`."),
+]
+QuantityText = Annotated[str | int | float, Meta(description="A Kubernetes quantity, as 100m or 128Mi.")]
+ResourceName = Annotated[
+    str,
+    Meta(pattern="^(cpu|memory|ephemeral-storage)$", description="`cpu`, `memory` or `ephemeral-storage`."),
+]
+Amounts = Annotated[dict[ResourceName, QuantityText], Meta(description="Quantities by resource.")]
+UserId = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+
+
+class Mode(StrEnum):
+    """What /mutate does with its patch: send it, only warn of it, only audit it, or nothing at all."""
+
+    ENFORCE = "enforce"
+    WARN = "warn"
+    AUDIT = "audit"
+    OFF = "off"
+
+
+class DenyIn(StrEnum):
+    """Where a violation of the enforce level is refused."""
+
+    VALIDATE = "validate"
+    MUTATE = "mutate"
+
+
+class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """A part of the configuration."""
+
+
+class LevelDefaults(_Part, frozen=True, rename="kebab"):
+    """Levels for namespaces without the labels of Pod Security Admission. As in its own configuration file."""
+
+    enforce: Annotated[Level, Meta(description="Level to enforce where a namespace has no enforce label.")] = (
+        Level.PRIVILEGED
+    )
+    enforce_version: VersionText = "latest"
+    audit: Annotated[Level, Meta(description="Level to audit where a namespace has no audit label.")] = Level.PRIVILEGED
+    audit_version: VersionText = "latest"
+    warn: Annotated[Level, Meta(description="Level to warn of where a namespace has no warn label.")] = Level.PRIVILEGED
+    warn_version: VersionText = "latest"
+
+
+class Exemptions(_Part, frozen=True):
+    """Requests that are neither patched nor judged. Use what the API server's own configuration exempts."""
+
+    usernames: Annotated[tuple[str, ...], Meta(description="Exempt users, by name.")] = ()
+    runtime_classes: Annotated[tuple[str, ...], Meta(description="Exempt RuntimeClasses, by name.")] = ()
+    namespaces: Annotated[tuple[str, ...], Meta(description="Exempt namespaces, by name.")] = ()
+
+
+class Target(_Part, frozen=True, rename="kebab"):
+    """The profile that pods are defaulted for where a namespace has neither a profile nor an enforce label."""
+
+    profile: Annotated[Level, Meta(description="Profile to default for.")] = Level.RESTRICTED
+    profile_version: VersionText = "latest"
+
+    @property
+    def level_version(self) -> LevelVersion:
+        """The target as a level and version."""
+        return LevelVersion(self.profile, parse_version(self.profile_version))
+
+
+class Switch(_Part, frozen=True):
+    """A default without settings of its own."""
+
+    enabled: Annotated[bool, Meta(description="Whether this default acts.")] = True
+
+
+class OptIn(_Part, frozen=True):
+    """A default without settings of its own that is off out of the box."""
+
+    enabled: Annotated[bool, Meta(description="Whether this default acts.")] = False
+
+
+class SeccompSettings(Switch, frozen=True):
+    """seccompProfile."""
+
+    type: Annotated[Literal["RuntimeDefault", "Localhost"], Meta(description="The profile's type.")] = "RuntimeDefault"
+    localhost_profile: Annotated[
+        str | None,
+        Meta(
+            description="The profile's file below the kubelet's seccomp directory; needed by, and only by, Localhost."
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        """Hold type and file together, as the API server does."""
+        if (self.type == "Localhost") != bool(self.localhost_profile):
+            raise ValueError("localhostProfile must be set where type is Localhost, and only there")
+
+
+class CapabilitiesSettings(Switch, frozen=True):
+    """capabilities."""
+
+    net_bind_service_for_low_ports: Annotated[
+        bool,
+        Meta(description="Add NET_BIND_SERVICE to a container that declares a port below 1024, where ALL is dropped."),
+    ] = True
+
+
+class TokenSettings(Switch, frozen=True):
+    """automountServiceAccountToken."""
+
+    service_accounts: Annotated[
+        Literal["default", "all"],
+        Meta(description="Whose pods lose the token: those of the account `default`, or all that did not opt in."),
+    ] = "default"
+
+
+class ResourceItem(_Part, frozen=True):
+    """What a LimitRange item of type Container says. Nothing falls back from one field to another."""
+
+    type: Literal["Container"] = "Container"
+    default: Annotated[Amounts, Meta(description="Limits to add where a container has none.")] = {}
+    default_request: Annotated[Amounts, Meta(description="Requests to add where a container has none.")] = {}
+    min: Annotated[Amounts, Meta(description="Add nothing below this.")] = {}
+    max: Annotated[Amounts, Meta(description="Add nothing above this.")] = {}
+    max_limit_request_ratio: Annotated[
+        Amounts, Meta(description="Add nothing that makes limit/request exceed this.")
+    ] = {}
+
+    def __post_init__(self) -> None:
+        """Refuse what is no quantity, or is negative."""
+        for amounts in (self.default, self.default_request, self.min, self.max, self.max_limit_request_ratio):
+            for quantity in amounts.values():
+                if nanos(quantity) < 0:
+                    raise ValueError(f"{quantity!r} is negative")
+
+
+class ResourceSettings(Switch, frozen=True):
+    """resources."""
+
+    limits: Annotated[
+        tuple[ResourceItem, ...],
+        Meta(
+            description="What to add, as items of a LimitRange. Of several items the first that has a value gives it."
+        ),
+    ] = (ResourceItem(default_request={"cpu": "100m", "memory": "128Mi"}),)
+
+    def compiled(self) -> Limits:
+        """The items as defaults and constraints, without a LimitRange's fallbacks."""
+        items = [
+            LimitItem(item.type, item.default, item.default_request, item.min, item.max, item.max_limit_request_ratio)
+            for item in self.limits
+        ]
+        return compile_items(items, Reason.UNSET)
+
+
+class ReadOnlySettings(OptIn, frozen=True):
+    """readOnlyRootFilesystem."""
+
+    writable_tmp: Annotated[
+        bool,
+        Meta(description="Also mount an emptyDir at /tmp where nothing is mounted there."),
+    ] = False
+
+
+class IdentitySettings(OptIn, frozen=True):
+    """identity. A null leaves that field alone."""
+
+    run_as_user: Annotated[UserId | None, Meta(description="User id for pods that set none.")] = 65532
+    run_as_group: Annotated[UserId | None, Meta(description="Group id for pods that set none.")] = 65532
+    fs_group: Annotated[UserId | None, Meta(description="Group id that owns volumes, for pods that set none.")] = 65532
+
+
+class RuntimeClassSettings(OptIn, frozen=True):
+    """runtimeClassName."""
+
+    name: Annotated[
+        str,
+        Meta(description="The RuntimeClass to use. A namespace's runtime-class annotation outranks it."),
+    ] = ""
+
+    def __post_init__(self) -> None:
+        """A class is needed where the default is on."""
+        if self.enabled and not self.name:
+            raise ValueError("name must be set where runtimeClassName is enabled")
+
+
+class Settings(_Part, frozen=True):
+    """One entry per default, by its id."""
+
+    run_as_non_root: Annotated[Switch, Meta(description="runAsNonRoot: true at pod or container level.")] = Switch()
+    os: Annotated[Switch, Meta(description="spec.os.name: windows where the nodeSelector already says so.")] = Switch()
+    seccomp_profile: Annotated[SeccompSettings, Meta(description="seccompProfile at pod level.")] = SeccompSettings()
+    allow_privilege_escalation: Annotated[
+        Switch,
+        Meta(description="allowPrivilegeEscalation: false on each container."),
+    ] = Switch()
+    capabilities: Annotated[CapabilitiesSettings, Meta(description="capabilities.drop: [ALL] on each container.")] = (
+        CapabilitiesSettings()
+    )
+    automount_service_account_token: Annotated[
+        TokenSettings,
+        Meta(description="automountServiceAccountToken: false, and the token that was injected removed."),
+    ] = TokenSettings()
+    resources: Annotated[ResourceSettings, Meta(description="Requests and limits on each container.")] = (
+        ResourceSettings()
+    )
+    read_only_root_filesystem: Annotated[
+        ReadOnlySettings,
+        Meta(description="readOnlyRootFilesystem: true on each container."),
+    ] = ReadOnlySettings()
+    identity: Annotated[IdentitySettings, Meta(description="runAsUser, runAsGroup and fsGroup at pod level.")] = (
+        IdentitySettings()
+    )
+    runtime_class_name: Annotated[RuntimeClassSettings, Meta(description="runtimeClassName.")] = RuntimeClassSettings()
+    image_pull_policy: Annotated[OptIn, Meta(description="imagePullPolicy: Always; on pods it is enforced.")] = OptIn()
+    host_users: Annotated[OptIn, Meta(description="hostUsers: false: a user namespace for each pod.")] = OptIn()
+    app_armor_profile: Annotated[OptIn, Meta(description="appArmorProfile RuntimeDefault at pod level.")] = OptIn()
+
+
+class DefaulterConfiguration(_Part, frozen=True):
+    """The configuration file."""
+
+    api_version: Annotated[Literal["pod-security-defaulter.io/v1alpha1"], Meta(description="The file's version.")] = (
+        API_VERSION
+    )
+    kind: Annotated[Literal["DefaulterConfiguration"], Meta(description="The file's kind.")] = KIND
+    defaults: Annotated[LevelDefaults, Meta(description="Levels of namespaces without labels.")] = LevelDefaults()
+    exemptions: Annotated[Exemptions, Meta(description="Whom to leave alone.")] = Exemptions()
+    target: Annotated[
+        Target,
+        Meta(description="The profile to default for where a namespace has neither a profile nor an enforce label."),
+    ] = Target()
+    mode: Annotated[Mode, Meta(description="What /mutate does where a namespace has no mode label.")] = Mode.ENFORCE
+    deny_in: Annotated[
+        DenyIn,
+        Meta(description="Where a violation of the enforce level is refused: by /validate only, or by /mutate too."),
+    ] = DenyIn.VALIDATE
+    allow_pod_skip: Annotated[bool, Meta(description="Whether the skip annotation counts on pods too.")] = False
+    patch_templates: Annotated[
+        bool,
+        Meta(description="Whether pod templates of controllers are patched too. GitOps tools then see a difference."),
+    ] = False
+    settings: Annotated[Settings, Meta(description="The defaults.")] = field(default_factory=Settings)
+
+
+def enabled_ids(settings: Settings) -> frozenset[str]:
+    """The ids of the defaults that are switched on. An id is the entry's name in the file."""
+    names = msgspec.structs.fields(Settings)
+    return frozenset(info.encode_name for info in names if getattr(settings, info.name).enabled)
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of the file."""
+    return msgspec.json.schema(DefaulterConfiguration)

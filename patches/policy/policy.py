@@ -1,0 +1,212 @@
+"""The policy of a namespace, resolved from its labels and annotations and the configuration.
+
+Source: `PolicyToEvaluate` of Pod Security Admission for the `pod-security.kubernetes.io/` labels; ours begin with
+`pod-security-defaulter.io/`. Resolved once when a namespace or the configuration changes, not per request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+import msgspec
+
+from patches.policy.configuration import DefaulterConfiguration, Mode, Settings, enabled_ids
+from patches.policy.limits import Limits
+from patches.standards.levels import LATEST, NEWEST_MINOR, Level, LevelVersion, Version, parse_level, parse_version
+
+PREFIX: Final = "pod-security-defaulter.io/"
+PSA_PREFIX: Final = "pod-security.kubernetes.io/"
+MODE_LABEL: Final = PREFIX + "mode"
+PROFILE_LABEL: Final = PREFIX + "profile"
+PROFILE_VERSION_LABEL: Final = PREFIX + "profile-version"
+RUNTIME_CLASS_ANNOTATION: Final = PREFIX + "runtime-class"
+SKIP_ANNOTATION: Final = PREFIX + "skip"
+
+IDS: Final = tuple(info.encode_name for info in msgspec.structs.fields(Settings))
+"""The ids of the defaults."""
+
+_PSA_LABEL: Final = PSA_PREFIX + "enforce"
+_LEVELS: Final = frozenset(Level)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What is done to the pods of one namespace.
+
+    `enabled` holds the ids of the defaults that are switched on, `skip` those of them that the namespace opts out of.
+    `problems` are labels and annotations of ours that mean nothing, in words; `psa_problems` are those of upstream's.
+    """
+
+    mode: Mode
+    target: LevelVersion
+    enforce: LevelVersion
+    audit: LevelVersion
+    warn: LevelVersion
+    newest: int
+    settings: Settings
+    enabled: frozenset[str]
+    item_limits: Limits
+    skip: frozenset[str]
+    runtime_class: str
+    exempt_runtime_classes: frozenset[str]
+    allow_pod_skip: bool
+    patch_templates: bool
+    problems: tuple[str, ...]
+    psa_problems: tuple[str, ...]
+    judged: tuple[LevelVersion, ...]
+    oldest_restricted: int
+
+    def restricted_since(self, minor: int) -> bool:
+        """Whether every restricted level that the pod is judged at has at least version v1.`minor`."""
+        return self.oldest_restricted >= minor
+
+
+def resolve(
+    configuration: DefaulterConfiguration,
+    labels: Mapping[str, str | None],
+    annotations: Mapping[str, str | None],
+    newest: int = NEWEST_MINOR,
+) -> Policy:
+    """The policy of a namespace with these labels and annotations. `newest`: the API server's own minor version."""
+    known = {key: value or "" for key, value in labels.items()}  # null is empty, as the API server reads it
+    defaults = configuration.defaults
+    labels_read = _Labels(known)
+    psa = _Labels(known)
+    enforce = LevelVersion(
+        psa.level(PSA_PREFIX + "enforce", defaults.enforce, invalid=Level.RESTRICTED),
+        psa.version(PSA_PREFIX + "enforce-version", parse_version(defaults.enforce_version)),
+    )
+    audit = LevelVersion(
+        psa.level(PSA_PREFIX + "audit", defaults.audit, invalid=Level.PRIVILEGED),
+        psa.version(PSA_PREFIX + "audit-version", parse_version(defaults.audit_version)),
+    )
+    warn = LevelVersion(
+        psa.level(PSA_PREFIX + "warn", defaults.warn, invalid=Level.PRIVILEGED),
+        psa.version(PSA_PREFIX + "warn-version", parse_version(defaults.warn_version)),
+    )
+    follows = PSA_PREFIX + "warn" not in known and known.get(_PSA_LABEL) in _LEVELS
+    if follows and enforce.level.strictness > warn.level.strictness:
+        warn = LevelVersion(
+            enforce.level,
+            warn.version if PSA_PREFIX + "warn-version" in known else enforce.version,
+        )
+    target = _target(configuration, labels_read, known, enforce)
+    mode = labels_read.mode(configuration.mode)
+    skip = labels_read.skip(annotations.get(SKIP_ANNOTATION) or "")
+    enabled = enabled_ids(configuration.settings)
+    runtime_class = configuration.settings.runtime_class_name.name
+    if RUNTIME_CLASS_ANNOTATION in annotations:  # a namespace that names one has opted in
+        runtime_class = annotations[RUNTIME_CLASS_ANNOTATION] or ""
+        enabled |= {"runtimeClassName"}
+    levels = (target, enforce, audit, warn)
+    return Policy(
+        mode=mode,
+        target=target,
+        enforce=enforce,
+        audit=audit,
+        warn=warn,
+        newest=newest,
+        settings=configuration.settings,
+        enabled=enabled,
+        item_limits=configuration.settings.resources.compiled(),
+        skip=enabled & skip,
+        runtime_class=runtime_class,
+        exempt_runtime_classes=frozenset(configuration.exemptions.runtime_classes),
+        allow_pod_skip=configuration.allow_pod_skip,
+        patch_templates=configuration.patch_templates,
+        problems=tuple(labels_read.problems),
+        psa_problems=tuple(psa.problems),
+        judged=_judged(levels),
+        oldest_restricted=_oldest_restricted(levels, newest),
+    )
+
+
+def retarget(policy: Policy, target: LevelVersion) -> Policy:
+    """The policy with another target profile: the question "what if" of a preview."""
+    levels = (target, policy.enforce, policy.audit, policy.warn)
+    return replace(
+        policy,
+        target=target,
+        judged=_judged(levels),
+        oldest_restricted=_oldest_restricted(levels, policy.newest),
+    )
+
+
+def _judged(levels: Iterable[LevelVersion]) -> tuple[LevelVersion, ...]:
+    return tuple(level for level in dict.fromkeys(levels) if level.level is not Level.PRIVILEGED)
+
+
+def _oldest_restricted(levels: Iterable[LevelVersion], newest: int) -> int:
+    minors = (level.version.minor for level in levels if level.level is Level.RESTRICTED)
+    return min((newest, *minors))
+
+
+def _target(
+    configuration: DefaulterConfiguration,
+    labels_read: _Labels,
+    labels: Mapping[str, str],
+    enforce: LevelVersion,
+) -> LevelVersion:
+    if PROFILE_LABEL in labels:
+        fallback = LevelVersion(labels_read.level(PROFILE_LABEL, Level.RESTRICTED, invalid=Level.RESTRICTED), LATEST)
+    elif _PSA_LABEL in labels:
+        fallback = enforce
+    else:
+        fallback = configuration.target.level_version
+    return LevelVersion(fallback.level, labels_read.version(PROFILE_VERSION_LABEL, fallback.version))
+
+
+class _Labels:
+    """Reads labels and collects what could not be understood."""
+
+    def __init__(self, labels: Mapping[str, str]) -> None:
+        self.labels = labels
+        self.problems: list[str] = []
+
+    def level(self, key: str, default: Level, *, invalid: Level) -> Level:
+        text = self.labels.get(key)
+        if text is None:
+            return default
+        try:
+            return parse_level(text)
+        except ValueError as error:
+            self.problems.append(f'metadata.labels[{key}]: Invalid value: "{text}": {error}')
+            return invalid
+
+    def version(self, key: str, default: Version) -> Version:
+        text = self.labels.get(key)
+        if text is None:
+            return default
+        try:
+            return parse_version(text)
+        except ValueError as error:
+            self.problems.append(f'metadata.labels[{key}]: Invalid value: "{text}": {error}')
+            return LATEST
+
+    def mode(self, default: Mode) -> Mode:
+        text = self.labels.get(MODE_LABEL)
+        if text is None:
+            return default
+        try:
+            return Mode(text)
+        except ValueError:
+            self.problems.append(
+                f'metadata.labels[{MODE_LABEL}]: Invalid value: "{text}": must be one of enforce, warn, audit, off; '
+                "it counts as warn",
+            )
+            return Mode.WARN
+
+    def skip(self, text: str) -> frozenset[str]:
+        known, unknown = split_ids(text)
+        if unknown:
+            names = ", ".join(unknown)
+            self.problems.append(f"metadata.annotations[{SKIP_ANNOTATION}]: no default is called {names}")
+        return known
+
+
+def split_ids(text: str) -> tuple[frozenset[str], tuple[str, ...]]:
+    """The ids in the value of a skip annotation, and what in it is none."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    return frozenset(names) & frozenset(IDS), tuple(name for name in names if name not in IDS)

@@ -1,0 +1,39 @@
+"""Privilege escalation: no process gains more than its parent has. Restricted, from 1.8.
+
+Field, on every container:
+    spec.{initContainers,containers,ephemeralContainers}[*].securityContext.allowPrivilegeEscalation
+
+Allowed: false, and it must be set. From 1.25 pods of `spec.os.name: windows`, which may not set it, are exempt.
+
+Source: https://kubernetes.io/docs/concepts/security/pod-security-standards/
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from patches.model.pod import Pod
+from patches.standards.checks.check import Check
+from patches.standards.checks.phrases import containers
+from patches.standards.levels import Level
+from patches.standards.violations import Violation
+
+
+def _since_1_8(pod: Pod) -> Violation | None:
+    names = [
+        container.name
+        for container in pod.containers
+        if container.security.get("allowPrivilegeEscalation") is not False
+    ]
+    if not names:
+        return None
+    detail = f"{containers(names)} must set securityContext.allowPrivilegeEscalation=false"
+    return Violation(CHECK.id, "allowPrivilegeEscalation != false", detail)
+
+
+def _since_1_25(pod: Pod) -> Violation | None:
+    violation = _since_1_8(pod)
+    return None if violation is None or pod.windows else violation
+
+
+CHECK: Final = Check("allowPrivilegeEscalation", Level.RESTRICTED, ((8, _since_1_8), (25, _since_1_25)))

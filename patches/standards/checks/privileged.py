@@ -1,0 +1,29 @@
+"""Privileged containers: none, for they have all that the node has. Baseline, from 1.0.
+
+Field, on every container:
+    spec.{initContainers,containers,ephemeralContainers}[*].securityContext.privileged
+
+Allowed: unset or false.
+
+Source: https://kubernetes.io/docs/concepts/security/pod-security-standards/
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from patches.model.pod import Pod
+from patches.standards.checks.check import Check
+from patches.standards.checks.phrases import containers
+from patches.standards.levels import Level
+from patches.standards.violations import Violation
+
+
+def _since_1_0(pod: Pod) -> Violation | None:
+    names = [container.name for container in pod.containers if container.security.get("privileged")]
+    if not names:
+        return None
+    return Violation(CHECK.id, "privileged", f"{containers(names)} must not set securityContext.privileged=true")
+
+
+CHECK: Final = Check("privileged", Level.BASELINE, ((0, _since_1_0),))

@@ -1,0 +1,78 @@
+"""Seccomp: not switched off. Baseline, from 1.0; seccompProfile_restricted stands in at restricted from 1.19.
+
+From 1.0 the annotations of the time before the field, for the pod and for each container that it has:
+    metadata.annotations["seccomp.security.alpha.kubernetes.io/pod"]
+    metadata.annotations["container.seccomp.security.alpha.kubernetes.io/NAME"]
+
+Allowed: unset, `runtime/default`, `docker/default` or `localhost/…`.
+
+From 1.19 the fields, and the annotations no more:
+    spec.securityContext.seccompProfile.type
+    spec.{initContainers,containers,ephemeralContainers}[*].securityContext.seccompProfile.type
+
+Allowed: no profile at all, type RuntimeDefault or Localhost.
+
+Source: https://kubernetes.io/docs/concepts/security/pod-security-standards/
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from patches.model.pod import Pod
+from patches.standards.checks.check import Check
+from patches.standards.checks.phrases import annotation, plural, quoted_set, setters
+from patches.standards.levels import Level
+from patches.standards.violations import Violation
+
+_POD_ANNOTATION: Final = "seccomp.security.alpha.kubernetes.io/pod"
+_CONTAINER_ANNOTATION_PREFIX: Final = "container.seccomp.security.alpha.kubernetes.io/"
+
+ALLOWED_TYPES: Final = ("RuntimeDefault", "Localhost")
+"""The profile types that filter system calls."""
+
+
+def _since_1_0(pod: Pod) -> Violation | None:
+    annotations = pod.annotations
+    if not annotations:
+        return None
+    keys = [_POD_ANNOTATION, *(_CONTAINER_ANNOTATION_PREFIX + container.name for container in pod.containers)]
+    forbidden = sorted(
+        {
+            annotation(key, annotations[key] or "")
+            for key in keys
+            if key in annotations and not _allows(annotations[key])
+        }
+    )
+    if not forbidden:
+        return None
+    detail = f"{plural('forbidden annotation', len(forbidden))} {', '.join(forbidden)}"
+    return Violation(CHECK.id, "seccompProfile", detail)
+
+
+def _allows(value: str | None) -> bool:
+    return value in ("runtime/default", "docker/default") or (value or "").startswith("localhost/")
+
+
+def _since_1_19(pod: Pod) -> Violation | None:
+    names: list[str] = []
+    types: list[str] = []
+    profile = pod.security.get("seccompProfile")
+    if profile is not None and profile.get("type") not in ALLOWED_TYPES:
+        types.append(profile.get("type") or "")
+    pod_is_bad = bool(types)
+    for container in pod.containers:
+        profile = container.security.get("seccompProfile")
+        if profile is not None and profile.get("type") not in ALLOWED_TYPES:
+            names.append(container.name)
+            types.append(profile.get("type") or "")
+    return explicit_violation(CHECK.id, names, types, pod=pod_is_bad) if types else None
+
+
+def explicit_violation(check_id: str, names: list[str], types: list[str], *, pod: bool) -> Violation:
+    """The violation of the containers `names`, and of the pod where `pod` is true, that set the forbidden `types`."""
+    detail = f"{setters(names, pod=pod)} must not set securityContext.seccompProfile.type to {quoted_set(types)}"
+    return Violation(check_id, "seccompProfile", detail)
+
+
+CHECK: Final = Check("seccompProfile_baseline", Level.BASELINE, ((0, _since_1_0), (19, _since_1_19)))

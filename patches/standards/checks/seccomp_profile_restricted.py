@@ -1,0 +1,62 @@
+"""Seccomp: switched on, explicitly. Restricted, from 1.19, in place of seccompProfile_baseline.
+
+Fields, on the pod and on every container:
+    spec.securityContext.seccompProfile.type
+    spec.{initContainers,containers,ephemeralContainers}[*].securityContext.seccompProfile.type
+
+Allowed: RuntimeDefault or Localhost. A container may leave it unset where the pod sets it; the pod may leave it unset
+where every container sets it. From 1.25 pods of `spec.os.name: windows`, which may not set it, are exempt.
+
+Source: https://kubernetes.io/docs/concepts/security/pod-security-standards/
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from patches.model.pod import Pod
+from patches.standards.checks.check import Check
+from patches.standards.checks.phrases import containers
+from patches.standards.checks.seccomp_profile_baseline import ALLOWED_TYPES, explicit_violation
+from patches.standards.levels import Level
+from patches.standards.violations import Violation
+
+
+def _since_1_19(pod: Pod) -> Violation | None:
+    explicit: list[str] = []
+    implicit: list[str] = []
+    types: list[str] = []
+    pod_profile = pod.security.get("seccompProfile")
+    if pod_profile is not None and pod_profile.get("type") not in ALLOWED_TYPES:
+        types.append(pod_profile.get("type") or "")
+    pod_is_bad = bool(types)
+    for container in pod.containers:
+        profile = container.security.get("seccompProfile")
+        if profile is None:
+            if pod_profile is None:
+                implicit.append(container.name)
+        elif profile.get("type") not in ALLOWED_TYPES:
+            explicit.append(container.name)
+            types.append(profile.get("type") or "")
+    if types:
+        return explicit_violation(CHECK.id, explicit, types, pod=pod_is_bad)
+    if implicit:
+        detail = (
+            f"pod or {containers(implicit)} must set securityContext.seccompProfile.type "
+            'to "RuntimeDefault" or "Localhost"'
+        )
+        return Violation(CHECK.id, "seccompProfile", detail)
+    return None
+
+
+def _since_1_25(pod: Pod) -> Violation | None:
+    violation = _since_1_19(pod)
+    return None if violation is None or pod.windows else violation
+
+
+CHECK: Final = Check(
+    "seccompProfile_restricted",
+    Level.RESTRICTED,
+    ((19, _since_1_19), (25, _since_1_25)),
+    overrides=("seccompProfile_baseline",),
+)
