@@ -8,6 +8,14 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
+import msgspec
+
+_PATH: Final = re.compile(r" - at `(?:key` in `)?\$([^`]*)`\Z")
+"""What msgspec adds to a message: where the value stands, or the map that has a wrong key. Without it: the root."""
+
 
 class DefaulterError(Exception):
     """Root of all failures that the program knows by name."""
@@ -29,3 +37,20 @@ class InvalidObject(DefaulterError, ValueError):
     def below(self, parent: str) -> InvalidObject:
         """The same failure, seen from an object in which the field lies below `parent`."""
         return InvalidObject(f"{parent}.{self.field}" if self.field else parent, self.problem)
+
+
+def invalid_object(error: msgspec.DecodeError, parent: str = "") -> InvalidObject:
+    """Return the InvalidObject that says what `error` says.
+
+    Args:
+        error: what msgspec raised for JSON that is malformed, or for a value that does not have the type asked for.
+        parent: path of the value that msgspec was given; "" if the path of the field shall begin at that value.
+
+    Returns:
+        The failure to raise. Its field is the innermost one that msgspec names; for a wrong key of a map, the map.
+    """
+    message = str(error)
+    path = _PATH.search(message)
+    if path is None:
+        return InvalidObject(parent, message)
+    return InvalidObject((parent + path[1]).removeprefix("."), message[: path.start()])

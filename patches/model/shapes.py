@@ -11,7 +11,7 @@ from typing import Any, NotRequired, Required, TypeAlias, TypedDict
 
 import msgspec
 
-from patches.errors import InvalidObject
+from patches.errors import invalid_object
 
 Json: TypeAlias = Any
 """Any decoded JSON value."""
@@ -261,6 +261,4 @@ def check_shape(value: Json, at: str = "") -> None:
     try:
         msgspec.convert(value, PodTemplate)
     except msgspec.ValidationError as error:
-        problem, _, path = str(error).partition(" - at `$")
-        field = (at + path.removesuffix("`")).lstrip(".")
-        raise InvalidObject(field, problem) from None
+        raise invalid_object(error, at) from None

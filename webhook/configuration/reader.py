@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from patches.errors import InvalidObject, invalid_object
 from patches.policy.configuration import DefaulterConfiguration
 from webhook.documents.fields import line_of_field
 from webhook.documents.reader import Document, read_documents
@@ -93,9 +94,9 @@ def _convert(document: Document, file: str) -> DefaulterConfiguration:
     try:
         return msgspec.convert(value, DefaulterConfiguration)
     except msgspec.ValidationError as error:
-        problem, _, path = str(error).partition(" - at `")
-        field = path.rpartition("$")[2].removesuffix("`").lstrip(".")
-        unknown = _UNKNOWN.fullmatch(problem)
+        invalid = invalid_object(error)
+        unknown = _UNKNOWN.fullmatch(invalid.problem)
         if unknown:
-            field, problem = f"{field}.{unknown[1]}".lstrip("."), "unknown field"
-        raise ConfigurationError(file, line_of_field(document, field), field, problem) from None
+            invalid = InvalidObject(f"{invalid.field}.{unknown[1]}".lstrip("."), "unknown field")
+        line = line_of_field(document, invalid.field)
+        raise ConfigurationError(file, line, invalid.field, invalid.problem) from None

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from patches.errors import invalid_object
 from webhook.errors import UndecodableReview
 
 API_VERSION: Final = "admission.k8s.io/v1"
@@ -107,9 +108,7 @@ def decode_old_object(request: Request) -> Any:
 
 def _undecodable(error: Exception, at: str) -> UndecodableReview:
     if isinstance(error, msgspec.ValidationError):
-        problem, _, path = str(error).partition(" - at `$")
-        field = (at + path.removesuffix("`")).lstrip(".")
-        return UndecodableReview(f"{field}: {problem}" if field else problem)
+        return UndecodableReview(str(invalid_object(error, at)))
     what = at or "the body"
     if isinstance(error, RecursionError):
         return UndecodableReview(f"{what} is nested too deeply")
