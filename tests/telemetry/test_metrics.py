@@ -14,8 +14,9 @@ from webhook.review.codec import Response, decode_review
 from webhook.review.reviewer import Reviewer
 from webhook.sources.manifests import ManifestSource
 from webhook.telemetry.admissions import Admissions, decision
+from webhook.telemetry.gauges import Gauge
 from webhook.telemetry.logs import FIELDS
-from webhook.telemetry.metrics import Gauge, Metrics
+from webhook.telemetry.metrics import Metrics
 
 
 def _samples(metrics: Metrics, name: str) -> dict[tuple[str, ...], float]:

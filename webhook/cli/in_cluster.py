@@ -13,14 +13,14 @@ from aiohttp import web
 from patches.policy.configuration import DefaulterConfiguration
 from webhook.certificates.authority import Lifetimes
 from webhook.certificates.managed import ManagedCertificate
-from webhook.cli.parts import Parts, certificate_conditions, certificate_gauges, expiry_gauge
+from webhook.cli.parts import Parts, certificate_conditions, certificate_gauges
 from webhook.cluster.api import Cluster
 from webhook.errors import ClusterError, InputError
 from webhook.preview.access import Access
 from webhook.server.previews import create_preview_app
 from webhook.server.readiness import Condition
 from webhook.sources.live import LiveSource
-from webhook.telemetry.metrics import Gauge
+from webhook.telemetry.gauges import Gauge, cache_gauges, certificate_expiry, leader
 
 
 async def connected(options: argparse.Namespace, stack: AsyncExitStack) -> Cluster:
@@ -46,12 +46,7 @@ def live_source(cluster: Cluster, configuration: DefaulterConfiguration, parts: 
 
     def gauges() -> Iterable[Gauge]:
         for row in source.status():
-            labels = {"kind": row.kind}
-            yield Gauge("psd_cache_synced", "Whether the cache has had a whole list.", labels, row.synced)
-            yield Gauge("psd_cache_objects", "Objects in the cache.", labels, row.objects)
-            if row.age_seconds is not None:
-                text = "Seconds since the API server was last heard of."
-                yield Gauge("psd_cache_age_seconds", text, labels, row.age_seconds)
+            yield from cache_gauges(row.kind, synced=row.synced, objects=row.objects, age_seconds=row.age_seconds)
 
     parts.add(source.run, conditions, gauges)
     return source
@@ -72,9 +67,9 @@ def managed_certificate(cluster: Cluster, options: argparse.Namespace, parts: Pa
     )
 
     def gauges() -> Iterable[Gauge]:
-        yield Gauge("psd_leader", "Whether this replica looks after the certificates.", {}, certificate.is_leader)
+        yield leader(is_leader=certificate.is_leader)
         if certificate.authority_expiry is not None:
-            yield expiry_gauge("ca", certificate.authority_expiry)
+            yield certificate_expiry("ca", certificate.authority_expiry)
         yield from certificate_gauges(certificate)()
 
     parts.add(certificate.run, certificate_conditions(certificate), gauges)

@@ -24,7 +24,8 @@ from webhook.server.previews import create_preview_app, is_loopback
 from webhook.server.readiness import Condition, Conditions
 from webhook.sources.manifests import ManifestSource
 from webhook.sources.state import Source
-from webhook.telemetry.metrics import Gauge, Gauges, Metrics
+from webhook.telemetry.gauges import Gauge, Gauges, build_info, certificate_expiry, configuration_gauges
+from webhook.telemetry.metrics import Metrics
 
 Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 """Something that runs until it is cancelled."""
@@ -65,11 +66,8 @@ def following(watched: WatchedConfiguration, source: Configurable, parts: Parts)
         yield Condition("configuration", ok=True, detail=f"{watched.loaded.generation} {watched.problem}")
 
     def gauges() -> Iterable[Gauge]:
-        yield Gauge("psd_build_info", "The version that runs.", {"version": running}, 1)
-        labels = {"generation": watched.loaded.generation}
-        yield Gauge("psd_configuration_info", "The configuration in use, by its hash.", labels, 1)
-        good = not watched.problem
-        yield Gauge("psd_configuration_reload_success", "Whether the file as it is now is in use.", {}, good)
+        yield build_info(running)
+        yield from configuration_gauges(watched.loaded.generation, reloaded=not watched.problem)
 
     parts.add(partial(watched.run, apply), conditions, gauges)
     return reviewer
@@ -141,12 +139,6 @@ def certificate_gauges(certificate: Certificate) -> Gauges:
     def gauges() -> Iterable[Gauge]:
         end = certificate.expiry
         if end is not None:
-            yield expiry_gauge("serving", end)
+            yield certificate_expiry("serving", end)
 
     return gauges
-
-
-def expiry_gauge(which: str, end: datetime) -> Gauge:
-    """When the `serving` or `ca` certificate ends."""
-    text = "Unix time at which a certificate expires."
-    return Gauge("psd_certificate_expiry_timestamp_seconds", text, {"certificate": which}, end.timestamp())

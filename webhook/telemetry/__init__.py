@@ -1,1 +1,1 @@
-"""What the server tells of itself: metrics and logs. Nothing secret, and nothing without bounds."""
+"""Metrics and logs of the server. They contain no secret, and all that a caller controls is bounded."""

@@ -1,4 +1,4 @@
-"""What is told of each admission: a line in the log, and its place in the counters."""
+"""Log and count each admission."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from webhook.telemetry.metrics import Metrics
 
 _LOG: Final = logging.getLogger("webhook.admission")
 _LONGEST: Final = 253
-"""Characters of what a caller controls. No name in Kubernetes is longer."""
+"""The limit of text that a caller controls, in characters. No name in Kubernetes is longer."""
 _DECISIONS: Final = {
     HTTPStatus.FORBIDDEN: "denied",
     HTTPStatus.BAD_REQUEST: "invalid",
     HTTPStatus.INTERNAL_SERVER_ERROR: "error",
 }
-_TOLD: Final = ("applied", "would-apply", "skipped", "exempt", "generation")
-"""The audit annotations that are in the log too. The violations are in the metrics, and whole in the audit log."""
+_LOGGED: Final = ("applied", "would-apply", "skipped", "exempt", "generation")
+"""The audit annotations that are logged too. Violations are in the metrics, and in full in the audit log."""
 
 
 def decision(response: Response) -> str:
-    """What was decided, in one word: patched, allowed, denied, exempt, invalid or error."""
+    """Summarize a response in one word: patched, allowed, denied, exempt, invalid or error."""
     if response.status is not None:
         return _DECISIONS[HTTPStatus(response.status.code)]
     if response.patch is not None:
@@ -32,7 +32,7 @@ def decision(response: Response) -> str:
 
 
 class Admissions:
-    """Tells of admissions."""
+    """The observer of admissions."""
 
     def __init__(self, metrics: Metrics) -> None:
         """Count in `metrics`."""
@@ -55,12 +55,12 @@ class Admissions:
             "name": request.name[:_LONGEST],
             "decision": decided,
             "seconds": round(seconds, 6),
-            **{key: audit[key] for key in _TOLD if key in audit},
+            **{key: audit[key] for key in _LOGGED if key in audit},
         }
         if response.status is not None:
             fields["code"] = response.status.code
         _LOG.info("admission", extra={FIELDS: fields})
 
     def undecodable(self, endpoint: str, seconds: float) -> None:
-        """Count a body that is no review: there is no uid to log."""
+        """Count a body that is no review. It is not logged here: it has no uid."""
         self._metrics.answered(endpoint, "", "", "undecodable", seconds)

@@ -1,7 +1,4 @@
-"""Log lines, as text or JSON: one object on one line, the record's own fields beside time, level, logger and message.
-
-Fields that a caller of admission controls (uid, name) are cut, and JSON escapes what is not printable.
-"""
+"""Log lines as text or JSON: one record on one line, with fields of its own beside time, level, logger and message."""
 
 from __future__ import annotations
 
@@ -14,16 +11,16 @@ import msgspec
 from aiohttp.http_exceptions import HttpProcessingError
 
 FIELDS: Final = "fields"
-"""The attribute of a record that holds its own fields: `log.info("…", extra={FIELDS: {…}})`."""
+"""The attribute of a record that has its own fields: `log.info("…", extra={FIELDS: {…}})`."""
 
 _encoder: Final = msgspec.json.Encoder()
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object for each record."""
+    """Format a record as one JSON object. Control characters are escaped, so that no record forges a second line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, without its newline."""
+        """Return the line, without its newline."""
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -37,13 +34,13 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """A line for people: the message, then the fields as JSON values."""
+    """Format a record for people: the message, then the fields as JSON values."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's own name)
-        """The line, without exception and newline."""
+        """Return the line, without exception and newline."""
         fields: dict[str, Any] = getattr(record, FIELDS, {})
         return " ".join(
             [
@@ -54,15 +51,21 @@ class TextFormatter(logging.Formatter):
 
 
 def configure_logs(style: str, level: str, stream: TextIO | None = None) -> None:
-    """Log to `stream` (standard error) in `style` (`json` or `text`) from `level` on."""
+    """Set up logging for the whole process.
+
+    Args:
+        style: `json` or `text`.
+        level: the least level that is logged, such as `info`.
+        stream: standard error by default.
+    """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.getLogger("aiohttp.server").addFilter(_without_the_request)  # the same one again is not added
+    logging.getLogger("aiohttp.server").addFilter(_strip_request)  # the same one again is not added
 
 
-def _without_the_request(record: logging.LogRecord) -> bool:
-    """A request that is not HTTP: the traceback shows its bytes, a token among them, and no operator can mend it."""
+def _strip_request(record: logging.LogRecord) -> bool:
+    """Shorten the record of a request that is not HTTP: its traceback shows the bytes, which may include a token."""
     error = record.exc_info[1] if record.exc_info else None
     if isinstance(error, HttpProcessingError):
         record.msg, record.args = f"{record.getMessage()}: {error.code}, what it sent is no request", ()

@@ -1,14 +1,18 @@
 """The metrics, and their page in Prometheus' text format.
 
-Label values are bounded: what a caller sends is replaced by `other` unless it is one of the few known. Counting is a
-dictionary's work; names and help are put on only when the page is asked for.
+Label values are bounded: what a caller sends is replaced by `other` unless it is one of the few known.
+
+Counts are kept in dictionaries, and become metrics only when the page is asked for. Plain prometheus_client counters
+cost more, as each `inc` takes a lock. Measured with its version 0.26 on CPython 3.11, for the 7 decisions on a bare pod
+and the 15 on one of three containers: 2.2 and 4.5 µs a review here, 4.6 and 9.8 µs with the children of a counter kept
+by their labels, 13 and 29 µs with `counter.labels(...).inc()`. They would also add a `_created` series to each count.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Histogram, PlatformCollector, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -19,6 +23,7 @@ from patches.model.pod import TEMPLATES
 from patches.policy.policy import Policy
 from patches.standards.levels import Level
 from webhook.review.reviewer import Verdicts
+from webhook.telemetry.gauges import Gauges
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 OTHER: Final = "other"
@@ -27,23 +32,15 @@ KINDS: Final = frozenset(kind for _, kind in TEMPLATES)
 _BUCKETS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 5.0)
 
 
-class Gauge(NamedTuple):
-    """A value as it is when the page is asked for."""
-
-    name: str
-    help: str
-    labels: dict[str, str]
-    value: float
-
-
-Gauges: TypeAlias = Callable[[], Iterable[Gauge]]
-
-
 class Metrics(Collector):
-    """Counts; also a `webhook.review.reviewer.Tally`."""
+    """The counts of this process; also a `webhook.review.reviewer.Tally`.
+
+    Attributes:
+        gauges: asked for their values each time that the page is asked for.
+    """
 
     def __init__(self, gauges: Sequence[Gauges] = ()) -> None:
-        """Start at zero. `gauges` are asked each time the page is."""
+        """Start at zero."""
         self.gauges = list(gauges)
         self._requests: Counter[tuple[str, str, str, str]] = Counter()
         self._defaults: Counter[tuple[str, str]] = Counter()
@@ -62,7 +59,15 @@ class Metrics(Collector):
         PlatformCollector(registry=self._registry)
 
     def answered(self, endpoint: str, operation: str, kind: str, decision: str, seconds: float) -> None:
-        """Count an answer. `endpoint` is mutate or validate."""
+        """Count an answer.
+
+        Args:
+            endpoint: `mutate` or `validate`.
+            operation: of the review; unknown ones count as `other`.
+            kind: of the reviewed object; unknown ones count as `other`.
+            decision: what was answered, in one word.
+            seconds: from the first byte of the review to its answer.
+        """
         if operation not in OPERATIONS:
             operation = OTHER
         if kind not in KINDS:
@@ -71,13 +76,13 @@ class Metrics(Collector):
         self._seconds_of[endpoint].observe(seconds)
 
     def decided(self, decisions: Sequence[Decision]) -> None:
-        """Count what became of defaults."""
+        """Count the decisions on defaults."""
         counts = self._defaults
         for decision in decisions:
             counts[decision.id, decision.state] += 1
 
     def judged(self, policy: Policy, verdicts: Verdicts) -> None:
-        """Count violations, each once for every mode whose level it violates."""
+        """Count each violation once for every mode whose level it violates."""
         if not any(verdicts.values()):
             return
         levels = (
@@ -91,11 +96,11 @@ class Metrics(Collector):
                 self._violations[violation.id, level.level.value, mode] += 1
 
     def page(self) -> bytes:
-        """The page."""
+        """Write the page."""
         return generate_latest(self._registry)
 
     def collect(self) -> Iterable[Any]:
-        """The families of this moment, as prometheus-client asks for them."""
+        """Yield the metric families with their present values; prometheus_client calls this."""
         yield _counter(
             "psd_requests",
             "Reviews answered, by endpoint, operation, kind and decision.",

@@ -1,0 +1,55 @@
+"""The gauges: values as they are when the page is asked for, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from typing import NamedTuple, TypeAlias
+
+
+class Gauge(NamedTuple):
+    """A value, with the name, help text and labels of its metric."""
+
+    name: str
+    help: str
+    labels: dict[str, str]
+    value: float
+
+
+Gauges: TypeAlias = Callable[[], Iterable[Gauge]]
+"""Returns the gauges of some part of the program, each time the page is asked for."""
+
+
+def build_info(version: str) -> Gauge:
+    """The version of this program."""
+    return Gauge("psd_build_info", "The version that runs.", {"version": version}, 1)
+
+
+def configuration_gauges(generation: str, *, reloaded: bool) -> Iterator[Gauge]:
+    """The generation of the configuration in use, and whether that is what the file has now."""
+    yield Gauge("psd_configuration_info", "The configuration in use, by its hash.", {"generation": generation}, 1)
+    yield Gauge("psd_configuration_reload_success", "Whether the file as it is now is in use.", {}, reloaded)
+
+
+def cache_gauges(kind: str, *, synced: bool, objects: int, age_seconds: float | None) -> Iterator[Gauge]:
+    """The state of the cache of one kind, named by its plural. `age_seconds` is None before the first contact."""
+    labels = {"kind": kind}
+    yield Gauge("psd_cache_synced", "Whether the cache has had a whole list.", labels, synced)
+    yield Gauge("psd_cache_objects", "Objects in the cache.", labels, objects)
+    if age_seconds is not None:
+        yield Gauge("psd_cache_age_seconds", "Seconds since the API server was last heard of.", labels, age_seconds)
+
+
+def leader(*, is_leader: bool) -> Gauge:
+    """Whether this replica leads."""
+    return Gauge("psd_leader", "Whether this replica looks after the certificates.", {}, is_leader)
+
+
+def certificate_expiry(certificate: str, expiry: datetime) -> Gauge:
+    """When the `serving` or the `ca` certificate expires."""
+    return Gauge(
+        "psd_certificate_expiry_timestamp_seconds",
+        "Unix time at which a certificate expires.",
+        {"certificate": certificate},
+        expiry.timestamp(),
+    )
