@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.verification import PolicyBuilder, Store
 
-from webhook.certificates.authority import Lifetimes, is_due, plan, repaired
+from webhook.certificates.authority import Lifetimes, is_due, plan_step, repair
 from webhook.certificates.issuing import Validity, issue_authority, issue_serving, new_key
 from webhook.certificates.material import Material, material_data, parse_material
 
@@ -25,7 +25,7 @@ def settled(
 ) -> tuple[Material, list[str]]:
     """The material once there is no step left to take now, and the steps taken."""
     taken: list[str] = []
-    while (step := plan(material, NAMES, now, lifetimes, injected)) is not None:
+    while (step := plan_step(material, NAMES, now, lifetimes, injected)) is not None:
         material = step.material
         taken.append(step.what)
         assert len(taken) < 5, taken
@@ -52,7 +52,7 @@ def test_from_nothing() -> None:
     """A CA first, so that it can be trusted; then, without waiting, what it signs. Then nothing is left to do."""
     made, steps = settled(Material())
     assert steps == ["a new CA", "a serving certificate"]
-    assert made.stands(NAMES, NOW)
+    assert made.can_serve(NAMES, NOW)
     verify(made.bundle, made.serving, NOW)
 
 
@@ -94,7 +94,7 @@ def test_whatever_is_trusted_fits_whatever_is_served() -> None:
     servings: list[tuple[datetime, x509.Certificate]] = []
     seen: list[str] = []
     while now < NOW + timedelta(hours=14):
-        step = plan(material, NAMES, now, HOUR, injected)
+        step = plan_step(material, NAMES, now, HOUR, injected)
         if step is not None:
             if step.material.bundle != material.bundle:
                 bundles = [(now, step.material.bundle), *bundles]
@@ -146,7 +146,7 @@ def one_that_a_new_ca_has_joined() -> tuple[Material, datetime]:
     made, _ = settled(Material())
     now = NOW + timedelta(hours=3)
     made, _ = settled(made, now - timedelta(minutes=30))
-    step = plan(made, NAMES, now, HOUR, NOW)
+    step = plan_step(made, NAMES, now, HOUR, NOW)
     assert step is not None
     assert step.what == "a new CA"
     assert step.material.bundle[1:] == made.bundle
@@ -161,7 +161,7 @@ def test_the_new_ca_does_not_sign_before_it_is_trusted(
     """Not before all configurations have had the bundle for the settle time, however long that takes."""
     material, now = joined
     now += timedelta(minutes=30)
-    assert plan(material, NAMES, now, HOUR, None if late is None else now - late) is None
+    assert plan_step(material, NAMES, now, HOUR, None if late is None else now - late) is None
 
 
 def test_a_certificate_that_ends_waits_for_nobody(joined: tuple[Material, datetime]) -> None:
@@ -169,7 +169,7 @@ def test_a_certificate_that_ends_waits_for_nobody(joined: tuple[Material, dateti
     material, now = joined
     assert material.serving is not None
     now = material.serving.not_valid_after_utc + timedelta(seconds=1)
-    step = plan(material, NAMES, now, HOUR, None)
+    step = plan_step(material, NAMES, now, HOUR, None)
     assert step is not None
     assert step.what == "a serving certificate"
 
@@ -196,10 +196,10 @@ def test_all_expired() -> None:
 def test_other_names() -> None:
     """A certificate for other names is replaced at once, by the same CA."""
     made, _ = settled(Material())
-    step = plan(made, ("other.svc",), NOW, HOUR, NOW)
+    step = plan_step(made, ("other.svc",), NOW, HOUR, NOW)
     assert step is not None
     assert step.what == "a serving certificate"
-    assert step.material.stands(("other.svc",), NOW)
+    assert step.material.can_serve(("other.svc",), NOW)
     assert step.material.bundle == made.bundle
 
 
@@ -226,7 +226,7 @@ def test_a_broken_part(part: str, content: bytes | str | None) -> None:
     if content is not None:
         data[part] = content if isinstance(content, bytes) else material_data(settled(Material())[0])[part]
     material, _ = settled(parse_material(data))
-    assert material.stands(NAMES, NOW)
+    assert material.can_serve(NAMES, NOW)
     assert material.signer is not None
     verify(material.bundle, material.serving, NOW)
 
@@ -236,16 +236,16 @@ def test_what_was_known_is_put_back(part: str) -> None:
     """Of a Secret that was spoilt nothing is lost, as long as somebody remembers."""
     known, _ = settled(Material())
     spoilt = parse_material({**material_data(known), part: b"garbage"})
-    assert repaired(spoilt, known, NAMES, NOW) is known
-    assert repaired(spoilt, None, NAMES, NOW) is spoilt
+    assert repair(spoilt, known, NAMES, NOW) is known
+    assert repair(spoilt, None, NAMES, NOW) is spoilt
     after = NOW + timedelta(days=1)
-    assert repaired(spoilt, known, NAMES, after) is spoilt, "what is known has expired"
+    assert repair(spoilt, known, NAMES, after) is spoilt, "what is known has expired"
 
 
 def test_an_emptied_secret_asks_for_a_new_ca() -> None:
     """All is new in the end, but nothing that is served is untrusted meanwhile."""
     known, _ = settled(Material())
-    material, steps = settled(repaired(Material(), known, NAMES, NOW))
+    material, steps = settled(repair(Material(), known, NAMES, NOW))
     assert steps == ["a new CA"]
     assert material.serving == known.serving
     assert material.bundle[1:] == known.bundle
@@ -254,7 +254,7 @@ def test_an_emptied_secret_asks_for_a_new_ca() -> None:
 def test_what_stands_is_not_put_back() -> None:
     """A Secret that somebody restored, and that fits, is what counts."""
     known, other = settled(Material())[0], foreign()
-    assert repaired(other, known, NAMES, NOW) is other
+    assert repair(other, known, NAMES, NOW) is other
 
 
 def test_due_by_its_own_life() -> None:
@@ -269,7 +269,7 @@ def test_no_certificate_outlives_its_ca() -> None:
     """Where a CA has less time left than a certificate would have, the certificate ends with it."""
     made, _ = settled(Material(), lifetimes=HOUR)
     made = made._replace(serving=None, serving_key=None)
-    step = plan(made, NAMES, NOW, Lifetimes(timedelta(days=90)), None)
+    step = plan_step(made, NAMES, NOW, Lifetimes(timedelta(days=90)), None)
     assert step is not None
     assert step.material.serving is not None
     assert step.material.serving.not_valid_after_utc == made.bundle[0].not_valid_after_utc

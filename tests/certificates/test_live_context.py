@@ -18,10 +18,10 @@ import pytest
 
 from tests.cluster.pki import Authority, KeyPair
 from webhook.certificates import tls
-from webhook.certificates.files import WatchedFiles, read_authority
+from webhook.certificates.files import FileCertificate
 from webhook.certificates.live_context import LiveContext
 from webhook.certificates.self_signed import CertificateFiles, ensure_certificate
-from webhook.certificates.tls import Served, server_context
+from webhook.certificates.tls import ClientCA, server_context
 from webhook.errors import CertificateError
 
 EVERY: Final = 0.02
@@ -33,9 +33,9 @@ def made(directory: Path) -> CertificateFiles:
     return ensure_certificate(directory, now=datetime.now(UTC))
 
 
-def served(files: CertificateFiles) -> Served:
+def served(files: CertificateFiles) -> tls.KeyPair:
     """What is in the files."""
-    return Served.read(files.cert, files.key)
+    return tls.KeyPair.read(files.cert, files.key)
 
 
 @asynccontextmanager
@@ -136,9 +136,9 @@ async def test_a_bad_pair_changes_nothing(tmp_path: Path) -> None:
 async def test_only_who_has_a_certificate(tmp_path: Path, live: bool) -> None:  # noqa: FBT001 (a parameter of a test)
     """With a CA of clients, no certificate is refused like one of another CA."""
     server, ours, other = made(tmp_path / "server"), authority(tmp_path / "ours"), authority(tmp_path / "other")
-    holder = LiveContext(read_authority(ours.cert))
+    holder = LiveContext(ClientCA.read(ours.cert))
     holder.serve(served(server))
-    context = holder.context if live else server_context(server.cert, server.key, ours.cert)
+    context = holder.context if live else server_context(served(server), ClientCA.read(ours.cert))
     async with listening(context) as port:
         assert not await reaches(port, server.ca)
         assert not await reaches(port, server.ca, other.issue("caller"))
@@ -156,10 +156,10 @@ def test_a_bad_ca_of_clients(tmp_path: Path) -> None:
     path = tmp_path / "client-ca.crt"
     path.write_text("garbage")
     with pytest.raises(CertificateError, match=r"client-ca\.crt: is not a certificate"):
-        LiveContext(read_authority(path))
+        LiveContext(ClientCA.read(path))
     files = made(tmp_path / "server")
     with pytest.raises(CertificateError, match=r"client-ca\.crt: is not a certificate"):
-        server_context(files.cert, files.key, path)
+        server_context(served(files), ClientCA.read(path))
 
 
 @pytest.mark.parametrize("memory", [True, False])
@@ -183,7 +183,7 @@ def test_the_key_reaches_no_disk_that_lasts(
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     elif not hasattr(os, "memfd_create"):
         pytest.skip("this system has no files in memory")
-    tls.context_of(served(made(tmp_path / "made")))
+    server_context(served(made(tmp_path / "made")))
     (path,) = seen
     assert path.is_relative_to("/proc/self/fd") is memory
     assert not path.exists()
@@ -191,7 +191,7 @@ def test_the_key_reaches_no_disk_that_lasts(
 
 
 @asynccontextmanager
-async def followed(watched: WatchedFiles) -> AsyncIterator[int]:
+async def followed(watched: FileCertificate) -> AsyncIterator[int]:
     """Listen with what the files say, and follow them."""
     task = asyncio.create_task(watched.run(every_seconds=EVERY))
     try:
@@ -231,7 +231,7 @@ async def test_files_of_a_mounted_secret(tmp_path: Path) -> None:
     (tmp_path / "..data").symlink_to("..1")
     for name in ("tls.crt", "tls.key"):
         (tmp_path / name).symlink_to(Path("..data", name))
-    watched = WatchedFiles(tmp_path / "tls.crt", tmp_path / "tls.key")
+    watched = FileCertificate(tmp_path / "tls.crt", tmp_path / "tls.key")
     async with followed(watched) as port:
         assert await reaches(port, old.ca)
         (tmp_path / "..data_tmp").symlink_to("..2")
@@ -244,7 +244,7 @@ async def test_files_of_a_mounted_secret(tmp_path: Path) -> None:
 async def test_bad_files_are_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A pair that does not fit, as between two writes: it is told once, and the old one is served; then the new one."""
     files, new = made(tmp_path / "served"), made(tmp_path / "new")
-    async with followed(WatchedFiles(files.cert, files.key)) as port:
+    async with followed(FileCertificate(files.cert, files.key)) as port:
         files.cert.write_bytes(new.cert.read_bytes())
         await until_told(caplog, "is not the key")
         await asyncio.sleep(10 * EVERY)
@@ -257,7 +257,7 @@ async def test_bad_files_are_told_once(tmp_path: Path, caplog: pytest.LogCapture
 async def test_files_that_are_deleted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """What was loaded is served on."""
     files = made(tmp_path)
-    async with followed(WatchedFiles(files.cert, files.key)) as port:
+    async with followed(FileCertificate(files.cert, files.key)) as port:
         files.key.unlink()
         await until_told(caplog, "No such file")
         assert await reaches(port, files.ca)
@@ -268,7 +268,7 @@ async def test_the_ca_of_clients_is_replaced(tmp_path: Path) -> None:
     files, old, new = made(tmp_path / "server"), authority(tmp_path / "old"), authority(tmp_path / "new")
     path = tmp_path / "client-ca.crt"
     path.write_bytes(old.cert.read_bytes())
-    async with followed(WatchedFiles(files.cert, files.key, path)) as port:
+    async with followed(FileCertificate(files.cert, files.key, path)) as port:
         assert await reaches(port, files.ca, old.issue("caller"))
         path.write_bytes(new.cert.read_bytes())
         await until_reached(port, files.ca, new.issue("caller"))
@@ -278,4 +278,4 @@ async def test_the_ca_of_clients_is_replaced(tmp_path: Path) -> None:
 def test_files_that_are_bad_at_the_start(tmp_path: Path) -> None:
     """There is nothing to go on with, so the start fails."""
     with pytest.raises(CertificateError, match=r"tls\.crt: No such file"):
-        WatchedFiles(tmp_path / "tls.crt", tmp_path / "tls.key")
+        FileCertificate(tmp_path / "tls.crt", tmp_path / "tls.key")

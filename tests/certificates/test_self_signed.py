@@ -12,7 +12,7 @@ from cryptography import x509
 
 from webhook.certificates.issuing import SKEW
 from webhook.certificates.self_signed import VALIDITY, CertificateFiles, ensure_certificate, keep_certificate
-from webhook.certificates.tls import server_context
+from webhook.certificates.tls import KeyPair, server_context
 from webhook.errors import CertificateError
 
 NOW = datetime(2030, 1, 31, 12, tzinfo=UTC)
@@ -82,7 +82,7 @@ def test_renewed(tmp_path: Path, now: datetime, names: list[str]) -> None:
     files = ensure_certificate(tmp_path, now=now, names=names)
     assert not set(contents(files)) & set(before)
     assert mode(files.key) == 0o600
-    server_context(files.cert, files.key)
+    server_context(KeyPair.read(files.cert, files.key))
 
 
 @pytest.mark.parametrize("which", ["ca", "cert", "key"])
@@ -91,7 +91,7 @@ def test_an_incomplete_set_is_renewed(tmp_path: Path, which: str) -> None:
     files = ensure_certificate(tmp_path, now=NOW)
     getattr(files, which).unlink()
     ensure_certificate(tmp_path, now=NOW)
-    server_context(files.cert, files.key)
+    server_context(KeyPair.read(files.cert, files.key))
 
 
 @pytest.mark.parametrize("which", ["ca", "key"])
@@ -101,7 +101,7 @@ def test_a_mixed_set_is_renewed(tmp_path: Path, which: str) -> None:
     other = ensure_certificate(tmp_path / "two", now=NOW)
     getattr(files, which).write_bytes(getattr(other, which).read_bytes())
     ensure_certificate(tmp_path / "one", now=NOW)
-    server_context(files.cert, files.key)
+    server_context(KeyPair.read(files.cert, files.key))
     ca, cert = (x509.load_pem_x509_certificate(path.read_bytes()) for path in (files.ca, files.cert))
     cert.verify_directly_issued_by(ca)
 
@@ -111,7 +111,7 @@ def test_a_garbled_key_is_renewed(tmp_path: Path) -> None:
     files = ensure_certificate(tmp_path, now=NOW)
     files.key.write_text("no PEM")
     ensure_certificate(tmp_path, now=NOW)
-    server_context(files.cert, files.key)
+    server_context(KeyPair.read(files.cert, files.key))
 
 
 @pytest.mark.parametrize("name", ["ca.crt", "tls.crt", "tls.key"])
@@ -156,7 +156,7 @@ async def test_it_is_renewed_while_it_is_served(tmp_path: Path) -> None:
     await _kept_for_a_moment(tmp_path)
     new = contents(files)
     assert not set(new) & set(old)
-    server_context(files.cert, files.key)
+    server_context(KeyPair.read(files.cert, files.key))
     await _kept_for_a_moment(tmp_path)
     assert contents(files) == new
 
@@ -165,4 +165,4 @@ async def test_a_renewal_that_fails_is_told_and_tried_again(tmp_path: Path, capl
     """What serves goes on."""
     (tmp_path / "ca.crt").write_text("of somebody else")
     await _kept_for_a_moment(tmp_path)
-    assert caplog.text.count("the certificate cannot be renewed: ") > 1
+    assert caplog.text.count("cannot renew certificate: ") > 1

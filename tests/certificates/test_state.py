@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from webhook.certificates.authority import Lifetimes, plan
+from webhook.certificates.authority import Lifetimes, plan_step
 from webhook.certificates.issuing import certificate_pem
 from webhook.certificates.material import Material
 from webhook.certificates.self_signed import ensure_certificate
@@ -24,7 +24,7 @@ NAMES: Final = ("psd.psd-system.svc",)
 def material() -> Material:
     """A CA and what it signed."""
     made = Material()
-    while (step := plan(made, NAMES, NOW, Lifetimes(), None)) is not None:
+    while (step := plan_step(made, NAMES, NOW, Lifetimes(), None)) is not None:
         made = step.material
     return made
 

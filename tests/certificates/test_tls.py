@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from webhook.certificates.self_signed import CertificateFiles, ensure_certificate
-from webhook.certificates.tls import server_context
+from webhook.certificates.tls import KeyPair, server_context
 from webhook.errors import CertificateError
 
 
@@ -47,7 +47,7 @@ async def test_handshake(files: CertificateFiles, name: str) -> None:
     """A client that trusts the CA, checks strictly and asks for one of the names is served."""
     client = ssl.create_default_context(cafile=files.ca)
     client.verify_flags |= ssl.VERIFY_X509_STRICT
-    async with serving(server_context(files.cert, files.key)) as port:
+    async with serving(server_context(KeyPair.read(files.cert, files.key))) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client, server_hostname=name)
         assert await reader.read() == b"hello"
         writer.close()
@@ -57,14 +57,14 @@ async def test_handshake(files: CertificateFiles, name: str) -> None:
 async def test_another_name_is_refused(files: CertificateFiles) -> None:
     """The certificate holds for its own names only."""
     client = ssl.create_default_context(cafile=files.ca)
-    async with serving(server_context(files.cert, files.key)) as port:
+    async with serving(server_context(KeyPair.read(files.cert, files.key))) as port:
         with pytest.raises(ssl.SSLCertVerificationError, match=r"example\.com"):
             await asyncio.open_connection("127.0.0.1", port, ssl=client, server_hostname="example.com")
 
 
 def test_tls_1_1_is_refused(files: CertificateFiles) -> None:
     """The first message of a client that speaks nothing newer than TLS 1.1 is refused for its protocol version."""
-    client, server = ssl.create_default_context(cafile=files.ca), server_context(files.cert, files.key)
+    client, server = ssl.create_default_context(cafile=files.ca), server_context(KeyPair.read(files.cert, files.key))
     for context in (client, server):  # the minimum version must refuse it, not the security level
         context.set_ciphers("ALL:@SECLEVEL=0")
     with warnings.catch_warnings():
@@ -80,7 +80,7 @@ def test_tls_1_1_is_refused(files: CertificateFiles) -> None:
 
 def test_minimum_version(files: CertificateFiles) -> None:
     """TLS 1.2 is the oldest that is spoken."""
-    assert server_context(files.cert, files.key).minimum_version is ssl.TLSVersion.TLSv1_2
+    assert server_context(KeyPair.read(files.cert, files.key)).minimum_version is ssl.TLSVersion.TLSv1_2
 
 
 def _missing(path: Path) -> None:
@@ -105,14 +105,14 @@ def test_the_bad_file_is_named(tmp_path: Path, which: str, harm: Callable[[Path]
     files = ensure_certificate(tmp_path, now=datetime.now(UTC))
     harm(getattr(files, which))
     with pytest.raises(CertificateError, match=message):
-        server_context(files.cert, files.key)
+        server_context(KeyPair.read(files.cert, files.key))
 
 
 def test_key_of_another_certificate(files: CertificateFiles, tmp_path: Path) -> None:
     """A key that does not belong to the certificate is named, with the certificate."""
     other = ensure_certificate(tmp_path, now=datetime.now(UTC))
     with pytest.raises(CertificateError, match=r"tls\.key: is not the key of the certificate .*tls\.crt"):
-        server_context(files.cert, other.key)
+        server_context(KeyPair.read(files.cert, other.key))
 
 
 def test_encrypted_key(files: CertificateFiles, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_encrypted_key(files: CertificateFiles, tmp_path: Path) -> None:
     path = tmp_path / "tls.key"
     path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")))
     with pytest.raises(CertificateError, match=r"tls\.key: the key is encrypted"):
-        server_context(files.cert, path)
+        server_context(KeyPair.read(files.cert, path))
 
 
 def test_what_openssl_refuses(files: CertificateFiles, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,4 +132,4 @@ def test_what_openssl_refuses(files: CertificateFiles, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", refuse)
     with pytest.raises(CertificateError, match=r"tls\.crt: cannot be served: .*EE_KEY_TOO_SMALL"):
-        server_context(files.cert, files.key)
+        server_context(KeyPair.read(files.cert, files.key))

@@ -12,7 +12,7 @@ import msgspec
 from patches.policy.configuration import DefaulterConfiguration
 from tests.cluster.control_plane import ControlPlane
 from tests.sources.live_faults import beside, until
-from webhook.cluster.api import Cluster
+from webhook.cluster.api import ClusterClient
 from webhook.sources.live import LiveSource
 
 PROMISE = 1.0
@@ -20,7 +20,7 @@ PROMISE = 1.0
 
 
 @asynccontextmanager
-async def connected(plane: ControlPlane, kind: type[Cluster] = Cluster) -> AsyncIterator[Cluster]:
+async def connected(plane: ControlPlane, kind: type[ClusterClient] = ClusterClient) -> AsyncIterator[ClusterClient]:
     """A connection, closed at the end."""
     cluster = await kind.connect(plane.kubeconfig("live"))
     try:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from patches.policy.configuration import DefaulterConfiguration, Mode
 from tests.sources.live_faults import beside, until
-from webhook.cluster.api import Cluster
+from webhook.cluster.api import ClusterClient
 from webhook.sources.live import LiveSource
 
 
@@ -28,7 +28,7 @@ def resident() -> float:
 
 async def main(kubeconfig: Path) -> None:
     """Follow until synced, and once more from the start."""
-    cluster = await Cluster.connect(kubeconfig)
+    cluster = await ClusterClient.connect(kubeconfig)
     try:
         source = LiveSource(cluster, DefaulterConfiguration())
         empty, began = resident(), time.monotonic()

@@ -21,17 +21,17 @@ from tests.cluster.client import JSON_PATCH, MERGE_PATCH
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.processes import free_ports
 from webhook.certificates.authority import Lifetimes
-from webhook.certificates.injection import CONFIGURATIONS, carries
+from webhook.certificates.injection import CONFIGURATIONS, bundle_patch
 from webhook.certificates.managed import ManagedCertificate
 from webhook.certificates.objects import NAME, SECRET, lease_path, secrets_path, served_names
 from webhook.cli import main
-from webhook.cluster.api import Cluster
-from webhook.cluster.election import Pace
+from webhook.cluster.api import ClusterClient
+from webhook.cluster.election import LeaseTimings
 
 pytestmark = pytest.mark.cluster
 
 PATIENCE_SECONDS: Final = 60
-PACE: Final = Pace(lease=5, deadline=3, retry=0.3)
+TIMINGS: Final = LeaseTimings(lease=5, deadline=3, retry=0.3)
 """Faster than out of the box, so that a leader that dies is succeeded within seconds."""
 
 _RBAC: Final = "/apis/rbac.authorization.k8s.io/v1"
@@ -166,12 +166,12 @@ async def replicas(
 ) -> AsyncIterator[list[Replica]]:
     """Replicas that run as long as the block, each with a connection of its own."""
     started: list[Replica] = []
-    clusters: list[Cluster] = []
+    clusters: list[ClusterClient] = []
     try:
         for identity in identities:
-            clusters.append(await Cluster.connect(install.kubeconfig))
+            clusters.append(await ClusterClient.connect(install.kubeconfig))
             certificate = ManagedCertificate(
-                clusters[-1], install.namespace, kinds, lifetimes, identity=identity, pace=PACE
+                clusters[-1], install.namespace, kinds, lifetimes, identity=identity, timings=TIMINGS
             )
             started.append(Replica(certificate, asyncio.create_task(certificate.run())))
         yield started
@@ -214,7 +214,7 @@ async def ready(started: list[Replica]) -> None:
 
 def injected(install: Install, kind: str = "mutating") -> bool:
     """Whether every webhook trusts what the Secret says."""
-    return carries(install.configuration(kind), install.data["ca.crt"])
+    return not bundle_patch(install.configuration(kind), install.data["ca.crt"])
 
 
 async def test_two_replicas_share_one_certificate(install: Install) -> None:

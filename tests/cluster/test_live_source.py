@@ -19,7 +19,7 @@ from tests.cluster.following import admin, connected, following, seen
 from tests.cluster.programs import restartable
 from tests.cluster.telling import tell
 from tests.sources.live_faults import beside, until
-from webhook.cluster.api import Cluster
+from webhook.cluster.api import ClusterClient
 from webhook.errors import NamespaceUnknown
 from webhook.sources.live import LiveSource
 
@@ -182,7 +182,7 @@ async def test_a_right_that_is_missing(plane: ControlPlane) -> None:
     plane.authority.issue(user)  # in the same files, of no group
     rules = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]}]
     group = "rbac.authorization.k8s.io"
-    cluster = await Cluster.connect(path)
+    cluster = await ClusterClient.connect(path)
     try:
         source = LiveSource(cluster, DefaulterConfiguration())
         async with beside(source.run()):

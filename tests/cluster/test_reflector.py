@@ -17,7 +17,7 @@ from tests.cluster.following import admin, connected, seen
 from tests.cluster.programs import restartable
 from tests.cluster.telling import tell
 from tests.sources.live_faults import Recorder, beside, until
-from webhook.cluster.api import Cluster
+from webhook.cluster.api import ClusterClient
 from webhook.cluster.reflector import Reflector
 
 pytestmark = pytest.mark.cluster
@@ -64,7 +64,7 @@ async def test_small_pages(plane: ControlPlane) -> None:
     assert (every.lists, single.lists) == (1, 1)
 
 
-class _Impatient(Cluster):
+class _Impatient(ClusterClient):
     """A connection that breaks off each watch after a moment."""
 
     watches = 0
@@ -114,7 +114,7 @@ async def test_bookmarks(plane: ControlPlane) -> None:
     assert int(reflector.version) > int(version)
 
 
-class _Dawdling(Cluster):
+class _Dawdling(ClusterClient):
     """A connection that waits before the second page until an API server no longer has what the first is of."""
 
     plane: ControlPlane

@@ -18,7 +18,7 @@ from aiohttp import web
 
 from tests.review.builders import NAMESPACE, configured, reviewer
 from webhook.certificates.self_signed import CertificateFiles, ensure_certificate
-from webhook.certificates.tls import server_context
+from webhook.certificates.tls import KeyPair, server_context
 from webhook.review.reviewer import Reviewer
 from webhook.server.app import create_app, create_runner
 from webhook.server.readiness import Readiness
@@ -90,7 +90,9 @@ async def serving(files: CertificateFiles, chosen: Reviewer | None = None) -> As
     runner = create_runner(create_app(chosen or reviewer(), readiness), 5)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=server_context(files.cert, files.key)).start()
+        await web.TCPSite(
+            runner, "127.0.0.1", 0, ssl_context=server_context(KeyPair.read(files.cert, files.key))
+        ).start()
         readiness.serving = True
         connector = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=files.ca))
         timeout = aiohttp.ClientTimeout(total=60)

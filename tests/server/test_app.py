@@ -22,7 +22,7 @@ from tests.review.builders import UID, pod, review, reviewer
 from tests.server.serving import serving
 from tests.shared_data import ROOT
 from webhook.certificates.self_signed import CertificateFiles
-from webhook.certificates.tls import server_context
+from webhook.certificates.tls import KeyPair, server_context
 from webhook.server.app import GRACE_SECONDS, Site, Started, create_app, serve
 from webhook.server.handlers import patience
 from webhook.server.readiness import Readiness
@@ -31,7 +31,7 @@ SERVE_SLOWLY = """
 import asyncio, pathlib, sys
 from tests.review.builders import configured
 from tests.server.serving import Slow, certificate
-from webhook.certificates.tls import server_context
+from webhook.certificates.tls import KeyPair, server_context
 from webhook.review.reviewer import Reviewer
 from webhook.server.app import Site, create_app, serve
 from webhook.server.readiness import Readiness
@@ -45,7 +45,7 @@ async def main():
         await source.asked.wait()
         print("asked", flush=True)
 
-    context = server_context(files.cert, files.key)
+    context = server_context(KeyPair.read(files.cert, files.key))
     readiness = Readiness()
     app = create_app(Reviewer(configured(), source), readiness)
     await serve([Site(app, "127.0.0.1", 0, context)], readiness, started)
@@ -108,7 +108,7 @@ async def _until_refused(port: int) -> None:
 
 async def _serve(files: CertificateFiles, port: int, started: Started) -> None:
     readiness = Readiness()
-    context = server_context(files.cert, files.key)
+    context = server_context(KeyPair.read(files.cert, files.key))
     await serve([Site(create_app(reviewer(), readiness), "127.0.0.1", port, context)], readiness, started)
 
 

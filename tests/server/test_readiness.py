@@ -13,7 +13,7 @@ import aiohttp
 
 from tests.review.builders import pod, review, reviewer
 from webhook.certificates.self_signed import CertificateFiles
-from webhook.certificates.tls import server_context
+from webhook.certificates.tls import KeyPair, server_context
 from webhook.server.app import Site, create_app, create_health_app, serve
 from webhook.server.readiness import Condition, Readiness
 from webhook.telemetry.metrics import Metrics
@@ -37,7 +37,12 @@ async def test_health_is_on_a_port_of_its_own(files: CertificateFiles) -> None:
     """Plain HTTP; after SIGTERM it says 503 for as long as is drained, while reviews are answered; then both end."""
     readiness, metrics = Readiness(), Metrics()
     sites = [
-        Site(create_app(reviewer(), readiness, metrics), "127.0.0.1", 0, server_context(files.cert, files.key)),
+        Site(
+            create_app(reviewer(), readiness, metrics),
+            "127.0.0.1",
+            0,
+            server_context(KeyPair.read(files.cert, files.key)),
+        ),
         Site(create_health_app(readiness, metrics), "127.0.0.1", 0),
     ]
     statuses: dict[str, int] = {}

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from aiohttp import web
 from kubernetes_asyncio.client import ApiClient, Configuration
 
-from webhook.cluster.api import Cluster
+from webhook.cluster.api import ClusterClient
 from webhook.cluster.reflector import Item
 
 SECONDS: Final = 15.0
@@ -91,7 +91,7 @@ def _next(answers: list[Any]) -> Any:
 
 
 @asynccontextmanager
-async def playing() -> AsyncIterator[tuple[Played, Cluster]]:
+async def playing() -> AsyncIterator[tuple[Played, ClusterClient]]:
     """A server that is told what to play, and a connection to it."""
     played = Played()
     app = web.Application()
@@ -99,7 +99,7 @@ async def playing() -> AsyncIterator[tuple[Played, Cluster]]:
     runner = web.AppRunner(app, shutdown_timeout=1, handler_cancellation=True)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    cluster = Cluster(ApiClient(Configuration(host=f"http://127.0.0.1:{runner.addresses[0][1]}")), "default")
+    cluster = ClusterClient(ApiClient(Configuration(host=f"http://127.0.0.1:{runner.addresses[0][1]}")), "default")
     try:
         yield played, cluster
     finally:

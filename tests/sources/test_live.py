@@ -14,7 +14,7 @@ import pytest
 from patches.policy.configuration import DefaulterConfiguration, Mode
 from patches.policy.limits import NO_LIMITS
 from tests.sources.live_faults import Played, Refusal, Silence, Watched, beside, event, page, playing, until
-from webhook.cluster.api import Cluster
+from webhook.cluster.api import ClusterClient
 from webhook.errors import NamespaceUnknown
 from webhook.sources.live import LiveSource
 from webhook.sources.state import NamespaceState
@@ -39,7 +39,7 @@ def configured(**fields: Any) -> DefaulterConfiguration:
 
 
 @asynccontextmanager
-async def server() -> AsyncIterator[tuple[Played, Cluster]]:
+async def server() -> AsyncIterator[tuple[Played, ClusterClient]]:
     """A cluster with nothing in it."""
     async with playing() as (played, cluster):
         played.lists = {path: [page()] for path in (NAMESPACES, LIMITS, QUOTAS, ACCOUNTS, CLASSES)}
@@ -49,7 +49,7 @@ async def server() -> AsyncIterator[tuple[Played, Cluster]]:
 
 @asynccontextmanager
 async def followed(
-    played: Played, cluster: Cluster, configuration: DefaulterConfiguration | None = None, *, unlisted: str = ""
+    played: Played, cluster: ClusterClient, configuration: DefaulterConfiguration | None = None, *, unlisted: str = ""
 ) -> AsyncIterator[LiveSource]:
     """A source that has listed everything, but for the kind `unlisted`."""
     if unlisted:

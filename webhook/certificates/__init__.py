@@ -1,1 +1,1 @@
-"""Certificates: a local one made here, and the TLS settings that serve any."""
+"""Certificates of the server: made for one machine, kept in a cluster's Secret, or read from files; and their TLS."""

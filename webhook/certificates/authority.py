@@ -1,14 +1,14 @@
-"""Our own authority: what the Secret's next content is, one step at a time.
+"""Our own CA: the next content of the Secret, one step at a time.
 
 A CA is replaced with overlap, so that at every moment the webhook configurations trust what every replica serves:
 
-1. the new CA joins the bundle; the serving certificate stays that of the old one, whose key is thrown away;
-2. the bundle is injected into the webhook configurations, and API servers get time to learn it;
-3. the serving certificate is issued by the new CA, and every replica gets time to load it;
-4. the old CA leaves the bundle.
+1. The new CA joins the bundle. The old CA's serving certificate stays; the old CA's key is thrown away.
+2. The bundle is injected into the webhook configurations, and API servers get time to learn it.
+3. The new CA issues the serving certificate, and every replica gets time to load it.
+4. The old CA leaves the bundle.
 
-Nothing here asks the clock or the cluster: a leader that is cut off at any point is followed by one that goes on from
-what the Secret says.
+Nothing here asks the clock or the cluster, and no progress is kept elsewhere: if a leader stops at any point, the next
+one continues from what the Secret contains.
 """
 
 from __future__ import annotations
@@ -20,100 +20,115 @@ from typing import Final, NamedTuple, Self
 from cryptography import x509
 
 from webhook.certificates.issuing import SKEW, Validity, issue_authority, issue_serving, new_key
-from webhook.certificates.material import Material, holds
+from webhook.certificates.material import Material, is_valid
 
 AUTHORITY_NAME: Final = "pod-security-defaulter CA"
 
 _LONGEST_SETTLE: Final = timedelta(minutes=5)
 _SETTLES_IN_A_LIFE: Final = 20
 _OVERLAP_SETTLES: Final = 6
-"""Less than the two thirds of a life after which a renewal begins it anew."""
+"""Less than the two thirds of a life after which a renewal would start the overlap again."""
 
 
 class Lifetimes(NamedTuple):
-    """How long certificates live. All follows from the serving certificate's life."""
+    """How long certificates live. All other times follow from the serving certificate's lifetime."""
 
     serving: timedelta = timedelta(days=90)
 
     @classmethod
     def of(cls, seconds: float) -> Self:
-        """Lifetimes where a serving certificate lives this long."""
+        """Make the lifetimes for a serving certificate that lives this long."""
         return cls(timedelta(seconds=seconds))
 
     @property
     def authority(self) -> timedelta:
-        """Of a CA."""
+        """The lifetime of a CA."""
         return 4 * self.serving
 
     @property
     def settle(self) -> timedelta:
-        """From the injection of a bundle to the first certificate that needs it."""
+        """The time from the injection of a bundle to the first certificate that needs it."""
         return min(_LONGEST_SETTLE, self.serving / _SETTLES_IN_A_LIFE)
 
     @property
     def overlap(self) -> timedelta:
-        """From a serving certificate of the new CA to the old CA's leaving: time for a replica that was cut off."""
+        """The time from the new CA's first serving certificate until the old CA leaves: a replica may be cut off."""
         return _OVERLAP_SETTLES * self.settle
 
 
 class Step(NamedTuple):
-    """The Secret's next content, and what is new in it."""
+    """The next content of the Secret, and what is new in it, for the log."""
 
     material: Material
     what: str
 
 
-def repaired(current: Material, known: Material | None, names: Sequence[str], now: datetime) -> Material:
-    """What to go on from, where somebody has spoilt the Secret: what was last known to be good, if it still is.
+def repair(current: Material, good: Material | None, names: Sequence[str], now: datetime) -> Material:
+    """Choose what to continue from if somebody has damaged the Secret.
 
-    An emptied Secret asks for new certificates: the known ones go on being served and trusted while a new CA, as at
-    any rotation, takes over.
+    Args:
+        current: what the Secret contains.
+        good: what this replica last found good in it; None if nothing yet.
+        names: the DNS names of our Service.
+        now: the time, with its zone.
+
+    Returns:
+        `good` if it still is, and `current` is not; else `current`. From an empty Secret, which asks for new
+        certificates, `good` without the CA's key: it stays served and trusted while a new CA takes over.
     """
-    if known is None or current.stands(names, now) or not known.stands(names, now):
+    if good is None or current.can_serve(names, now) or not good.can_serve(names, now):
         return current
-    return known._replace(ca_key=None) if current == Material() else known
+    return good._replace(ca_key=None) if current == Material() else good
 
 
-def plan(
+def plan_step(
     current: Material, names: Sequence[str], now: datetime, lifetimes: Lifetimes, injected: datetime | None
 ) -> Step | None:
-    """The next step, or None where there is none to take now.
+    """Plan the next step.
 
-    `injected` is since when all webhook configurations have had the whole bundle, as far as known; None: they have not.
+    Args:
+        current: what the Secret contains.
+        names: the DNS names of our Service.
+        now: the time, with its zone.
+        lifetimes: how long certificates live.
+        injected: since when all webhook configurations are known to have the whole bundle; None if they do not.
+
+    Returns:
+        The step; None if there is nothing to do now.
     """
-    material = current._replace(bundle=tuple(ca for ca in current.bundle if holds(ca, now)))
-    if not material.stands(names, now):
+    material = current._replace(bundle=tuple(ca for ca in current.bundle if is_valid(ca, now)))
+    if not material.can_serve(names, now):
         material = material._replace(serving=None, serving_key=None)
     signer = material.signer
     if signer is None or is_due(signer, now, lifetimes.authority):
-        return Step(_joined_by_new_authority(material, now, lifetimes), "a new CA")
+        return Step(_add_authority(material, now, lifetimes), "a new CA")
     if material.serving is None:
-        return Step(_served_anew(material, signer, names, now, lifetimes), "a serving certificate")
+        return Step(_issue_serving(material, signer, names, now, lifetimes), "a serving certificate")
     if material.issuer != signer:
         if injected is not None and now - injected >= lifetimes.settle:
-            return Step(_served_anew(material, signer, names, now, lifetimes), "a serving certificate of the new CA")
+            return Step(_issue_serving(material, signer, names, now, lifetimes), "a serving certificate of the new CA")
     elif is_due(material.serving, now, lifetimes.serving):
-        return Step(_served_anew(material, signer, names, now, lifetimes), "the serving certificate renewed")
-    elif len(material.bundle) > 1 and now - _issued(material.serving) >= lifetimes.overlap:
+        return Step(_issue_serving(material, signer, names, now, lifetimes), "the serving certificate renewed")
+    elif len(material.bundle) > 1 and now - _issue_time(material.serving) >= lifetimes.overlap:
         return Step(material._replace(bundle=(signer,)), "the old CA has left")
     return None if material.bundle == current.bundle else Step(material, "an expired CA has left")
 
 
 def is_due(certificate: x509.Certificate, now: datetime, lifetime: timedelta | None = None) -> bool:
-    """Whether two thirds of its life are over; of `lifetime`, where that is shorter than what it was issued for."""
+    """Whether two thirds of the certificate's lifetime are over, or of `lifetime` if that is shorter."""
     start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if lifetime is not None:
         end = min(end, start + _skew(lifetime) + lifetime)
     return now >= start + (end - start) * 2 / 3
 
 
-def _joined_by_new_authority(material: Material, now: datetime, lifetimes: Lifetimes) -> Material:
+def _add_authority(material: Material, now: datetime, lifetimes: Lifetimes) -> Material:
     key = new_key()
     ca = issue_authority(AUTHORITY_NAME, key, _validity(now, lifetimes.authority))
     return material._replace(bundle=(ca, *material.bundle), ca_key=key)
 
 
-def _served_anew(
+def _issue_serving(
     material: Material, signer: x509.Certificate, names: Sequence[str], now: datetime, lifetimes: Lifetimes
 ) -> Material:
     assert material.ca_key is not None  # noqa: S101 (there is no signer without it)
@@ -132,6 +147,6 @@ def _skew(lifetime: timedelta) -> timedelta:
     return min(SKEW, lifetime / 10)
 
 
-def _issued(certificate: x509.Certificate) -> datetime:
+def _issue_time(certificate: x509.Certificate) -> datetime:
     span = certificate.not_valid_after_utc - certificate.not_valid_before_utc
     return certificate.not_valid_before_utc + min(SKEW, span / 11)  # a tenth of a life is an eleventh of the span

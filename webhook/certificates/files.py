@@ -1,4 +1,4 @@
-"""A serving certificate, and the CA of clients, from files that somebody else replaces: cert-manager, an operator."""
+"""A serving certificate, and the CA of clients, from files that cert-manager or an operator replaces."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ import logging
 import ssl
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Final, Generic, NoReturn, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 from webhook.certificates.live_context import LiveContext
-from webhook.certificates.tls import Served, read_file
-from webhook.errors import CertificateError
+from webhook.certificates.tls import ClientCA, KeyPair
+from webhook.file_follower import FileFollower
+
+T = TypeVar("T")
 
 EVERY_SECONDS: Final = 5.0
-
-_log: Final = logging.getLogger(__name__)
-
-_Content = TypeVar("_Content")
+_LOG: Final = logging.getLogger(__name__)
 
 
-class WatchedFiles:
-    """The files' certificate, served by `context`. A bad one is told once, and what was good before still serves."""
+class FileCertificate:
+    """A certificate in files, served as they are replaced. If the new files are bad, the old certificate stays."""
 
     def __init__(self, cert: Path, key: Path, client_ca: Path | None = None) -> None:
-        """Read the files. Raises CertificateError."""
-        self._live = LiveContext(None if client_ca is None else read_authority(client_ca))
-        served = Served.read(cert, key)
-        self._live.serve(served)
-        self._certificate = _Followed(lambda: Served.read(cert, key), served, self._live.serve)
-        self._authority = None if client_ca is None else WatchedAuthority(client_ca, self._live)
+        """Read the files. Raises CertificateError if they cannot be served."""
+        self._client_ca = None if client_ca is None else ClientCAFile(client_ca)
+        self._live = LiveContext(None if self._client_ca is None else self._client_ca.first)
+        pair = KeyPair.read(cert, key)
+        self._live.serve(pair)
+        self._follower = FileFollower("certificate", partial(KeyPair.read, cert, key), pair)
 
     @property
     def context(self) -> ssl.SSLContext:
@@ -39,59 +39,38 @@ class WatchedFiles:
 
     @property
     def expiry(self) -> datetime | None:
-        """When the certificate that is served ends."""
+        """When the certificate that is served expires."""
         return self._live.expiry
 
     async def run(self, *, every_seconds: float = EVERY_SECONDS) -> NoReturn:
         """Follow the files until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._certificate.run(every_seconds))
-            if self._authority is not None:
-                tasks.create_task(self._authority.run(every_seconds=every_seconds))
+            tasks.create_task(self._follower.run(_log_after(self._live.serve), every_seconds=every_seconds))
+            if self._client_ca is not None:
+                tasks.create_task(self._client_ca.run(self._live, every_seconds=every_seconds))
         raise AssertionError  # neither task ends
 
 
-class WatchedAuthority:
-    """The file of the CA that clients need a certificate of."""
+class ClientCAFile:
+    """A file with the CA that clients need a certificate of.
 
-    def __init__(self, path: Path, live: LiveContext) -> None:
-        """Read the file. Raises CertificateError."""
-        self._file = _Followed(lambda: read_authority(path), read_authority(path), live.trust)
+    Attributes:
+        first: what was in the file at the start.
+    """
 
-    async def run(self, *, every_seconds: float = EVERY_SECONDS) -> NoReturn:
-        """Follow the file until cancelled."""
-        await self._file.run(every_seconds)
+    def __init__(self, path: Path) -> None:
+        """Read the file. Raises CertificateError if it cannot be read."""
+        self.first = ClientCA.read(path)
+        self._follower = FileFollower("client CA", partial(ClientCA.read, path), self.first)
 
-
-class _Followed(Generic[_Content]):
-    """Reads every few seconds: a few kilobytes, and no way of replacing a file is missed."""
-
-    def __init__(self, read: Callable[[], _Content], last: _Content, use: Callable[[_Content], None]) -> None:
-        self._read = read
-        self._last = last
-        self._use = use
-        self._problem = ""
-
-    async def run(self, every_seconds: float) -> NoReturn:
-        while True:
-            await asyncio.sleep(every_seconds)
-            self._look()
-
-    def _look(self) -> None:
-        problem = ""
-        try:
-            content = self._read()
-            if content != self._last:
-                self._use(content)
-                self._last = content
-                _log.info("certificate files have changed and are in use")
-        except CertificateError as error:
-            problem = str(error)
-        if problem and problem != self._problem:
-            _log.error("certificate files have changed and cannot be used; the ones before still are: %s", problem)
-        self._problem = problem
+    async def run(self, live: LiveContext, *, every_seconds: float = EVERY_SECONDS) -> NoReturn:
+        """Have `live` trust what is in the file, until cancelled."""
+        await self._follower.run(_log_after(live.trust), every_seconds=every_seconds)
 
 
-def read_authority(path: Path) -> tuple[bytes, str]:
-    """The CA of clients and its name, as LiveContext takes them. Raises CertificateError."""
-    return read_file(path), str(path)
+def _log_after(use: Callable[[T], None]) -> Callable[[T], None]:
+    def use_and_log(content: T) -> None:
+        use(content)
+        _LOG.info("certificate files have changed and are in use")
+
+    return use_and_log

@@ -1,4 +1,4 @@
-"""The bundle of trusted CAs in our webhook configurations, by which API servers know us."""
+"""The bundle of trusted CAs in our webhook configurations, by which API servers verify our certificate."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ CONFIGURATIONS: Final[Mapping[str, str]] = {
     "mutating": "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
     "validating": "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
 }
-"""Where the configurations are, by what `--inject-ca` calls them."""
-
-
-def carries(configuration: Mapping[str, Any], bundle: bytes) -> bool:
-    """Whether every webhook of the configuration trusts exactly this bundle, in PEM."""
-    return not bundle_patch(configuration, bundle)
+"""The collections of the configurations, by the names that `--inject-ca` has for them."""
 
 
 def bundle_patch(configuration: Mapping[str, Any], bundle: bytes) -> list[dict[str, Any]]:
-    """The JSON patch that gives each webhook the bundle, or an empty one where all have it.
+    """Make the JSON patch that gives each webhook the bundle.
 
-    It applies only to the configuration as it was read: a webhook's place in the list may be another's by now.
+    The patch applies only to the configuration as it was read: by now the list may have another webhook at an index.
+
+    Args:
+        configuration: a MutatingWebhookConfiguration or ValidatingWebhookConfiguration.
+        bundle: certificates in PEM.
+
+    Returns:
+        The operations; none if every webhook has exactly this bundle.
     """
     wanted = base64.b64encode(bundle).decode()
     operations = [

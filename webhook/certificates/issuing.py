@@ -1,4 +1,4 @@
-"""Issuing certificates: an authority, and what it signs for a server. Keys: EC P-256."""
+"""Issue certificates: a CA, and what it signs for a server. Keys: EC P-256."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 SKEW: Final = timedelta(minutes=5)
-"""How long ago a certificate begins to hold when it is made: clocks differ."""
+"""A new certificate is valid since this long ago, because clocks differ."""
 
 _SERVING_NAME: Final = "pod-security-defaulter"
 
 
 class Validity(NamedTuple):
-    """From when to when a certificate holds. Both are aware."""
+    """The time in which a certificate is valid. Both ends have a time zone."""
 
     start: datetime
     end: datetime
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:
-    """A new private key."""
+    """Make a private key."""
     return ec.generate_private_key(ec.SECP256R1())
 
 
 def issue_authority(name: str, key: ec.EllipticCurvePrivateKey, validity: Validity) -> x509.Certificate:
-    """A CA of this common name, signed by itself. It signs serving certificates, and no further CA."""
+    """Issue a CA with this common name, signed by itself. It may sign serving certificates, but no further CA."""
     subject = _common_name(name)
     return (
         _builder(subject, subject, key.public_key(), validity)
@@ -50,7 +50,7 @@ def issue_serving(
     names: Sequence[str],
     validity: Validity,
 ) -> x509.Certificate:
-    """A server's certificate for these DNS names and IP addresses, signed by `ca`."""
+    """Issue a server's certificate for these DNS names and IP addresses, signed by `ca`."""
     ca_id = ca.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     return (
         _builder(_common_name(_SERVING_NAME), ca.subject, public_key, validity)
@@ -64,17 +64,17 @@ def issue_serving(
 
 
 def general_names(names: Sequence[str]) -> list[x509.GeneralName]:
-    """DNS names and IP addresses as a certificate has them."""
+    """Convert DNS names and IP addresses to a certificate's subject alternative names."""
     return [_general_name(name) for name in names]
 
 
 def certificate_pem(*certificates: x509.Certificate) -> bytes:
-    """Certificates, one after the other."""
+    """Encode certificates as PEM, one after the other."""
     return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
 
 
 def key_pem(key: PrivateKeyTypes) -> bytes:
-    """A private key, not encrypted."""
+    """Encode a private key as PEM, not encrypted."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 

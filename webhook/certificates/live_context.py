@@ -1,7 +1,7 @@
 """A TLS context for a listener's whole life, whose certificate and client CA are replaced while it serves.
 
-The listener's context only names, at each handshake, the context that holds the present certificate. So a replacement
-takes effect as a whole, a CA of clients can also be taken away, and connections that stand are not touched.
+At each handshake, the listener's context hands over to the context that holds the present certificate. So a
+replacement takes effect as a whole, a CA of clients can also be withdrawn, and open connections are not touched.
 """
 
 from __future__ import annotations
@@ -9,16 +9,20 @@ from __future__ import annotations
 import ssl
 from datetime import datetime
 
-from webhook.certificates.tls import Served, bare_context, context_of
+from webhook.certificates.tls import ClientCA, KeyPair, bare_context, server_context
 
 
 class LiveContext:
-    """Give `context` to the listener. Until there is a certificate, handshakes fail."""
+    """A TLS context whose content can change. Handshakes fail until there is a certificate.
 
-    def __init__(self, client_ca: tuple[bytes, str] | None = None) -> None:
-        """With `client_ca`, its PEM and its name, clients need a certificate of it. Raises CertificateError."""
+    Attributes:
+        context: for the listener; stays the same.
+    """
+
+    def __init__(self, client_ca: ClientCA | None = None) -> None:
+        """If `client_ca` is given, clients need a certificate of it. Raises CertificateError if it is not PEM."""
         self._client_ca = client_ca
-        self._served: Served | None = None
+        self._pair: KeyPair | None = None
         self._present: ssl.SSLContext | None = None
         self._expiry: datetime | None = None
         self.context = bare_context(client_ca)
@@ -26,19 +30,25 @@ class LiveContext:
 
     @property
     def expiry(self) -> datetime | None:
-        """When the certificate ends; None as long as there is none."""
+        """When the certificate expires; None while there is none."""
         return self._expiry
 
-    def serve(self, served: Served) -> None:
-        """Serve this from now on. Raises CertificateError, and then goes on with what it has."""
-        self._present = context_of(served, self._client_ca)
-        self._served = served
-        self._expiry = served.certificate().not_valid_after_utc
+    def serve(self, pair: KeyPair) -> None:
+        """Serve this certificate from now on. Raises CertificateError if it cannot, and keeps the one before."""
+        self._present = server_context(pair, self._client_ca)
+        self._pair = pair
+        self._expiry = pair.certificate().not_valid_after_utc
 
-    def trust(self, client_ca: tuple[bytes, str]) -> None:
-        """Ask clients for a certificate of this CA from now on. Raises CertificateError, and then changes nothing."""
-        context = bare_context(client_ca) if self._served is None else context_of(self._served, client_ca)
-        self._present = None if self._served is None else context
+    def trust(self, client_ca: ClientCA) -> None:
+        """Require clients to have a certificate of this CA from now on.
+
+        Only for a context that was made with a client CA: one that was made without never asks for certificates.
+
+        Raises:
+            CertificateError: the CA is not PEM. The one before stays.
+        """
+        context = bare_context(client_ca) if self._pair is None else server_context(self._pair, client_ca)
+        self._present = None if self._pair is None else context
         self._client_ca = client_ca
 
     def _choose(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> int | None:

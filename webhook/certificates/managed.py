@@ -1,11 +1,11 @@
-"""The certificate that a cluster's replicas share: kept in a Secret, made and replaced by one of them.
+"""The certificate that all replicas in a cluster share: it is kept in a Secret, and the leader makes and renews it.
 
-Every replica follows the Secret and serves what it holds. The leader also writes it, one step of `authority.plan` at
-a time, and keeps the bundle of trusted CAs in our webhook configurations. Two leaders, were there ever two, do no harm:
-each write applies only to what it was decided on.
+Every replica follows the Secret and serves the certificate in it. The leader also writes the Secret, one step of
+`authority.plan_step` at a time, and injects the bundle of trusted CAs into our webhook configurations. If there ever
+were two leaders, they would do no harm: each write applies only to the object that it was decided on.
 
-The Secret is ours: what somebody else put there and does not fit together is replaced. Replicas never serve such a
-thing meanwhile, but what they have.
+The Secret is ours: if somebody else damages it, the leader replaces its content. Until then, replicas serve what they
+have.
 """
 
 from __future__ import annotations
@@ -24,60 +24,73 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
-from webhook.certificates.authority import Lifetimes, plan, repaired
-from webhook.certificates.files import WatchedAuthority, read_authority
+from webhook.certificates.authority import Lifetimes, plan_step, repair
+from webhook.certificates.files import ClientCAFile
 from webhook.certificates.injection import CONFIGURATIONS, bundle_patch
 from webhook.certificates.issuing import certificate_pem, key_pem
 from webhook.certificates.live_context import LiveContext
 from webhook.certificates.material import BUNDLE, Material, material_data
 from webhook.certificates.objects import NAME, SECRET, lease_path, secret_material, secrets_path, served_names
 from webhook.certificates.single import SingleObject
-from webhook.certificates.tls import Served
-from webhook.cluster.api import JSON_PATCH, Cluster
+from webhook.certificates.tls import KeyPair
+from webhook.cluster.api import JSON_PATCH, ClusterClient
 from webhook.cluster.backoff import Backoff
-from webhook.cluster.election import Election, Pace
+from webhook.cluster.election import Election, LeaseTimings
 from webhook.errors import CertificateError, ClusterError
 
 _LONGEST_PAUSE: Final = 30.0
 _SHORTEST_PAUSE: Final = 0.2
 _RACES: Final = frozenset({HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY})
-"""An object is no longer what was read; the second is what a patch's test leads to."""
+"""The object has changed since it was read. The second is the answer to a JSON patch whose test fails."""
 _LOG: Final = logging.getLogger(__name__)
 
 
 class ManagedCertificate:
-    """One replica's part in it. Give the listener `context` at once: handshakes fail until there is a certificate."""
+    """The shared certificate, as one replica serves it. Handshakes fail until there is a certificate."""
 
     def __init__(  # noqa: PLR0913 (the last three have defaults and go by name)
         self,
-        cluster: Cluster,
+        cluster: ClusterClient,
         namespace: str,
         inject: Sequence[str],
         lifetimes: Lifetimes | None = None,
         *,
         identity: str | None = None,
         client_ca: Path | None = None,
-        pace: Pace | None = None,
+        timings: LeaseTimings | None = None,
     ) -> None:
-        """`inject` has keys of CONFIGURATIONS; `identity` is nobody else's. Raises CertificateError for `client_ca`."""
+        """Read the client CA; nothing is asked of the cluster yet.
+
+        Args:
+            cluster: the API server.
+            namespace: the namespace of our own objects.
+            inject: keys of CONFIGURATIONS: the webhook configurations that get the bundle.
+            lifetimes: how long certificates live.
+            identity: this replica's name in the Lease, which no other has; by default the host's with a random suffix.
+            client_ca: if given, clients need a certificate of the CA in this file.
+            timings: those of the Lease.
+
+        Raises:
+            CertificateError: the client CA cannot be used.
+        """
         self._cluster = cluster
         self._secrets = secrets_path(namespace)
         self._names = served_names(namespace)
         self._lifetimes = lifetimes or Lifetimes()
-        self._live = LiveContext(None if client_ca is None else read_authority(client_ca))
-        self._client_ca = None if client_ca is None else WatchedAuthority(client_ca, self._live)
+        self._client_ca = None if client_ca is None else ClientCAFile(client_ca)
+        self._live = LiveContext(None if self._client_ca is None else self._client_ca.first)
         self._wake = asyncio.Event()
         self._election = Election(
-            cluster, lease_path(namespace), identity or _identity(), changed=self._wake.set, pace=pace
+            cluster, lease_path(namespace), identity or _new_identity(), on_change=self._wake.set, timings=timings
         )
-        self._secret = SingleObject(cluster, self._secrets, SECRET, self._secret_changed)
+        self._secret = SingleObject(cluster, self._secrets, SECRET, self._take_secret)
         self._configurations = {
             path: SingleObject(cluster, path, NAME, self._wake.set)
             for path in (CONFIGURATIONS[kind] for kind in dict.fromkeys(inject))
         }
-        self._known: Material | None = None
-        self._injected: tuple[bytes, datetime] | None = None
-        self._told: dict[str, str] = {}
+        self._good: Material | None = None
+        self._injected: tuple[bytes, datetime] | None = None  # the bundle that all configurations have, and since when
+        self._logged: dict[str, str] = {}
 
     @property
     def context(self) -> ssl.SSLContext:
@@ -86,61 +99,61 @@ class ManagedCertificate:
 
     @property
     def expiry(self) -> datetime | None:
-        """When the certificate that is served ends; None as long as there is none."""
+        """When the certificate that is served expires; None while there is none."""
         return self._live.expiry
 
     @property
     def authority_expiry(self) -> datetime | None:
-        """When the CA that signed it ends."""
-        issuer = None if self._known is None else self._known.issuer
+        """When the CA that signed the served certificate expires; None while there is none."""
+        issuer = None if self._good is None else self._good.issuer
         return None if issuer is None else issuer.not_valid_after_utc
 
     @property
     def is_leader(self) -> bool:
-        """Whether this replica looks after Secret and webhook configurations."""
+        """Whether this replica writes the Secret and the webhook configurations."""
         return self._election.is_leader
 
     async def run(self) -> None:
-        """Follow the Secret, and lead if elected, until cancelled. What fails is logged and tried again."""
+        """Follow the Secret, and lead if elected, until cancelled. Failures are logged and retried."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._election.run())
             tasks.create_task(self._secret.run())
             for configuration in self._configurations.values():
                 tasks.create_task(configuration.run())
             if self._client_ca is not None:
-                tasks.create_task(self._client_ca.run())
-            tasks.create_task(self._look_after())
+                tasks.create_task(self._client_ca.run(self._live))
+            tasks.create_task(self._maintain())
 
-    def _secret_changed(self) -> None:
+    def _take_secret(self) -> None:
         self._wake.set()
         secret = self._secret.value
         if secret is None:
-            self._tell("secret", logging.ERROR, f"Secret {SECRET} does not exist: apply the manifests again")
+            self._log_once("secret", logging.ERROR, f"Secret {SECRET} does not exist: apply the manifests again")
             return
         material = secret_material(secret)
-        if material.stands(self._names, _now()):
+        if material.can_serve(self._names, _now()):
             self._load(material)
-        elif self._known is None:
-            self._tell("secret", logging.INFO, f"Secret {SECRET} has no certificate to serve yet")
+        elif self._good is None:
+            self._log_once("secret", logging.INFO, f"Secret {SECRET} has no certificate to serve yet")
         else:
-            self._tell("secret", logging.WARNING, f"Secret {SECRET} no longer fits: what it held is served on")
+            self._log_once("secret", logging.WARNING, f"Secret {SECRET} is damaged: its last certificate stays in use")
 
     def _load(self, material: Material) -> None:
-        known, serving, key = self._known, material.serving, material.serving_key
-        assert serving is not None  # noqa: S101 (material that stands has both)
+        good, serving, key = self._good, material.serving, material.serving_key
+        assert serving is not None  # noqa: S101 (material that can serve has both)
         assert key is not None  # noqa: S101
-        if known is None or known.serving != serving:
+        if good is None or good.serving != serving:
             try:
-                self._live.serve(Served(certificate_pem(serving), key_pem(key), SECRET, SECRET))
+                self._live.serve(KeyPair(certificate_pem(serving), key_pem(key), SECRET, SECRET))
             except CertificateError as error:
-                self._tell("secret", logging.ERROR, f"Secret {SECRET}: {error}")
+                self._log_once("secret", logging.ERROR, f"Secret {SECRET}: {error}")
                 return
             end = serving.not_valid_after_utc.isoformat()
-            _LOG.info("serving certificate %x, which is valid until %s", serving.serial_number, end)
-        self._told.pop("secret", None)
-        self._known = material
+            _LOG.info("serving certificate %x, valid until %s", serving.serial_number, end)
+        self._logged.pop("secret", None)
+        self._good = material
 
-    async def _look_after(self) -> None:
+    async def _maintain(self) -> None:
         backoff = Backoff()
         pause = min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, self._lifetimes.settle.total_seconds() / 4))
         while True:
@@ -151,16 +164,16 @@ class ManagedCertificate:
                 else:
                     self._injected = None
                 backoff.reset()
-                self._told.pop("failure", None)
+                self._logged.pop("failure", None)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(pause):
                         await self._wake.wait()
             except ClusterError as error:
                 if error.status not in _RACES:
-                    self._tell("failure", logging.WARNING, f"certificates cannot be looked after: {error}")
+                    self._log_once("failure", logging.WARNING, f"cannot renew certificate: {error}")
                 await asyncio.sleep(backoff.next())
             except Exception:  # noqa: BLE001 (logged; certificates that nobody renews would be worse)
-                _LOG.exception("certificates cannot be looked after")
+                _LOG.exception("cannot renew certificate")
                 await asyncio.sleep(_LONGEST_PAUSE)
 
     async def _lead(self) -> None:
@@ -168,45 +181,46 @@ class ManagedCertificate:
         if secret is None:
             return
         now, current = _now(), secret_material(secret)
-        material = repaired(current, self._known, self._names, now)
+        material = repair(current, self._good, self._names, now)
         if material is not current:
-            await self._write(secret, material, "what it held before, put back")
+            await self._write(secret, material, "its last good content restored")
             return
         failure = await self._inject(material_data(material)[BUNDLE], now) if material.bundle else None
         injected = None if self._injected is None else self._injected[1]
-        step = plan(material, self._names, now, self._lifetimes, injected)
+        step = plan_step(material, self._names, now, self._lifetimes, injected)
         if step is not None:
             await self._write(secret, step.material, step.what)
         if failure is not None:
             raise failure
 
     async def _write(self, secret: dict[str, Any], material: Material, what: str) -> None:
-        """Replace the Secret's data; the watch then tells every replica, this one too."""
+        """Replace the Secret's data. The watch then brings it to every replica, including this one."""
         data = {key: base64.b64encode(value).decode() for key, value in material_data(material).items()}
         await self._cluster.send("PUT", f"{self._secrets}/{SECRET}", {**secret, "data": data})
-        _LOG.info("Secret %s written: %s", SECRET, what)
+        _LOG.info("wrote Secret %s: %s", SECRET, what)
 
     async def _inject(self, bundle: bytes, now: datetime) -> ClusterError | None:
         """Give the bundle to all configurations that exist, and note since when all are known to have it.
 
-        What fails with one does not keep the bundle from the others; it is returned.
+        Returns:
+            The last failure, if there was one; the other configurations have got the bundle all the same.
         """
         complete, failure = True, None
         for path, single in self._configurations.items():
-            if not single.heard:
+            if not single.is_known:
                 complete = False
                 continue
             if single.value is None:
-                self._tell(path, logging.WARNING, f"{path}/{NAME} does not exist: its caBundle waits for it")
+                self._log_once(path, logging.WARNING, f"{path}/{NAME} does not exist: no caBundle is written to it")
                 continue
-            self._told.pop(path, None)
+            self._logged.pop(path, None)
             patch = bundle_patch(single.value, bundle)
             if not patch:
                 continue
             complete = False
             try:
                 await self._cluster.send("PATCH", f"{path}/{NAME}", patch, content_type=JSON_PATCH)
-                _LOG.info("%s/%s: caBundle written", path, NAME)
+                _LOG.info("wrote caBundle of %s/%s", path, NAME)
             except ClusterError as error:
                 failure = error
         if not complete:
@@ -215,14 +229,14 @@ class ManagedCertificate:
             self._injected = (bundle, now)
         return failure
 
-    def _tell(self, topic: str, level: int, text: str) -> None:
-        """Once, until it changes."""
-        if self._told.get(topic) != text:
-            self._told[topic] = text
+    def _log_once(self, topic: str, level: int, text: str) -> None:
+        """Log `text` unless it was the last text on this topic."""
+        if self._logged.get(topic) != text:
+            self._logged[topic] = text
             _LOG.log(level, "%s", text)
 
 
-def _identity() -> str:
+def _new_identity() -> str:
     return f"{os.environ.get('HOSTNAME') or socket.gethostname()}_{secrets.token_hex(4)}"
 
 

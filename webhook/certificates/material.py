@@ -1,4 +1,4 @@
-"""What our Secret holds: the CAs that are trusted, the newest one's key, the serving certificate and its key."""
+"""The content of our Secret: the CAs to trust, the newest one's key, the serving certificate and its key."""
 
 from __future__ import annotations
 
@@ -21,7 +21,14 @@ SERVING_KEY: Final = "tls.key"
 
 
 class Material(NamedTuple):
-    """What can be read of it. The newest CA comes first. Each part may be missing; none need fit another."""
+    """The parts of the Secret that can be read. Each may be missing, and may not fit the others.
+
+    Attributes:
+        bundle: the CAs to trust, the newest one first.
+        ca_key: the key of the newest CA.
+        serving: the serving certificate.
+        serving_key: its key.
+    """
 
     bundle: tuple[x509.Certificate, ...] = ()
     ca_key: ec.EllipticCurvePrivateKey | None = None
@@ -30,7 +37,7 @@ class Material(NamedTuple):
 
     @property
     def signer(self) -> x509.Certificate | None:
-        """The CA whose key this is."""
+        """The CA that `ca_key` belongs to."""
         if self.ca_key is None:
             return None
         public = self.ca_key.public_key()
@@ -43,33 +50,33 @@ class Material(NamedTuple):
             return None
         return next((ca for ca in self.bundle if _is_authority(ca) and is_signed_by(self.serving, ca)), None)
 
-    def stands(self, names: Sequence[str], now: datetime) -> bool:
-        """Whether a client that trusts this bundle accepts a server with this certificate and key for these names."""
+    def can_serve(self, names: Sequence[str], now: datetime) -> bool:
+        """Whether a client that trusts the bundle accepts a server with this certificate and key for these names."""
         issuer = self.issuer
         return (
             issuer is not None
             and self.serving is not None
             and self.serving_key is not None
             and self.serving.public_key() == self.serving_key.public_key()
-            and holds(issuer, now)
-            and holds(self.serving, now)
-            and set(general_names(names)) == set(_served(self.serving))
+            and is_valid(issuer, now)
+            and is_valid(self.serving, now)
+            and set(general_names(names)) == set(_subject_names(self.serving))
         )
 
 
 def parse_material(data: Mapping[str, bytes]) -> Material:
-    """Read what can be read; what cannot be counts as missing."""
-    ca_key = _key(data.get(AUTHORITY_KEY))
+    """Read the data of a Secret. Parts that cannot be read count as missing."""
+    ca_key = _parse_key(data.get(AUTHORITY_KEY))
     return Material(
-        bundle=_certificates(data.get(BUNDLE)),
+        bundle=_parse_bundle(data.get(BUNDLE)),
         ca_key=ca_key if isinstance(ca_key, ec.EllipticCurvePrivateKey) else None,
-        serving=next(iter(_certificates(data.get(SERVING))), None),
-        serving_key=_key(data.get(SERVING_KEY)),
+        serving=next(iter(_parse_bundle(data.get(SERVING))), None),
+        serving_key=_parse_key(data.get(SERVING_KEY)),
     )
 
 
 def material_data(material: Material) -> dict[str, bytes]:
-    """The Secret's data: a key for each part that is there."""
+    """Encode the parts that are there as the data of a Secret."""
     data = {BUNDLE: certificate_pem(*material.bundle)}
     if material.ca_key is not None:
         data[AUTHORITY_KEY] = key_pem(material.ca_key)
@@ -79,13 +86,13 @@ def material_data(material: Material) -> dict[str, bytes]:
     return data
 
 
-def holds(certificate: x509.Certificate, now: datetime) -> bool:
-    """Whether it is within its validity."""
+def is_valid(certificate: x509.Certificate, now: datetime) -> bool:
+    """Whether the certificate is valid at this time, by its own dates."""
     return certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
 
 
 def is_signed_by(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
-    """Whether `ca` signed it."""
+    """Whether `ca` signed the certificate."""
     try:
         certificate.verify_directly_issued_by(ca)
     except (InvalidSignature, TypeError, ValueError):
@@ -100,21 +107,21 @@ def _is_authority(certificate: x509.Certificate) -> bool:
         return False
 
 
-def _served(certificate: x509.Certificate) -> x509.SubjectAlternativeName | tuple[()]:
+def _subject_names(certificate: x509.Certificate) -> x509.SubjectAlternativeName | tuple[()]:
     try:
         return certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (x509.ExtensionNotFound, ValueError):
         return ()
 
 
-def _certificates(pem: bytes | None) -> tuple[x509.Certificate, ...]:
+def _parse_bundle(pem: bytes | None) -> tuple[x509.Certificate, ...]:
     try:
         return tuple(x509.load_pem_x509_certificates(pem or b""))
     except ValueError:
         return ()
 
 
-def _key(pem: bytes | None) -> PrivateKeyTypes | None:
+def _parse_key(pem: bytes | None) -> PrivateKeyTypes | None:
     try:
         return load_pem_private_key(pem or b"", password=None)
     except (TypeError, ValueError, UnsupportedAlgorithm):

@@ -1,4 +1,4 @@
-"""Our objects in a cluster, as the manifests declare them: where they are, and what the Secret holds."""
+"""Our objects in a cluster, as the manifests declare them: their names and paths, and how the Secret is read."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from typing import Any, Final
 from webhook.certificates.material import Material, parse_material
 
 NAME: Final = "pod-security-defaulter"
-"""Of the Service, the Lease and the webhook configurations."""
+"""The name of the Service, the Lease and the webhook configurations."""
 SECRET: Final = f"{NAME}-tls"
 
 
 def secrets_path(namespace: str) -> str:
-    """The collection our Secret is in."""
+    """The path of the collection that our Secret is in."""
     return f"/api/v1/namespaces/{namespace}/secrets"
 
 
 def lease_path(namespace: str) -> str:
-    """The Lease that makes a leader."""
+    """The path of the Lease that the leader holds."""
     return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{NAME}"
 
 
 def served_names(namespace: str) -> tuple[str, ...]:
-    """The names of our Service, by which API servers ask for it."""
+    """The DNS names by which API servers reach our Service."""
     return f"{NAME}.{namespace}.svc", f"{NAME}.{namespace}.svc.cluster.local"
 
 
 def secret_material(secret: Mapping[str, Any]) -> Material:
-    """What a Secret holds, as far as it can be read."""
-    return parse_material({key: _decoded(value) for key, value in (secret.get("data") or {}).items()})
+    """Read a Secret. Parts that cannot be read count as missing."""
+    return parse_material({key: _decode(value) for key, value in (secret.get("data") or {}).items()})
 
 
-def _decoded(text: str) -> bytes:
+def _decode(text: str) -> bytes:
     try:
         return base64.b64decode(text)
     except binascii.Error:

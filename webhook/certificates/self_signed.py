@@ -1,11 +1,11 @@
 """A certificate for one's own machine: `serve --self-signed DIR`.
 
-A CA signs one serving certificate and its key is then thrown away, never written: whoever adds `ca.crt` to a trust
-store trusts this one certificate, and no file on disk can sign another. So the two live and are renewed together.
+A CA signs one serving certificate, and its key is then thrown away without being written: whoever adds `ca.crt` to a
+trust store trusts this one certificate, and no file on disk can sign another. So both are renewed together.
 
-Validity: 90 days, from five minutes ago (clocks differ), renewed in the last third, also while it is served. Keys: EC
-P-256.
-In a cluster a Secret holds them instead (`--managed-certificates`), or cert-manager writes the files.
+Validity: 90 days, from five minutes ago (clocks differ); renewed in the last third, also while the certificate is
+served. Keys: EC P-256. In a cluster, a Secret holds the certificate instead (`--managed-certificates`), or cert-manager
+writes the files.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ VALIDITY: Final = timedelta(days=90)
 _CA_NAME: Final = "pod-security-defaulter local CA"
 _EVERY_SECONDS: Final = 3600.0
 
-_log: Final = logging.getLogger(__name__)
+_LOG: Final = logging.getLogger(__name__)
 
 
 class CertificateFiles(NamedTuple):
-    """Where a serving certificate lies: the CA to trust, the certificate, its key."""
+    """The paths of a serving certificate: the CA to trust, the certificate, and its key."""
 
     ca: Path
     cert: Path
@@ -54,10 +54,19 @@ class CertificateFiles(NamedTuple):
 
 
 def ensure_certificate(directory: Path, *, now: datetime, names: Sequence[str] = LOCAL_NAMES) -> CertificateFiles:
-    """Return the certificate in `directory` for exactly these DNS names and IP addresses; make or renew it if need be.
+    """Make or renew the certificate in `directory` if that is necessary.
 
-    `now` is aware. A new directory gets mode 0700; the key has 0600, the certificates 0644. A file is replaced whole.
-    Raises CertificateError where the directory holds a certificate that was not made here, or cannot be written.
+    Args:
+        directory: is created with mode 0700. The key gets mode 0600, the certificates 0644. Each file is replaced as a
+            whole.
+        now: the time, with its zone.
+        names: the DNS names and IP addresses that the certificate must have, and no others.
+
+    Returns:
+        The paths of the certificate, which is good now.
+
+    Raises:
+        CertificateError: the directory has a certificate that was not made here, or cannot be written.
     """
     files = CertificateFiles(directory / "ca.crt", directory / "tls.crt", directory / "tls.key")
     try:
@@ -71,13 +80,13 @@ def ensure_certificate(directory: Path, *, now: datetime, names: Sequence[str] =
 
 
 async def keep_certificate(directory: Path, *, every_seconds: float = _EVERY_SECONDS) -> NoReturn:
-    """Renew the certificate in `directory` when its time has come, until cancelled. Who serves it reads it again."""
+    """Renew the certificate in `directory` when it is due, until cancelled. The server follows the files itself."""
     while True:
         await asyncio.sleep(every_seconds)
         try:
             ensure_certificate(directory, now=datetime.now(UTC))
         except CertificateError as error:
-            _log.error("the certificate cannot be renewed: %s", error)
+            _LOG.error("cannot renew certificate: %s", error)
 
 
 def _refuse_foreign(files: CertificateFiles) -> None:
@@ -99,14 +108,14 @@ def _is_good(files: CertificateFiles, names: Sequence[str], now: datetime) -> bo
         cert = x509.load_pem_x509_certificate(files.cert.read_bytes())
         key = load_pem_private_key(files.key.read_bytes(), password=None)
         cert.verify_directly_issued_by(ca)
-        served = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        subject_names = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (FileNotFoundError, InvalidSignature, TypeError, ValueError, x509.ExtensionNotFound):
         return False
     start, end = cert.not_valid_before_utc, cert.not_valid_after_utc
     return (
         start <= now
         and end - now > (end - start) / 3
-        and set(served) == set(general_names(names))
+        and set(subject_names) == set(general_names(names))
         and cert.public_key() == key.public_key()
     )
 

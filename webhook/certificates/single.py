@@ -1,4 +1,4 @@
-"""One object of a cluster, followed by its name."""
+"""Follow one object of a cluster by its name."""
 
 from __future__ import annotations
 
@@ -7,47 +7,47 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from webhook.cluster.api import Cluster
+from webhook.cluster.api import ClusterClient
 from webhook.cluster.reflector import Item, Reflector
 
 JsonObject: TypeAlias = dict[str, Any]
 
 
 class SingleObject:
-    """`value` is the object as last heard of; None where it does not exist, or nothing has been heard yet."""
+    """An object that is followed; the sink of its own reflector.
 
-    def __init__(self, cluster: Cluster, collection: str, name: str, changed: Callable[[], None]) -> None:
-        """Follow `collection`/`name`; `changed` is called whenever something is heard."""
+    Attributes:
+        value: the object as the API server last sent it; None if it does not exist, or before `is_known`.
+        is_known: whether the API server has said if the object exists.
+    """
+
+    def __init__(self, cluster: ClusterClient, collection: str, name: str, on_change: Callable[[], None]) -> None:
+        """Follow `collection`/`name`. `on_change` is called whenever the API server says something about it."""
         self.value: JsonObject | None = None
-        self._changed = changed
+        self.is_known = False
+        self._on_change = on_change
         self._reflector = Reflector(cluster, collection, _decode, self, field_selector=f"metadata.name={name}")
-        self._replaced = False
-
-    @property
-    def heard(self) -> bool:
-        """Whether it is known if the object exists."""
-        return self._replaced
 
     async def run(self) -> None:
-        """Follow it until cancelled."""
+        """Follow the object until cancelled."""
         await self._reflector.run()
 
     def replace(self, items: Sequence[Item[JsonObject]]) -> None:
-        """Take a list of one, or none."""
-        self._replaced = True
+        """Take the object from a list of at most one."""
+        self.is_known = True
         self._set(items[0].value if items else None)
 
     def put(self, item: Item[JsonObject]) -> None:
-        """Take what it is now."""
+        """Take the new or changed object."""
         self._set(item.value)
 
     def delete(self, _item: Item[JsonObject]) -> None:
-        """Take that it no longer exists."""
+        """Forget the object, which has been deleted."""
         self._set(None)
 
     def _set(self, value: JsonObject | None) -> None:
         self.value = value
-        self._changed()
+        self._on_change()
 
 
 def _decode(raw: msgspec.Raw) -> JsonObject:

@@ -1,4 +1,4 @@
-"""The state of certificates, as `certs` tells it: what there is, until when, and what is wrong with it."""
+"""The state of certificates, as `certs` prints it: which there are, their validity, and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import msgspec
 from cryptography import x509
 
 from webhook.certificates.authority import is_due
-from webhook.certificates.material import Material, holds, is_signed_by
+from webhook.certificates.material import Material, is_signed_by, is_valid
 
 _DAY: Final = timedelta(days=1)
 
 
 class CertificateState(msgspec.Struct, rename="camel"):
-    """A certificate. `signed_by` is the serial number of the CA, "" where that is unknown."""
+    """A certificate. `signed_by` is the serial number of the CA; "" if the CA is unknown."""
 
     role: str
     subject: str
@@ -32,7 +32,7 @@ class CertificateState(msgspec.Struct, rename="camel"):
 
 
 class ConfigurationState(msgspec.Struct, rename="camel"):
-    """A webhook configuration: how many webhooks it has, and how many of those trust the bundle; is it there at all?"""
+    """A webhook configuration: whether it exists, how many webhooks it has, and how many of them trust the bundle."""
 
     kind: str
     exists: bool
@@ -41,7 +41,7 @@ class ConfigurationState(msgspec.Struct, rename="camel"):
 
 
 class State(msgspec.Struct, rename="camel", omit_defaults=True):
-    """All of it. `problems` are sentences; `leader` is who holds the lease."""
+    """The certificates of one source. `problems` are sentences; `leader` holds the Lease."""
 
     source: str
     certificates: list[CertificateState]
@@ -51,7 +51,7 @@ class State(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 def chain_state(source: str, chain: Sequence[x509.Certificate], now: datetime) -> State:
-    """The state of a chain in a file: the server's own certificate, then what signed it."""
+    """Describe a chain in a file: the server's own certificate, then the CAs that signed it."""
     rows = [_row("ca" if index else "serving", cert, chain, now) for index, cert in enumerate(chain)]
     return State(source, rows, list(_validity_problems(rows, now)))
 
@@ -63,7 +63,7 @@ def cluster_state(
     names: Sequence[str],
     now: datetime,
 ) -> State:
-    """The state of what our Secret holds and of the webhook configurations, by kind; None: there is none."""
+    """Describe the content of our Secret, and the webhook configurations by kind; None for one that does not exist."""
     rows = [_row("ca", ca, material.bundle, now) for ca in material.bundle]
     if material.serving is not None:
         rows.append(_row("serving", material.serving, material.bundle, now))
@@ -132,7 +132,7 @@ def _material_problems(
         yield "there is no serving certificate"
     elif material.issuer is None:
         yield "the serving certificate is not signed by any CA here"
-    elif holds(material.serving, now) and holds(material.issuer, now) and not material.stands(names, now):
+    elif is_valid(material.serving, now) and is_valid(material.issuer, now) and not material.can_serve(names, now):
         yield f"the serving certificate is not for {' and '.join(names)}, or its key is missing or another's"
 
 

@@ -23,10 +23,14 @@ from webhook.certificates.issuing import certificate_pem
 from webhook.errors import CertificateError
 
 
-class Served(NamedTuple):
-    """What a server proves itself by: a PEM chain, its own certificate first, and that one's unencrypted PEM key.
+class KeyPair(NamedTuple):
+    """A server's certificate and private key.
 
-    The names are what messages call them, such as the files they came from.
+    Attributes:
+        chain: PEM; the server's own certificate comes first.
+        key: PEM, not encrypted.
+        chain_name: what messages call the chain, such as the file that it came from.
+        key_name: what messages call the key.
     """
 
     chain: bytes
@@ -35,53 +39,64 @@ class Served(NamedTuple):
     key_name: str
 
     @classmethod
-    def read(cls, cert: Path, key: Path) -> Served:
-        """Read the two files. Raises CertificateError where one cannot be read."""
+    def read(cls, cert: Path, key: Path) -> KeyPair:
+        """Read the two files. Raises CertificateError if one of them cannot be read."""
         return cls(read_file(cert), read_file(key), str(cert), str(key))
 
     def certificate(self) -> x509.Certificate:
-        """The server's own certificate. Raises CertificateError."""
+        """The server's own certificate. Raises CertificateError if the chain is not PEM."""
         return parse_certificates(self.chain, self.chain_name)[0]
 
 
-def server_context(cert: Path, key: Path, client_ca: Path | None = None) -> ssl.SSLContext:
-    """Make a server's TLS context from a PEM chain, its own certificate first, and that one's unencrypted PEM key.
+class ClientCA(NamedTuple):
+    """The CAs that clients need a certificate of: a bundle in PEM, and what messages call it."""
 
-    With `client_ca`, only clients with a certificate of one of the CAs in that file get through the handshake.
-    Raises CertificateError, naming the file, where one is missing, is not PEM, or does not belong to the other.
+    pem: bytes
+    name: str
+
+    @classmethod
+    def read(cls, path: Path) -> ClientCA:
+        """Read the file. Raises CertificateError if it cannot be read."""
+        return cls(read_file(path), str(path))
+
+
+def server_context(pair: KeyPair, client_ca: ClientCA | None = None) -> ssl.SSLContext:
+    """Make a server's TLS context.
+
+    Args:
+        pair: what the server proves itself by.
+        client_ca: if given, only clients with a certificate of one of these CAs get through the handshake.
+
+    Raises:
+        CertificateError: a part is not PEM, or the key is not that of the certificate. The message begins with its
+            name.
     """
-    authority = None if client_ca is None else (read_file(client_ca), str(client_ca))
-    return context_of(Served.read(cert, key), authority)
-
-
-def context_of(served: Served, client_ca: tuple[bytes, str] | None = None) -> ssl.SSLContext:
-    """As `server_context`, from what has been read; `client_ca` is its PEM and its name. Raises CertificateError."""
-    if served.certificate().public_key() != _parse_key(served.key, served.key_name).public_key():
-        raise CertificateError(f"{served.key_name}: is not the key of the certificate {served.chain_name}")
+    if pair.certificate().public_key() != _parse_key(pair.key, pair.key_name).public_key():
+        raise CertificateError(f"{pair.key_name}: is not the key of the certificate {pair.chain_name}")
     context = bare_context(client_ca)
     try:
-        with _as_file(served.chain + b"\n" + served.key) as file:
+        with _temporary_file(pair.chain + b"\n" + pair.key) as file:
             context.load_cert_chain(file)
     except (OSError, ssl.SSLError) as error:  # a policy of OpenSSL's, such as a key that is too short
-        raise CertificateError(f"{served.chain_name}: cannot be served: {error}") from error
+        raise CertificateError(f"{pair.chain_name}: cannot be served: {error}") from error
     return context
 
 
-def bare_context(client_ca: tuple[bytes, str] | None = None) -> ssl.SSLContext:
-    """A server's context that has no certificate yet. Raises CertificateError."""
+def bare_context(client_ca: ClientCA | None = None) -> ssl.SSLContext:
+    """Make a server's TLS context that has no certificate yet. Raises CertificateError if the CA is not PEM."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if client_ca is not None:
         trusted = certificate_pem(*parse_certificates(*client_ca)).decode("ascii")
         context.load_verify_locations(cadata=trusted)
         context.verify_mode = ssl.CERT_REQUIRED
-        context.options |= ssl.OP_NO_TICKET  # a resumed session is not asked again
+        context.options |= ssl.OP_NO_TICKET  # a resumed session would not be asked for its certificate again
         context.num_tickets = 0
     return context
 
 
 def read_file(path: Path) -> bytes:
-    """What is in the file. Raises CertificateError."""
+    """Read a file. Raises CertificateError if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -89,7 +104,7 @@ def read_file(path: Path) -> bytes:
 
 
 def parse_certificates(pem: bytes, name: str) -> list[x509.Certificate]:
-    """The certificates of a chain or bundle that messages call `name`. Raises CertificateError."""
+    """Parse a chain or bundle, which messages call `name`. Raises CertificateError if it is not PEM."""
     try:
         return x509.load_pem_x509_certificates(pem)
     except ValueError as error:
@@ -106,10 +121,10 @@ def _parse_key(pem: bytes, name: str) -> PrivateKeyTypes:
 
 
 @contextlib.contextmanager
-def _as_file(content: bytes) -> Iterator[str]:
-    """The path of a file with this content, for as long as the block lasts: OpenSSL reads keys from files only.
+def _temporary_file(content: bytes) -> Iterator[str]:
+    """Yield the path of a file that has this content while the block runs: OpenSSL reads keys only from files.
 
-    In memory where the system can do that, so that a key reaches no disk; else in a file for our user alone.
+    The file is in memory if the system supports that, so that a key reaches no disk; else only our user can read it.
     """
     if hasattr(os, "memfd_create"):
         with open(os.memfd_create("certificate"), "wb", buffering=0) as file:  # noqa: PTH123 (a descriptor)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from patches.policy.configuration import DefaulterConfiguration
 from webhook.cli import inputs
-from webhook.cluster.api import Cluster
+from webhook.cluster.api import ClusterClient
 from webhook.documents.reader import Document
 from webhook.errors import BrokenDocument, ClusterError, InputError
 from webhook.preview.preview import Options, namespaces_of
@@ -27,7 +27,7 @@ async def asked_source(
     InputError.
     """
     try:
-        cluster = await Cluster.connect(options.kubeconfig, options.context)
+        cluster = await ClusterClient.connect(options.kubeconfig, options.context)
         try:
             namespace: str = options.namespace or cluster.namespace
             asked = Asked(cluster)

@@ -18,7 +18,7 @@ from webhook.certificates.objects import NAME, SECRET, lease_path, secret_materi
 from webhook.certificates.state import CertificateState, State, chain_state, cluster_state
 from webhook.certificates.tls import parse_certificates, read_file
 from webhook.cli.in_cluster import connected, own_namespace
-from webhook.cluster.api import Cluster
+from webhook.cluster.api import ClusterClient
 from webhook.errors import CertificateError, ClusterError, InputError
 from webhook.review.messages import printable
 
@@ -63,7 +63,7 @@ async def _of_cluster(options: argparse.Namespace) -> State:
     return state
 
 
-async def _get(cluster: Cluster, path: str) -> dict[str, Any] | None:
+async def _get(cluster: ClusterClient, path: str) -> dict[str, Any] | None:
     try:
         return msgspec.json.decode(await cluster.get(path), type=dict[str, Any])
     except ClusterError as error:

@@ -14,7 +14,7 @@ from patches.policy.configuration import DefaulterConfiguration
 from webhook.certificates.authority import Lifetimes
 from webhook.certificates.managed import ManagedCertificate
 from webhook.cli.parts import Parts, certificate_conditions, certificate_gauges
-from webhook.cluster.api import Cluster
+from webhook.cluster.api import ClusterClient
 from webhook.errors import ClusterError, InputError
 from webhook.preview.access import Access
 from webhook.server.previews import create_preview_app
@@ -23,17 +23,17 @@ from webhook.sources.live import LiveSource
 from webhook.telemetry.gauges import Gauge, cache_gauges, certificate_expiry, leader
 
 
-async def connected(options: argparse.Namespace, stack: AsyncExitStack) -> Cluster:
+async def connected(options: argparse.Namespace, stack: AsyncExitStack) -> ClusterClient:
     """A connection, closed at the end. Raises InputError."""
     try:
-        cluster = await Cluster.connect(options.kubeconfig, options.context)
+        cluster = await ClusterClient.connect(options.kubeconfig, options.context)
     except ClusterError as error:
         raise InputError(str(error)) from None
     stack.push_async_callback(cluster.close)
     return cluster
 
 
-def live_source(cluster: Cluster, configuration: DefaulterConfiguration, parts: Parts) -> LiveSource:
+def live_source(cluster: ClusterClient, configuration: DefaulterConfiguration, parts: Parts) -> LiveSource:
     """Namespaces as the API server tells of them."""
     source = LiveSource(cluster, configuration)
 
@@ -52,12 +52,12 @@ def live_source(cluster: Cluster, configuration: DefaulterConfiguration, parts: 
     return source
 
 
-def previews(options: argparse.Namespace, cluster: Cluster, source: LiveSource) -> web.Application | None:
+def previews(options: argparse.Namespace, cluster: ClusterClient, source: LiveSource) -> web.Application | None:
     """The previews, if they are asked for: for who may create pods."""
     return None if options.preview_port is None else create_preview_app(source.described, Access(cluster))
 
 
-def managed_certificate(cluster: Cluster, options: argparse.Namespace, parts: Parts) -> ssl.SSLContext:
+def managed_certificate(cluster: ClusterClient, options: argparse.Namespace, parts: Parts) -> ssl.SSLContext:
     """The TLS context of the certificate in our Secret. Raises InputError and CertificateError."""
     if options.tls_cert or options.tls_key or options.self_signed:
         raise InputError("--managed-certificates makes its own: leave out --tls-cert, --tls-key and --self-signed")
@@ -76,6 +76,6 @@ def managed_certificate(cluster: Cluster, options: argparse.Namespace, parts: Pa
     return certificate.context
 
 
-def own_namespace(options: argparse.Namespace, cluster: Cluster) -> str:
+def own_namespace(options: argparse.Namespace, cluster: ClusterClient) -> str:
     """Where our own objects are."""
     return options.own_namespace or os.environ.get("POD_NAMESPACE") or cluster.namespace

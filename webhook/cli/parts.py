@@ -15,9 +15,9 @@ from typing import Any, Protocol, TypeAlias
 from aiohttp import web
 
 from patches.policy.configuration import DefaulterConfiguration
-from webhook.certificates.files import WatchedFiles
+from webhook.certificates.files import FileCertificate
 from webhook.certificates.self_signed import ensure_certificate, keep_certificate
-from webhook.configuration.watched import Loaded, WatchedConfiguration
+from webhook.configuration.file import ConfigurationFile, LoadedConfiguration
 from webhook.errors import InputError
 from webhook.review.reviewer import Reviewer
 from webhook.server.previews import create_preview_app, is_loopback
@@ -53,12 +53,12 @@ class Configurable(Source, Protocol):
         """Answer by this configuration from now on."""
 
 
-def following(watched: WatchedConfiguration, source: Configurable, parts: Parts) -> Reviewer:
+def following(watched: ConfigurationFile, source: Configurable, parts: Parts) -> Reviewer:
     """A reviewer that answers by the configuration as the file has it."""
     first, running = watched.loaded, version("pod-security-defaulter")  # read from files: once, not at each scrape
     reviewer = Reviewer(first.configuration, source, generation=first.generation, tally=parts.metrics)
 
-    def apply(loaded: Loaded) -> None:
+    def apply(loaded: LoadedConfiguration) -> None:
         source.configure(loaded.configuration)
         reviewer.configure(loaded.configuration, loaded.generation)
 
@@ -88,7 +88,7 @@ def tls(options: argparse.Namespace, parts: Parts) -> tuple[ssl.SSLContext, Path
         cert, key, authority = options.tls_cert, options.tls_key, options.tls_cert
     else:
         raise InputError("admission is served over TLS: give --tls-cert and --tls-key, or --self-signed DIR")
-    files = WatchedFiles(cert, key, options.client_ca)
+    files = FileCertificate(cert, key, options.client_ca)
     parts.add(files.run, certificate_conditions(files), certificate_gauges(files))
     return files.context, authority
 

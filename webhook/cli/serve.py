@@ -17,7 +17,7 @@ from aiohttp import web
 from webhook.cli import inputs
 from webhook.cli.demo import show
 from webhook.cli.parts import Parts, Work, following, local_previews, preview_host, tls
-from webhook.configuration.watched import WatchedConfiguration
+from webhook.configuration.file import ConfigurationFile
 from webhook.errors import CertificateError, ConfigurationError, InputError
 from webhook.review.reviewer import Reviewer
 from webhook.server.app import Site, create_app, create_health_app, serve
@@ -92,7 +92,7 @@ async def _assembled(
     options: argparse.Namespace, parts: Parts, stack: contextlib.AsyncExitStack
 ) -> tuple[Reviewer, ssl.SSLContext, Path | None, web.Application | None]:
     """The reviewer, the TLS context, the file by which a local client trusts the server, and the previews."""
-    watched = WatchedConfiguration(options.config)
+    watched = ConfigurationFile(options.config)
     configuration = watched.loaded.configuration
     if not options.cluster:
         if options.managed_certificates:

@@ -1,1 +1,1 @@
-"""Talking to an API server: one connection, and caches that follow it."""
+"""Talk to an API server: one client, reflectors that follow collections, and leader election."""

@@ -1,6 +1,6 @@
-"""A connection to one API server, through kubernetes-asyncio's client: who we are, TLS and tokens are its work.
+"""The client of one API server, on top of kubernetes-asyncio's, which takes care of credentials, TLS and tokens.
 
-Bodies stay bytes: a caller decodes the few fields it uses, so that 10,000 listed objects never become as many models.
+Bodies stay bytes: a caller decodes the few fields that it uses, so that 10,000 listed objects never become models.
 """
 
 from __future__ import annotations
@@ -27,17 +27,15 @@ JSON_PATCH: Final = "application/json-patch+json"
 _SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _USER_AGENT: Final = "pod-security-defaulter"  # what audit logs and managedFields call us
 _AUTH: Final = ["BearerToken"]
-_PROBES: Final = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
-"""A connection whose other end is gone without a word breaks off after 35 seconds."""
+_KEEPALIVE: Final = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
+"""A connection breaks off after 35 seconds if its other end has vanished."""
 _BURST: Final = 64
-"""Events handed on at a time, so that a storm of them does not keep reviews waiting."""
+"""After so many events other tasks get a turn, so that a storm of events does not keep reviews waiting."""
 _LINE_LIMIT: Final = 16 * 1024 * 1024
-"""Bytes of one watch event. An object has at most 3 MiB in an API server."""
+"""The limit of one watch event, in bytes. An API server stores objects of at most 3 MiB."""
 
 
-class _Ask(NamedTuple):
-    """A request."""
-
+class _Request(NamedTuple):
     method: str
     path: str
     query: Mapping[str, str] | None
@@ -49,24 +47,35 @@ class _Ask(NamedTuple):
 
 
 class _Status(msgspec.Struct):
-    """`meta/v1` Status, as far as it counts."""
+    """`meta/v1` Status: the fields that are read."""
 
     message: str = ""
 
 
-class Cluster:
-    """A connection. Close it at the end."""
+class ClusterClient:
+    """A client of one API server. Close it at the end.
+
+    Attributes:
+        namespace: that of the kubeconfig's context, or of our own pod.
+    """
 
     def __init__(self, client: ApiClient, namespace: str) -> None:
-        """Use `connect`. `namespace` is that of the kubeconfig's context, or of our own pod."""
+        """Wrap a configured client; `connect` makes one."""
         self._client = client
         self.namespace = namespace
 
     @classmethod
     async def connect(cls, kubeconfig: Path | None = None, context: str | None = None) -> Self:
-        """In a pod by its ServiceAccount, else by the kubeconfig ($KUBECONFIG, ~/.kube/config). Raises ClusterError.
+        """Read the credentials: without arguments, in a pod, those of its ServiceAccount; else those of a kubeconfig.
 
-        Nothing is asked yet: an API server that is away is found out by the first request.
+        Nothing is sent yet: if the API server cannot be reached, the first request fails.
+
+        Args:
+            kubeconfig: the file; by default $KUBECONFIG or ~/.kube/config.
+            context: the context in it; by default its current one.
+
+        Raises:
+            ClusterError: there are no credentials that can be used.
         """
         configuration = Configuration()
         try:
@@ -91,70 +100,75 @@ class Cluster:
         await self._client.close()
 
     async def get(self, path: str, query: Mapping[str, str] | None = None, *, seconds: float = 30) -> bytes:
-        """GET an object or a list. Raises ClusterError."""
-        async with self._answer(_Ask("GET", path, query), aiohttp.ClientTimeout(total=seconds)) as response:
+        """GET an object or a list. Raises ClusterError if that fails or takes more than `seconds`."""
+        async with self._call(_Request("GET", path, query), aiohttp.ClientTimeout(total=seconds)) as response:
             return await response.read()
 
     async def send(
         self, method: str, path: str, body: Any, *, content_type: str = "application/json", seconds: float = 30
     ) -> bytes:
-        """PATCH, POST or PUT, and return the answer's body. Raises ClusterError."""
-        ask = _Ask(method, path, None, body, content_type)
-        async with self._answer(ask, aiohttp.ClientTimeout(total=seconds)) as response:
+        """PATCH, POST or PUT, and return the body of the answer. Raises ClusterError like `get`."""
+        request = _Request(method, path, None, body, content_type)
+        async with self._call(request, aiohttp.ClientTimeout(total=seconds)) as response:
             return await response.read()
 
     @asynccontextmanager
     async def watch(
         self, path: str, query: Mapping[str, str], *, quiet_seconds: float
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """The lines of a watch, as they come. Raises ClusterError, also where none comes for `quiet_seconds`."""
-        patience = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=quiet_seconds)
-        async with self._answer(_Ask("GET", path, {**query, "watch": "1"}), patience) as response:
-            _probe(response)
+        """Open a watch, and yield its lines as they arrive.
+
+        Raises:
+            ClusterError: the watch failed, or no line arrived for `quiet_seconds`.
+        """
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=quiet_seconds)
+        async with self._call(_Request("GET", path, {**query, "watch": "1"}), timeout) as response:
+            _enable_keepalive(response)
             yield _lines(response)
 
     @asynccontextmanager
-    async def _answer(self, ask: _Ask, patience: aiohttp.ClientTimeout) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _call(self, request: _Request, limits: aiohttp.ClientTimeout) -> AsyncIterator[aiohttp.ClientResponse]:
         try:
             response: aiohttp.ClientResponse = await self._client.call_api(
-                ask.path,
-                ask.method,
-                query_params=list((ask.query or {}).items()),
-                header_params={"Accept": "application/json", "Content-Type": ask.content_type},
-                body=ask.body,
+                request.path,
+                request.method,
+                query_params=list((request.query or {}).items()),
+                header_params={"Accept": "application/json", "Content-Type": request.content_type},
+                body=request.body,
                 auth_settings=_AUTH,
                 _preload_content=False,
-                _request_timeout=patience,
+                _request_timeout=limits,
             )
             async with response:
                 if response.status >= HTTPStatus.BAD_REQUEST:
-                    raise ClusterError(response.status, f"{ask}: {response.status} {_message(await response.read())}")
+                    message = _message(await response.read())
+                    raise ClusterError(response.status, f"{request}: {response.status} {message}")
                 yield response
-        except (aiohttp.ClientError, ConfigException, OSError) as error:  # the token is read again now and then
-            raise ClusterError(0, f"{ask}: {str(error) or type(error).__name__}") from error
+        except (aiohttp.ClientError, ConfigException, OSError) as error:  # the client rereads the token at times
+            raise ClusterError(0, f"{request}: {str(error) or type(error).__name__}") from error
 
 
-def _probe(response: aiohttp.ClientResponse) -> None:
-    """Have the kernel ask now and then whether the other end is still there: a watch may be silent for a minute."""
+def _enable_keepalive(response: aiohttp.ClientResponse) -> None:
+    """Have the kernel check whether the other end still exists: a watch may be silent for a minute."""
     connection = response.connection
     sock = None
-    if connection is not None and connection.transport is not None:  # else it has ended already
+    if connection is not None and connection.transport is not None:  # else the watch has ended already
         sock = connection.transport.get_extra_info("socket")
     if sock is not None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in _PROBES.items():
+        for name, value in _KEEPALIVE.items():
             if hasattr(socket, name):  # not everywhere
                 sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    """Lines of any length up to the limit: the client's own reader stops at its buffer's size."""
+    """Split the body into lines up to the limit. The client's own `readline` fails on lines longer than its buffer."""
     rest = bytearray()
     async for chunk in response.content.iter_any():
         rest += chunk
         if b"\n" not in chunk:
             if len(rest) > _LINE_LIMIT:
-                raise ClusterError(0, f"an event of more than {_LINE_LIMIT} bytes")
+                raise ClusterError(0, f"a watch event has more than {_LINE_LIMIT} bytes")
             continue
         *lines, last = rest.split(b"\n")
         rest = bytearray(last)

@@ -10,19 +10,22 @@ _MOST: Final = 10.0
 
 
 class Backoff:
-    """Seconds to wait, at most twice as many each time, and anything up to that: replicas do not come all at once."""
+    """Random waiting times below a bound that doubles each time.
+
+    They are random so that replicas do not all come back at once.
+    """
 
     def __init__(self, least: float = _LEAST, most: float = _MOST) -> None:
-        """Start with up to `least` seconds, and never exceed `most`."""
+        """Start with a bound of `least` seconds, which never exceeds `most`."""
         self._least = least
         self._most = most
         self._bound = least
 
     def next(self) -> float:
-        """The seconds to wait now."""
+        """The seconds to wait now. Doubles the bound of the next call."""
         bound, self._bound = self._bound, min(self._bound * 2, self._most)
         return random.uniform(0, bound)  # noqa: S311 (spreads load, hides nothing)
 
     def reset(self) -> None:
-        """Start again: something went well."""
+        """Return to the first bound, because something succeeded."""
         self._bound = self._least

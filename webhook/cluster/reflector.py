@@ -1,7 +1,7 @@
-"""Follows one collection of an API server: a paged list, then a watch that resumes where it ended, for ever.
+"""Follow one collection of an API server: list it in pages, then watch it, resuming from where the last watch ended.
 
-Source: "Efficient detection of changes" of the Kubernetes API concepts: a resourceVersion that is too old is answered
-by 410, and then a new list is due; bookmarks move the version along where nothing changes.
+Source: "Efficient detection of changes" of the Kubernetes API concepts. The API server answers 410 to a
+resourceVersion that is too old, and then a new list is needed; bookmarks advance the version while nothing changes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from webhook.cluster.api import Cluster
+from webhook.cluster.api import ClusterClient
 from webhook.cluster.backoff import Backoff
 from webhook.errors import ClusterError
 
@@ -23,14 +23,14 @@ T = TypeVar("T")
 
 PAGE_SIZE: Final = 500
 QUIET_SECONDS: Final = 150.0
-"""A bookmark comes about each minute: a connection that has been silent for longer than two is dead."""
+"""A bookmark comes about every minute: a connection that is silent for more than two is dead."""
 _WATCH_SECONDS: Final = (240, 480)
 _STEADY_SECONDS: Final = 1.0
 _LOG: Final = logging.getLogger("webhook.cluster")
 
 
 class Item(NamedTuple, Generic[T]):
-    """An object of the collection. `namespace` is "" for kinds that have none; `value` is None if it is unreadable."""
+    """An object of the collection. `namespace` is "" for cluster-scoped kinds; `value` is None if it is unreadable."""
 
     namespace: str
     name: str
@@ -38,16 +38,16 @@ class Item(NamedTuple, Generic[T]):
 
 
 class Sink(Protocol[T]):
-    """Told what is in the collection. Must not raise, nor wait."""
+    """A store of what is in the collection. Its methods must neither raise nor block."""
 
     def replace(self, items: Sequence[Item[T]]) -> None:
-        """These are all: what is not among them no longer exists."""
+        """Store these items, and forget all others."""
 
     def put(self, item: Item[T]) -> None:
-        """This is new, or has changed."""
+        """Store an item that is new or has changed."""
 
     def delete(self, item: Item[T]) -> None:
-        """This no longer exists. Its value is that of its last state."""
+        """Forget an item. Its value is that of its last state."""
 
 
 class _Metadata(msgspec.Struct, rename="camel"):
@@ -58,7 +58,7 @@ class _Metadata(msgspec.Struct, rename="camel"):
 
 
 class _Object(msgspec.Struct):
-    """An object's identity; of a `meta/v1` Status the code and message."""
+    """The identity of an object, or the code and message of a `meta/v1` Status."""
 
     metadata: _Metadata = msgspec.field(default_factory=_Metadata)
     code: int = 0
@@ -81,15 +81,17 @@ _OBJECT: Final = msgspec.json.Decoder(_Object)
 
 
 class Reflector(Generic[T]):
-    """Keeps a sink as a collection is.
+    """Keep a sink equal to a collection.
 
-    `synced`: whether the collection has been listed once. `last_contact`: when the API server last said something
-    about it, in seconds of the monotonic clock; None before. `version`: the resourceVersion to go on from; "": none.
+    Attributes:
+        synced: whether the collection has been listed once.
+        last_contact: when the API server last sent something about it, on the monotonic clock; None before the first.
+        version: the resourceVersion to continue from; "" if a list is needed.
     """
 
     def __init__(  # noqa: PLR0913 (the last four have defaults and go by name)
         self,
-        cluster: Cluster,
+        cluster: ClusterClient,
         path: str,
         read: Callable[[msgspec.Raw], T],
         sink: Sink[T],
@@ -97,12 +99,20 @@ class Reflector(Generic[T]):
         field_selector: str = "",
         page_size: int = PAGE_SIZE,
         quiet_seconds: float = QUIET_SECONDS,
-        listed: Callable[[], None] | None = None,
+        on_list: Callable[[], None] | None = None,
     ) -> None:
-        """Follow the collection at `path`, as `/api/v1/namespaces`, or only what `field_selector` selects.
+        """Prepare to follow a collection.
 
-        `read` makes of an object's JSON what the sink wants of it, or raises MsgspecError or ValueError.
-        `listed` is called after each full list.
+        Args:
+            cluster: the API server.
+            path: the path of the collection, as in `/api/v1/namespaces`.
+            read: converts an object's JSON to the value that the sink stores; raises MsgspecError or ValueError if the
+                object is unreadable.
+            sink: gets the items.
+            field_selector: restricts the collection; "" for all of it.
+            page_size: how many objects a list asks for at a time.
+            quiet_seconds: after so long without a word a watch counts as dead.
+            on_list: called after each complete list.
         """
         self._cluster = cluster
         self._path = path
@@ -111,7 +121,7 @@ class Reflector(Generic[T]):
         self._query = {"fieldSelector": field_selector} if field_selector else {}
         self._page_size = page_size
         self._quiet_seconds = quiet_seconds
-        self._listed = listed
+        self._on_list = on_list
         self._backoff = Backoff()
         self._failing = False
         self._unreadable: set[tuple[str, str]] = set()
@@ -120,7 +130,7 @@ class Reflector(Generic[T]):
         self.version = ""
 
     async def run(self) -> None:
-        """Follow until cancelled. Whatever fails is logged and tried again."""
+        """Follow the collection until cancelled. Failures are logged and retried."""
         while True:
             try:
                 if not self.version:
@@ -128,11 +138,11 @@ class Reflector(Generic[T]):
                 await self._watch()
             except ClusterError as error:
                 if error.gone:
-                    _LOG.info("%s: the version has expired", self._path)
+                    _LOG.info("%s: resourceVersion expired, listing again", self._path)
                     self.version = ""
-                self._failed(error)
+                self._report(error)
             except Exception:  # noqa: BLE001 (logged; a cache that is no longer followed would be worse)
-                _LOG.exception("%s: failed, and is listed again", self._path)
+                _LOG.exception("%s: watch failed, listing again", self._path)
                 self.version = ""
             await asyncio.sleep(self._backoff.next())
 
@@ -142,17 +152,17 @@ class Reflector(Generic[T]):
         unreadable, self._unreadable = self._unreadable, set()
         while True:
             page = _PAGE.decode(await self._cluster.get(self._path, query))
-            items += [self._item(_OBJECT.decode(raw).metadata, raw, unreadable) for raw in page.items or ()]
+            items += [self._read_item(_OBJECT.decode(raw).metadata, raw, unreadable) for raw in page.items or ()]
             if not page.metadata.continue_:
                 break
             query["continue"] = page.metadata.continue_
         self._sink.replace(items)
         self.version = page.metadata.resource_version
         self.synced = True
-        self._heard()
-        _LOG.info("%s: %d listed", self._path, len(items))
-        if self._listed is not None:
-            self._listed()
+        self._note_contact()
+        _LOG.info("%s: listed %d objects", self._path, len(items))
+        if self._on_list is not None:
+            self._on_list()
 
     async def _watch(self) -> None:
         query = {
@@ -165,27 +175,27 @@ class Reflector(Generic[T]):
             began = time.monotonic()
             try:
                 async for line in lines:
-                    self._take(_EVENT.decode(line))
-                    self._heard()
+                    self._apply(_EVENT.decode(line))
+                    self._note_contact()
                     self._backoff.reset()
             finally:
                 if time.monotonic() - began > _STEADY_SECONDS:
                     self._backoff.reset()
 
-    def _take(self, event: _Event) -> None:
+    def _apply(self, event: _Event) -> None:
         found = _OBJECT.decode(event.object)
         match event.type:
             case "ADDED" | "MODIFIED":
-                self._sink.put(self._item(found.metadata, event.object, self._unreadable))
+                self._sink.put(self._read_item(found.metadata, event.object, self._unreadable))
             case "DELETED":
-                self._sink.delete(self._item(found.metadata, event.object, self._unreadable))
+                self._sink.delete(self._read_item(found.metadata, event.object, self._unreadable))
                 self._unreadable.discard((found.metadata.namespace, found.metadata.name))
             case "ERROR":
                 raise ClusterError(found.code, f"watch {self._path}: {found.code} {found.message}")
         self.version = found.metadata.resource_version or self.version
 
-    def _item(self, metadata: _Metadata, raw: msgspec.Raw, known: set[tuple[str, str]]) -> Item[T]:
-        """The object; of one that cannot be read the log hears once, until it can be."""
+    def _read_item(self, metadata: _Metadata, raw: msgspec.Raw, known: set[tuple[str, str]]) -> Item[T]:
+        """Read an object. Log an unreadable one once, until it becomes readable again."""
         key = (metadata.namespace, metadata.name)
         try:
             value: T | None = self._read(raw)
@@ -193,17 +203,17 @@ class Reflector(Generic[T]):
         except (msgspec.MsgspecError, ValueError) as error:
             value = None
             if key not in known:
-                _LOG.error("%s: %s cannot be read and counts as unknown: %s", self._path, "/".join(key), error)
+                _LOG.error("%s: cannot read %s, which counts as unknown: %s", self._path, "/".join(key), error)
             self._unreadable.add(key)
         return Item(*key, value)
 
-    def _heard(self) -> None:
+    def _note_contact(self) -> None:
         self.last_contact = time.monotonic()
         if self._failing:
             self._failing = False
-            _LOG.info("%s: followed again", self._path)
+            _LOG.info("%s: watch works again", self._path)
 
-    def _failed(self, error: ClusterError) -> None:
-        """Of a row of failures the first is a warning."""
-        _LOG.log(logging.DEBUG if self._failing else logging.WARNING, "%s: not followed: %s", self._path, error)
+    def _report(self, error: ClusterError) -> None:
+        """Log the first failure in a row as a warning, the others for debugging."""
+        _LOG.log(logging.DEBUG if self._failing else logging.WARNING, "%s: watch failed: %s", self._path, error)
         self._failing = True

@@ -1,1 +1,1 @@
-"""The configuration file: reading it, with errors that name file, line and field."""
+"""The configuration file: read it, with errors that name file, line and field, and follow its changes."""

@@ -1,4 +1,4 @@
-"""Reads the configuration: one file, or the files of a directory, joined."""
+"""Read the configuration from one file, or from the files of a directory, which are merged."""
 
 from __future__ import annotations
 
@@ -20,15 +20,21 @@ _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`")
 
 
 def load_configuration(path: Path | None) -> DefaulterConfiguration:
-    """The configuration at `path`, or the default one without a path. Raises ConfigurationError."""
-    return DefaulterConfiguration() if path is None else combined(read_files(path))
+    """Load the configuration at `path`, or the default one without a path. Raises ConfigurationError if it is wrong."""
+    return DefaulterConfiguration() if path is None else combine(read_files(path))
 
 
 def read_files(path: Path) -> dict[str, bytes]:
-    """The file at `path`, or the files of that directory in the order of their names. Raises ConfigurationError.
+    """Read the file at `path`, or the files of that directory in the order of their names.
 
-    Hidden files are left out: the volume of a ConfigMap has some. Any other file has to be a configuration: one that is
-    not read because of its name would silently mean the defaults.
+    Hidden files are left out: the volume of a ConfigMap has some.
+
+    Returns:
+        The content of each file, by its path.
+
+    Raises:
+        ConfigurationError: a file cannot be read, there is none in the directory, or one is not called like a
+            configuration: to ignore it would silently mean the defaults.
     """
     try:
         if not path.is_dir():
@@ -44,33 +50,37 @@ def read_files(path: Path) -> dict[str, bytes]:
         raise ConfigurationError(str(error.filename or path), 0, "", error.strerror or "cannot be read") from None
 
 
-def combined(files: Mapping[str, bytes]) -> DefaulterConfiguration:
-    """What several files say together: mappings are joined, of any other value the last file's counts.
+def combine(files: Mapping[str, bytes]) -> DefaulterConfiguration:
+    """Combine files into one configuration: mappings are merged, and the last file decides any other value.
 
-    Each file has to be good by itself. Raises ConfigurationError.
+    Args:
+        files: the content of each file, by its path.
+
+    Raises:
+        ConfigurationError: a file is wrong by itself, or the files contradict each other.
     """
     merged: dict[str, Any] = {}
     for file, data in files.items():
         document = _document(data, file)
         if document is not None:
             _convert(document, file)
-            merged = _joined(merged, document.value)
+            merged = _merge(merged, document.value)
     try:
         return msgspec.convert(merged, DefaulterConfiguration)
-    except msgspec.ValidationError as error:  # what one file sets needs something that another one takes away
+    except msgspec.ValidationError as error:  # one file sets what needs something that another takes away
         raise ConfigurationError(", ".join(files), 0, "", str(error)) from None
 
 
-def _joined(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    joined = {**before, **after}
+def _merge(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    merged = {**before, **after}
     for key in before.keys() & after.keys():
         if isinstance(before[key], dict) and isinstance(after[key], dict):
-            joined[key] = _joined(before[key], after[key])
-    return joined
+            merged[key] = _merge(before[key], after[key])
+    return merged
 
 
 def read_configuration(data: bytes, file: str) -> DefaulterConfiguration:
-    """The configuration in `data`, YAML or JSON; `file` is its name in errors. Raises ConfigurationError."""
+    """Read a configuration in YAML or JSON; errors call it `file`. Raises ConfigurationError if it is wrong."""
     document = _document(data, file)
     return DefaulterConfiguration() if document is None else _convert(document, file)
 
@@ -84,7 +94,7 @@ def _document(data: bytes, file: str) -> Document | None:
     document = documents[0]
     if isinstance(document, BrokenDocument):
         raise ConfigurationError(file, document.line, "", document.message)
-    if document.warnings:  # of a duplicate key the last would count: in a security policy that is no small thing
+    if document.warnings:  # the last of duplicate keys would count, which is too risky in a security policy
         raise ConfigurationError(file, document.warnings[0].line, "", document.warnings[0].problem)
     return document
 

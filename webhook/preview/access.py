@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from webhook.cluster.api import Cluster
+from webhook.cluster.api import ClusterClient
 from webhook.errors import AuthorizerUnavailable, ClusterError, PermissionDenied, Unauthenticated
 
 _SECONDS: Final = 5.0
@@ -52,7 +52,7 @@ class _AccessReview(msgspec.Struct):
 class Access:
     """Asks the API server about callers."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: ClusterClient) -> None:
         """Ask this cluster."""
         self._cluster = cluster
 

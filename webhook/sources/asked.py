@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from patches.standards.levels import NEWEST_MINOR
-from webhook.cluster.api import Cluster
+from webhook.cluster.api import ClusterClient
 from webhook.errors import ClusterError, InvalidObject
 from webhook.sources import objects
 from webhook.sources.manifests import Described, ManifestSource
@@ -32,7 +32,7 @@ class _List(msgspec.Struct):
 class Asked:
     """Asks, and notes what could not be learnt in `problems`."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: ClusterClient) -> None:
         """Ask this cluster."""
         self._cluster = cluster
         self.problems: list[str] = []

@@ -20,7 +20,7 @@ from patches.policy.configuration import DefaulterConfiguration
 from patches.policy.limits import NO_LIMITS, LimitItem, Limits, compile_limits
 from patches.policy.snapshot import Facts, RuntimeClass
 from patches.standards.levels import NEWEST_MINOR
-from webhook.cluster.api import Cluster
+from webhook.cluster.api import ClusterClient
 from webhook.cluster.reflector import Reflector
 from webhook.errors import NamespaceUnknown
 from webhook.sources import objects
@@ -74,7 +74,7 @@ class LiveSource:
     `minor`: the API server's own minor version; None until it has said so.
     """
 
-    def __init__(self, cluster: Cluster, configuration: DefaulterConfiguration) -> None:
+    def __init__(self, cluster: ClusterClient, configuration: DefaulterConfiguration) -> None:
         """Start knowing nothing."""
         self.minor: int | None = None
         self._configuration = configuration
@@ -98,7 +98,7 @@ class LiveSource:
         )
 
     def _kind(self, path: str, read: Callable[[msgspec.Raw], T], store: _Store[T]) -> _Kind:
-        reflector = Reflector(self._cluster, path, read, store, listed=self._relisted.set)
+        reflector = Reflector(self._cluster, path, read, store, on_list=self._relisted.set)
         return _Kind(path.rpartition("/")[2], reflector, store)
 
     async def run(self) -> None:

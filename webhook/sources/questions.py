@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from patches.policy.snapshot import Facts
-from webhook.cluster.api import Cluster
+from webhook.cluster.api import ClusterClient
 from webhook.errors import ClusterError, InvalidObject, NamespaceUnknown
 from webhook.sources import objects
 
@@ -31,7 +31,7 @@ class Questions:
     A `deadline` is a time of the loop.
     """
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: ClusterClient) -> None:
         self._cluster = cluster
         self._under_way: dict[str, asyncio.Task[bytes | ClusterError]] = {}
         self._places = asyncio.Semaphore(_MOST)

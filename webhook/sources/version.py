@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from webhook.cluster.api import Cluster
+from webhook.cluster.api import ClusterClient
 from webhook.cluster.backoff import Backoff
 from webhook.errors import ClusterError
 
@@ -24,7 +24,7 @@ class _Version(msgspec.Struct):
     minor: str
 
 
-async def follow_version(cluster: Cluster, told: Callable[[int], None], again: asyncio.Event) -> None:
+async def follow_version(cluster: ClusterClient, told: Callable[[int], None], again: asyncio.Event) -> None:
     """Tell the minor version at once, each minute and whenever `again` is set. Never returns, never fails."""
     backoff = Backoff()
     while True:

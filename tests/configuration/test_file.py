@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from webhook.configuration.watched import Loaded, WatchedConfiguration
+from webhook.configuration.file import ConfigurationFile, LoadedConfiguration
 from webhook.errors import ConfigurationError
 
 _WARN = "mode: warn\n"
 _AUDIT = "mode: audit\n"
 
 
-def _watched(path: Path, text: str = _WARN) -> tuple[WatchedConfiguration, list[Loaded], Callable[[], None]]:
+def _watched(path: Path, text: str = _WARN) -> tuple[ConfigurationFile, list[LoadedConfiguration], Callable[[], None]]:
     """A watched file, what was applied so far, and a look at the file."""
     path.write_text(text, encoding="utf-8")
-    watched = WatchedConfiguration(path)
-    applied: list[Loaded] = []
+    watched = ConfigurationFile(path)
+    applied: list[LoadedConfiguration] = []
     return watched, applied, lambda: watched.check(applied.append)
 
 
@@ -34,7 +34,7 @@ def test_the_generation_is_the_hash_of_the_file(tmp_path: Path) -> None:
 
 def test_without_a_file(tmp_path: Path) -> None:
     """The defaults hold, and nothing is ever looked at."""
-    watched = WatchedConfiguration(None)
+    watched = ConfigurationFile(None)
     assert watched.loaded.generation == "default"
     watched.check(lambda _: pytest.fail(f"applied, in {tmp_path}"))
 
@@ -61,11 +61,11 @@ def test_a_config_map_swaps_a_link(tmp_path: Path) -> None:
         (tmp_path / name / "configuration.yaml").write_text(text, encoding="utf-8")
     (tmp_path / "..data").symlink_to("one")
     (tmp_path / "configuration.yaml").symlink_to("..data/configuration.yaml")
-    watched = WatchedConfiguration(tmp_path / "configuration.yaml")
+    watched = ConfigurationFile(tmp_path / "configuration.yaml")
     assert watched.loaded.configuration.mode == "warn"
     (tmp_path / "..tmp").symlink_to("two")
     (tmp_path / "..tmp").replace(tmp_path / "..data")
-    applied: list[Loaded] = []
+    applied: list[LoadedConfiguration] = []
     watched.check(applied.append)
     assert [loaded.configuration.mode for loaded in applied] == ["audit"]
 
@@ -79,14 +79,14 @@ def test_a_directory_is_joined_in_the_order_of_names(tmp_path: Path) -> None:
     }
     for name, text in files.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
-    watched = WatchedConfiguration(tmp_path)
+    watched = ConfigurationFile(tmp_path)
     configuration = watched.loaded.configuration
     assert configuration.mode == "audit"
     assert (configuration.settings.identity.enabled, configuration.settings.identity.run_as_user) == (True, 6)
     assert configuration.settings.resources.limits == ()
     both = (files["10-first.yaml"] + files["configuration.yaml"]).encode()
     assert watched.loaded.generation == hashlib.sha256(both).hexdigest()[:12]
-    applied: list[Loaded] = []
+    applied: list[LoadedConfiguration] = []
     watched.check(applied.append)
     (tmp_path / "20-second.yaml").write_text("mode: off\n", encoding="utf-8")
     watched.check(applied.append)
@@ -102,7 +102,7 @@ def test_a_directory_that_would_mean_the_defaults_by_mistake(tmp_path: Path, nam
     for name in names:
         (tmp_path / name).write_text(_WARN, encoding="utf-8")
     with pytest.raises(ConfigurationError, match=str(tmp_path)):
-        WatchedConfiguration(tmp_path)
+        ConfigurationFile(tmp_path)
 
 
 def test_files_that_do_not_fit_together(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_files_that_do_not_fit_together(tmp_path: Path) -> None:
     (tmp_path / "1.yaml").write_text("settings: {runtimeClassName: {enabled: true, name: kata}}\n", encoding="utf-8")
     (tmp_path / "2.yaml").write_text('settings: {runtimeClassName: {name: ""}}\n', encoding="utf-8")
     with pytest.raises(ConfigurationError, match=r"1\.yaml.*2\.yaml.*name must be set"):
-        WatchedConfiguration(tmp_path)
+        ConfigurationFile(tmp_path)
 
 
 @pytest.mark.parametrize("bad", ["mode: maybe\n", "mode: [\n", None], ids=["value", "syntax", "gone"])
@@ -138,7 +138,7 @@ def test_a_bad_file_at_the_start_is_an_error(tmp_path: Path) -> None:
     """There is no old one to keep."""
     (tmp_path / "c.yaml").write_text("mode: maybe\n", encoding="utf-8")
     with pytest.raises(ConfigurationError, match="mode"):
-        WatchedConfiguration(tmp_path / "c.yaml")
+        ConfigurationFile(tmp_path / "c.yaml")
 
 
 async def test_run_looks_by_itself(tmp_path: Path) -> None:
