@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from patches.errors import DefaulterError, InvalidObject
 from patches.evaluation import Outcome, mutate
-from patches.model.decisions import Decision, Reason, State
+from patches.model.decisions import Decision, Reason, State, Withheld
 from patches.model.patch import Operation
 from patches.model.pod import Origin, Pod, locate
 from patches.policy.configuration import DefaulterConfiguration
@@ -39,6 +39,7 @@ __all__ = [
     "State",
     "Version",
     "Violation",
+    "Withheld",
     "compile_limits",
     "judge",
     "locate",

@@ -10,7 +10,7 @@ from typing import Final
 from patches.arrival import validated
 from patches.defaults import DEFAULTS, Default
 from patches.defaults.draft import Draft
-from patches.model.decisions import Decision, Reason, State
+from patches.model.decisions import Decision, Reason, State, Withheld
 from patches.model.patch import Operation
 from patches.model.pod import Origin, Pod
 from patches.model.shapes import Json
@@ -24,7 +24,6 @@ from patches.standards.violations import Violation
 
 APPLIED_ANNOTATION: Final = PREFIX + "applied"
 MIRROR_ANNOTATION: Final = "kubernetes.io/config.mirror"
-_NOT_JUDGED: Final = (Reason.DELETING, Reason.OFF, Reason.UPDATE)
 _ANNOTATIONS_LIMIT: Final = 256 * 1024
 """The API server refuses an object whose annotations, keys and values together, are larger."""
 
@@ -41,7 +40,7 @@ class Outcome:
     operations: tuple[Operation, ...]
     patched: Json
     decisions: tuple[Decision, ...]
-    withheld: Reason | None
+    withheld: Withheld | None
     applied: str
     verdicts: Mapping[LevelVersion, tuple[Violation, ...]]
 
@@ -52,11 +51,11 @@ def mutate(pod: Pod, old: Pod | None, policy: Policy, facts: Facts) -> Outcome:
     Raises InvalidObject where a quantity of the pod is none.
     """
     withheld = _withheld(pod, policy)
-    if withheld in (Reason.DELETING, Reason.MIRROR_POD, Reason.OFF):
+    if withheld is not None and not withheld.evaluated:
         return _outcome(pod, policy, None, withheld)
     new_ephemeral = None if old is None else new_ephemeral_containers(pod, old)
     if new_ephemeral is not None and not new_ephemeral:
-        return _outcome(pod, policy, None, Reason.UPDATE)
+        return _outcome(pod, policy, None, Withheld.UPDATE)
     draft = Draft(pod, policy, facts, new_ephemeral)
     skipped = policy.skip
     if policy.allow_pod_skip:
@@ -77,43 +76,44 @@ def active(level: Level, enabled: frozenset[str]) -> tuple[Default, ...]:
     )
 
 
-def _withheld(pod: Pod, policy: Policy) -> Reason | None:
+def _withheld(pod: Pod, policy: Policy) -> Withheld | None:
     if policy.mode is Mode.OFF:
-        return Reason.OFF
+        return Withheld.OFF
     if pod.object_metadata.get("deletionTimestamp"):
-        return Reason.DELETING
+        return Withheld.DELETING
     if MIRROR_ANNOTATION in pod.annotations:
-        return Reason.MIRROR_POD
+        return Withheld.MIRROR_POD
     if policy.mode is not Mode.ENFORCE:
-        return Reason.MODE
+        return Withheld.MODE
     if pod.is_template and pod.origin is Origin.ADMISSION:
         return _withheld_template(pod, policy)
     return None
 
 
-def _withheld_template(pod: Pod, policy: Policy) -> Reason | None:
+def _withheld_template(pod: Pod, policy: Policy) -> Withheld | None:
     if not policy.patch_templates:
-        return Reason.TEMPLATE
+        return Withheld.TEMPLATE
     owners = pod.object_metadata.get("ownerReferences") or ()
-    return Reason.OWNED_TEMPLATE if any(owner.get("controller") for owner in owners) else None
+    return Withheld.OWNED_TEMPLATE if any(owner.get("controller") for owner in owners) else None
 
 
-def _outcome(pod: Pod, policy: Policy, draft: Draft | None, withheld: Reason | None) -> Outcome:
+def _outcome(pod: Pod, policy: Policy, draft: Draft | None, withheld: Withheld | None) -> Outcome:
     applied = "" if draft is None else applied_list(pod, draft.decisions)
     if applied and draft is not None and withheld is None:
         _annotate(pod, draft, applied)
     judged = pod
-    if draft is not None and draft.patch.operations and withheld in (None, Reason.TEMPLATE, Reason.OWNED_TEMPLATE):
+    if draft is not None and draft.patch.operations and (withheld is None or withheld.deferred):
         judged = pod.view(draft.patch.document)
     if pod.origin is Origin.ADMISSION and not pod.is_template and (draft is None or draft.whole_pod):
         judged = validated(judged)  # what the built-in plugin is about to see, so that its words are ours
+    is_judged = withheld is None or withheld.judged
     return Outcome(
         operations=() if draft is None else tuple(draft.patch.operations),
         patched=pod.document if draft is None else draft.patch.document,
         decisions=() if draft is None else tuple(draft.decisions),
         withheld=withheld,
         applied=applied,
-        verdicts={} if withheld in _NOT_JUDGED else {x: judge(judged, x, policy.newest) for x in policy.judged},
+        verdicts={x: judge(judged, x, policy.newest) for x in policy.judged} if is_judged else {},
     )
 
 

@@ -18,7 +18,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from patches.evaluation import APPLIED_ANNOTATION, Outcome
-from patches.model.decisions import Reason
+from patches.model.decisions import Withheld
 from patches.model.pod import Origin
 from patches.policy.configuration import DefaulterConfiguration
 from patches.standards.levels import NEWEST_MINOR
@@ -145,7 +145,7 @@ def test_updates_are_not_read_as_new() -> None:
 def test_only_templates_are_withheld_by_admission_alone() -> None:
     """A preview shows for a template what its pods will get; admission leaves it to them, unless told otherwise."""
     alone = [case for case in _CASES if case.old is None and _admitted(case).withheld != _written(case).withheld]
-    assert {_admitted(case).withheld for case in alone} == {Reason.TEMPLATE, Reason.OWNED_TEMPLATE}
+    assert {_admitted(case).withheld for case in alone} == {Withheld.TEMPLATE, Withheld.OWNED_TEMPLATE}
     assert {_written(case).withheld for case in alone} == {None}
     assert "Pod" not in {case.document["kind"] for case in alone}
 

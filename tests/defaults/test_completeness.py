@@ -12,7 +12,7 @@ import pytest
 
 import patches.defaults
 from patches.defaults import DEFAULTS
-from patches.model.decisions import Reason
+from patches.model.decisions import Reason, State, Withheld
 from patches.policy.configuration import DefaulterConfiguration, enabled_ids
 from patches.policy.policy import IDS
 from patches.standards.levels import Level
@@ -102,8 +102,17 @@ def test_every_reason_is_reached() -> None:
     """Each reason code is shown by a case, or where a manifest cannot reach it by a test of its own."""
     shown = {reason for case in load_cases() for _, _, reason in case.decisions}
     shown |= {case.withheld for case in load_cases() if case.withheld is not None}
-    assert shown | REACHED == set(Reason)
+    assert shown | REACHED == {*Reason, *Withheld}
     assert shown.isdisjoint(REACHED)
+
+
+def test_every_reason_accompanies_its_states() -> None:
+    """Over all cases, each reason stands beside exactly the states that it says it belongs to."""
+    seen: defaultdict[Reason, set[State]] = defaultdict(set)
+    for case in load_cases():
+        for decision in case.run().decisions:
+            seen[decision.reason].add(decision.state)
+    assert seen == {reason: set(reason.states) for reason in Reason if reason not in REACHED}
 
 
 def test_every_default_has_a_docs_section() -> None:
@@ -125,7 +134,7 @@ def test_every_reason_has_a_docs_row() -> None:
     """The page of reasons has one row for each code and none beside them."""
     page = REASONS_PAGE.read_text(encoding="utf-8")
     rows = re.findall(r'^\| <a id="([a-z-]+)"></a>`([a-z-]+)` \|', page, re.MULTILINE)
-    assert sorted(rows) == sorted((reason.value, reason.value) for reason in Reason)
+    assert sorted(rows) == sorted((reason.value, reason.value) for reason in (*Reason, *Withheld))
 
 
 def test_docs_name_only_reasons_that_exist() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from patches.defaults import DEFAULTS
 from patches.evaluation import Outcome, active, applied_list
-from patches.model.decisions import Decision, Reason, State
+from patches.model.decisions import Decision, Reason, State, Withheld
 from patches.model.pod import Origin
 from patches.policy.policy import IDS
 from patches.policy.snapshot import Facts
@@ -139,7 +139,7 @@ def test_a_pod_that_skips_nothing(metadata: Any) -> None:
 def test_staged_modes_only_say_what_would_be_done(mode: str) -> None:
     """The pod is judged as sent, since it will run as sent; the annotation is not among the operations."""
     outcome = run(document(), policy({OURS + "mode": mode}))
-    assert outcome.withheld is Reason.MODE
+    assert outcome.withheld is Withheld.MODE
     assert outcome.applied == EVERYTHING
     assert outcome.patched["spec"]["automountServiceAccountToken"] is False
     assert "annotations" not in outcome.patched["metadata"]
@@ -150,7 +150,7 @@ def test_mode_off_does_and_says_nothing() -> None:
     """Neither patch nor verdict."""
     value = document()
     outcome = run(value, policy({OURS + "mode": "off"}))
-    assert outcome.withheld is Reason.OFF
+    assert outcome.withheld is Withheld.OFF
     assert untouched(outcome, value)
     assert outcome.verdicts == {}
 
@@ -159,11 +159,11 @@ def test_mirror_pods_are_judged_and_left_alone() -> None:
     """Anyone can write that annotation, also with null."""
     value = document(metadata={"annotations": {"kubernetes.io/config.mirror": None}})
     outcome = run(value)
-    assert outcome.withheld is Reason.MIRROR_POD
+    assert outcome.withheld is Withheld.MIRROR_POD
     assert untouched(outcome, value)
     assert len(verdicts(outcome)["restricted:latest"]) == 4
-    assert run(value, policy({OURS + "mode": "off"})).withheld is Reason.OFF
-    assert run(value, policy({OURS + "mode": "warn"})).withheld is Reason.MIRROR_POD
+    assert run(value, policy({OURS + "mode": "off"})).withheld is Withheld.OFF
+    assert run(value, policy({OURS + "mode": "warn"})).withheld is Withheld.MIRROR_POD
 
 
 def test_what_is_being_deleted_is_left_alone() -> None:
@@ -171,11 +171,11 @@ def test_what_is_being_deleted_is_left_alone() -> None:
     metadata = {"name": "p", "deletionTimestamp": "2024-01-01T00:00:00Z"}
     value = document(metadata=metadata)
     outcome = run(value)
-    assert outcome.withheld is Reason.DELETING
+    assert outcome.withheld is Withheld.DELETING
     assert untouched(outcome, value)
     assert outcome.verdicts == {}
     owner = template(metadata=metadata)
-    assert run(owner, policy(patchTemplates=True)).withheld is Reason.DELETING
+    assert run(owner, policy(patchTemplates=True)).withheld is Withheld.DELETING
     assert run(document(metadata={"deletionTimestamp": None})).withheld is None
 
 
@@ -183,7 +183,7 @@ def test_a_pod_update_is_left_alone() -> None:
     """The spec is immutable: a label change on an older pod is no business of ours."""
     value = document(metadata={"name": "p", "labels": {"a": "b"}})
     outcome = run(value, old=document())
-    assert outcome.withheld is Reason.UPDATE
+    assert outcome.withheld is Withheld.UPDATE
     assert untouched(outcome, value)
     assert outcome.verdicts == {}
 
@@ -213,21 +213,21 @@ def test_new_ephemeral_containers_are_patched_and_nothing_else() -> None:
     )
     assert outcome.patched["metadata"] == value["metadata"]
     assert verdicts(outcome)["restricted:latest"] != []
-    assert run(value, policy({OURS + "mode": "warn"}), old=old).withheld is Reason.MODE
+    assert run(value, policy({OURS + "mode": "warn"}), old=old).withheld is Withheld.MODE
 
 
 @pytest.mark.parametrize(
     ("metadata", "rules", "withheld"),
     [
-        ({"name": "d"}, {}, Reason.TEMPLATE),
-        ({"ownerReferences": [{"controller": True}]}, {}, Reason.TEMPLATE),
+        ({"name": "d"}, {}, Withheld.TEMPLATE),
+        ({"ownerReferences": [{"controller": True}]}, {}, Withheld.TEMPLATE),
         ({"name": "d"}, {"patchTemplates": True}, None),
         ({"ownerReferences": None}, {"patchTemplates": True}, None),
         ({"ownerReferences": [{"controller": False}, {"kind": "X"}]}, {"patchTemplates": True}, None),
-        ({"ownerReferences": [{"kind": "X"}, {"controller": True}]}, {"patchTemplates": True}, Reason.OWNED_TEMPLATE),
+        ({"ownerReferences": [{"kind": "X"}, {"controller": True}]}, {"patchTemplates": True}, Withheld.OWNED_TEMPLATE),
     ],
 )
-def test_templates(metadata: Any, rules: Any, withheld: Reason | None) -> None:
+def test_templates(metadata: Any, rules: Any, withheld: Withheld | None) -> None:
     """Patched on request only, and not where another controller owns them; judged as their pods will be."""
     outcome = run(template(metadata=metadata), policy(**rules))
     assert outcome.withheld is withheld

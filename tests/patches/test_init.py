@@ -27,6 +27,7 @@ def test_the_surface_is_what_it_says() -> None:
         "State",
         "Version",
         "Violation",
+        "Withheld",
         "compile_limits",
         "judge",
         "locate",

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from patches.evaluation import mutate
-from patches.model.decisions import Reason, State
+from patches.model.decisions import State, Withheld
 from patches.model.pod import Origin, Pod, locate
 from patches.model.updates import new_ephemeral_containers
 from patches.policy.policy import PREFIX, PSA_PREFIX
@@ -197,7 +197,7 @@ class _Tally:
         sent = json.loads(base64.b64decode(response["patch"])) if "patch" in response else []
         assert sent == ([] if outcome.withheld else [*outcome.operations]), "the library and the server differ"
         fresh = pod.view(patched)
-        if outcome.withheld is Reason.TEMPLATE:  # judged as its pods will be
+        if outcome.withheld is Withheld.TEMPLATE:  # judged as its pods will be
             fresh = pod.view(jsonpatch.apply_patch(document, [*outcome.operations]))
         for level, violations in outcome.verdicts.items():
             assert violations == judge(fresh, level), "the verdict differs from a fresh evaluation"

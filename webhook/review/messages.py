@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from patches.evaluation import Outcome
-from patches.model.decisions import Decision, Reason, State
+from patches.model.decisions import Decision, State
 from patches.policy.configuration import Mode
 from patches.policy.policy import Policy
 from patches.standards.levels import Level, LevelVersion
@@ -71,7 +71,7 @@ def mutate_warnings(policy: Policy, outcome: Outcome, *, is_update: bool) -> lis
         added = _brief(outcome.applied)
         if policy.mode is Mode.WARN:
             warnings.append(f"pod-security-defaulter (mode warn) would add {added}")
-        elif outcome.withheld in (Reason.TEMPLATE, Reason.OWNED_TEMPLATE):
+        elif outcome.withheld is not None and outcome.withheld.deferred:
             warnings.append(f"pod-security-defaulter will add to the pods {added}")
         elif outcome.withheld is None and is_update:  # an annotation on the pod would be dropped silently
             warnings.append(f"pod-security-defaulter added {added}")
