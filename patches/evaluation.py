@@ -8,7 +8,8 @@ from functools import cache
 from typing import Final
 
 from patches.arrival import validated
-from patches.defaults import DEFAULTS, Default
+from patches.defaults import DEFAULTS
+from patches.defaults.default import Default
 from patches.defaults.draft import Draft
 from patches.model.decisions import Decision, Reason, State, Withheld
 from patches.model.patch import Operation

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 from typing import Final
 
+from patches.defaults.default import Default
 from patches.defaults.draft import Draft
 from patches.model.decisions import Reason
 from patches.model.pod import ContainerView
+from patches.standards.levels import Level
 
 ID: Final = "allowPrivilegeEscalation"
 _SYS_ADMIN: Final = frozenset({"SYS_ADMIN", "CAP_SYS_ADMIN", "ALL", "CAP_ALL"})
 
 
 def apply(draft: Draft) -> None:
-    """Decide and record."""
+    """Set false on each container whose other settings allow it."""
     for container in draft.containers:
         own = container.security.get(ID)
         parent = f"{container.path}/securityContext"
@@ -47,3 +49,13 @@ def _obstacle(draft: Draft, container: ContainerView) -> Reason | None:
     if any(name.upper() in _SYS_ADMIN for name in added):
         return Reason.SYS_ADMIN
     return None
+
+
+DEFAULT: Final = Default(
+    id=ID,
+    level=Level.RESTRICTED,
+    title="No gain of privileges",
+    adds="`allowPrivilegeEscalation: false`",
+    fields=("container.securityContext.allowPrivilegeEscalation",),
+    apply=apply,
+)

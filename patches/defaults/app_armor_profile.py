@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from typing import Final
 
+from patches.defaults.default import Default
 from patches.defaults.draft import Draft
 from patches.model.decisions import Reason
 from patches.model.shapes import AppArmorProfile
+from patches.standards.levels import Level
 
 ID: Final = "appArmorProfile"
 ANNOTATION: Final = "container.apparmor.security.beta.kubernetes.io/"
 
 
 def apply(draft: Draft) -> None:
-    """Decide and record."""
+    """Set RuntimeDefault on the pod unless every container has a profile of its own."""
     path = f"{draft.security_path}/{ID}"
     own = draft.pod.security.get(ID)
     explicit = [container for container in draft.containers if container.security.get(ID) is not None]
@@ -40,3 +42,13 @@ def apply(draft: Draft) -> None:
 
 def _report(draft: Draft, path: str, profile: AppArmorProfile) -> None:
     (draft.conflict if profile.get("type") == "Unconfined" else draft.kept)(ID, path, profile)
+
+
+DEFAULT: Final = Default(
+    id=ID,
+    level=Level.BASELINE,
+    title="AppArmor profile",
+    adds="`appArmorProfile: {type: RuntimeDefault}`",
+    fields=("securityContext.appArmorProfile",),
+    apply=apply,
+)

@@ -13,10 +13,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from patches.defaults.default import Default
 from patches.defaults.draft import Draft
 from patches.model.decisions import Reason
+from patches.model.needs import Need
 from patches.model.pod import Pod
 from patches.model.shapes import Volume
+from patches.standards.levels import Level
 
 ID: Final = "automountServiceAccountToken"
 VOLUME_PREFIX: Final = "kube-api-access-"
@@ -33,7 +36,7 @@ _SOURCES: Final = [
 
 
 def apply(draft: Draft) -> None:
-    """Decide and record."""
+    """Set false on the pod and remove the token that the API server mounted."""
     if not draft.whole_pod:
         return
     spec = draft.pod.spec
@@ -98,3 +101,14 @@ def _claimed(pod: Pod, name: str) -> bool:
         if key in (spec.get("f:volumes") or ()):
             return True
     return False
+
+
+DEFAULT: Final = Default(
+    id=ID,
+    level=Level.BASELINE,
+    title="No API token mounted",
+    adds="`automountServiceAccountToken: false`; removes the mounted token",
+    fields=("automountServiceAccountToken", "volumes", "container.volumeMounts"),
+    needs=frozenset({Need.SERVICE_ACCOUNT}),
+    apply=apply,
+)

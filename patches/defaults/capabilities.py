@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from patches.defaults.default import Default
 from patches.defaults.draft import Draft
 from patches.model.decisions import Reason
 from patches.model.pod import ContainerView
 from patches.model.shapes import Capabilities
+from patches.standards.levels import Level
 
 ID: Final = "capabilities"
 _ALL: Final = "ALL"
@@ -25,7 +27,7 @@ _NONE: Final[Capabilities] = {}
 
 
 def apply(draft: Draft) -> None:
-    """Decide and record."""
+    """Drop ALL on each container, and add NET_BIND_SERVICE if the container declares a low port."""
     for container in draft.containers:
         _harden(draft, container)
 
@@ -66,3 +68,13 @@ def _wants_low_port(draft: Draft, container: ContainerView, added: list[str], dr
     if any(name.upper().removeprefix("CAP_") == _BIND for name in dropped):
         return False
     return any(0 < (port.get("containerPort") or 0) < _FIRST_OPEN_PORT for port in container.value.get("ports") or ())
+
+
+DEFAULT: Final = Default(
+    id=ID,
+    level=Level.RESTRICTED,
+    title="Capabilities dropped",
+    adds="`capabilities: {drop: [ALL]}`",
+    fields=("container.securityContext.capabilities.drop", "container.securityContext.capabilities.add"),
+    apply=apply,
+)

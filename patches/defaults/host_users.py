@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from typing import Final
 
+from patches.defaults.default import Default
 from patches.defaults.draft import Draft
 from patches.model.decisions import Reason
+from patches.standards.levels import Level
 
 ID: Final = "hostUsers"
 
 
 def apply(draft: Draft) -> None:
-    """Decide and record."""
+    """Set false on the pod if the API server would accept it."""
     if not draft.whole_pod:
         return
     path = f"{draft.pod.spec_path}/{ID}"
@@ -37,3 +39,13 @@ def _obstacle(draft: Draft) -> Reason | None:
     if any(container.value.get("volumeDevices") for container in draft.pod.containers):
         return Reason.RAW_BLOCK_VOLUME
     return None
+
+
+DEFAULT: Final = Default(
+    id=ID,
+    level=Level.BASELINE,
+    title="User namespace of its own",
+    adds="`hostUsers: false`",
+    fields=("hostUsers",),
+    apply=apply,
+)

@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, cast
 
+from patches.defaults.default import Default
 from patches.defaults.draft import Draft
 from patches.model.decisions import Reason
+from patches.standards.levels import Level
 
 ID: Final = "identity"
 
 
 def apply(draft: Draft) -> None:
-    """Decide and record."""
+    """Set each configured id on the pod if neither the pod nor a container sets that id."""
     if not draft.whole_pod:
         return
     settings = draft.policy.settings.identity
@@ -47,3 +49,13 @@ def _set(draft: Draft, field: str, wanted: int) -> None:
 
 def _at(security: object, field: str) -> int | None:
     return cast("Mapping[str, int | None]", security).get(field)
+
+
+DEFAULT: Final = Default(
+    id=ID,
+    level=Level.BASELINE,
+    title="User and group",
+    adds="`runAsUser`, `runAsGroup`, `fsGroup`",
+    fields=("securityContext.runAsUser", "securityContext.runAsGroup", "securityContext.fsGroup"),
+    apply=apply,
+)

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from typing import Final
 
+from patches.defaults.default import Default
 from patches.defaults.draft import Draft
 from patches.model.pod import Origin
+from patches.standards.levels import Level
 
 ID: Final = "imagePullPolicy"
 _ALWAYS: Final = "Always"
 
 
 def apply(draft: Draft) -> None:
-    """Decide and record."""
+    """Set Always on each container and image volume; on an admitted pod, overwrite any other policy."""
     for container in draft.containers:
         _set(draft, container.path, ID, container.value.get(ID))
     if not draft.whole_pod:
@@ -38,3 +40,13 @@ def _set(draft: Draft, parent: str, key: str, own: str | None) -> None:
         draft.replace(ID, parent, key, _ALWAYS)
     else:
         draft.kept(ID, f"{parent}/{key}", own)
+
+
+DEFAULT: Final = Default(
+    id=ID,
+    level=Level.BASELINE,
+    title="Image pulled each time",
+    adds="`imagePullPolicy: Always`",
+    fields=("container.imagePullPolicy", "volumes[*].image.pullPolicy"),
+    apply=apply,
+)

@@ -12,8 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
+from patches.defaults.default import Default
 from patches.defaults.draft import Draft
 from patches.model.decisions import Reason
+from patches.standards.levels import Level
 
 ID: Final = "os"
 _SELECTORS: Final = ("kubernetes.io/os", "beta.kubernetes.io/os")
@@ -45,7 +47,7 @@ _CONTAINER_SECURITY: Final = (
 
 
 def apply(draft: Draft) -> None:
-    """Decide and record."""
+    """Set `os.name: windows` on a pod whose nodeSelector says so; the defaults that follow then see a Windows pod."""
     if not draft.whole_pod:
         return
     spec = draft.pod.spec
@@ -79,3 +81,13 @@ def _linux_field(draft: Draft) -> bool:
 def _any_set(fields: object, keys: Iterable[str]) -> bool:
     values = cast("Mapping[str, Any]", fields)
     return any(values.get(key) is not None for key in keys)
+
+
+DEFAULT: Final = Default(
+    id=ID,
+    level=Level.RESTRICTED,
+    title="Declared as a Windows pod",
+    adds="`os: {name: windows}` where the nodeSelector says so",
+    fields=("os",),
+    apply=apply,
+)

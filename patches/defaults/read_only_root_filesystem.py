@@ -14,16 +14,18 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Final
 
+from patches.defaults.default import Default
 from patches.defaults.draft import Draft
 from patches.model.decisions import Reason
 from patches.model.pod import ContainerView
+from patches.standards.levels import Level
 
 ID: Final = "readOnlyRootFilesystem"
 _TMP: Final = "/tmp"  # noqa: S108 (the mount point's name, not a file of ours)
 
 
 def apply(draft: Draft) -> None:
-    """Decide and record."""
+    """Set true on each container, and mount an emptyDir at /tmp if the settings ask for it."""
     writable_tmp = draft.whole_pod and draft.policy.settings.read_only_root_filesystem.writable_tmp
     names = _free_names(draft)
     for container in draft.containers:
@@ -60,3 +62,13 @@ def _clean(path: str) -> str:
 def _free_names(draft: Draft) -> Iterator[str]:
     taken = {volume["name"] for volume in draft.pod.spec.get("volumes") or ()}
     return (name for name in (f"psd-tmp-{number}" for number in count()) if name not in taken)
+
+
+DEFAULT: Final = Default(
+    id=ID,
+    level=Level.BASELINE,
+    title="Read-only root filesystem",
+    adds="`readOnlyRootFilesystem: true`, if wanted an emptyDir at /tmp",
+    fields=("container.securityContext.readOnlyRootFilesystem", "volumes", "container.volumeMounts"),
+    apply=apply,
+)

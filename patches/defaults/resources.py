@@ -14,10 +14,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from patches.defaults.default import Default
 from patches.defaults.draft import Draft
 from patches.defaults.resource_slots import Slot
 from patches.model.decisions import Reason
+from patches.model.needs import Need
 from patches.policy.limits import NO_LIMITS, arriving_needs
+from patches.standards.levels import Level
 
 ID: Final = "resources"
 _SCOPES: Final = frozenset({"BestEffort", "NotBestEffort"})
@@ -26,7 +29,7 @@ _MOST_CONTAINERS: Final = 256
 
 
 def apply(draft: Draft) -> None:
-    """Decide and record."""
+    """Add the configured requests and limits that fit, in rounds until nothing more fits."""
     if not draft.whole_pod:
         return
     reason = _obstacle(draft)
@@ -77,3 +80,14 @@ def _record(draft: Draft, slot: Slot) -> None:
             draft.kept(ID, f"{parent}/{slot.name}", side.present.text, side.present.reason)
         elif side.wanted is not None:
             draft.skipped(ID, f"{parent}/{slot.name}", slot.obstacle)
+
+
+DEFAULT: Final = Default(
+    id=ID,
+    level=Level.BASELINE,
+    title="Requests and limits",
+    adds="requests and limits of containers",
+    fields=("container.resources.requests.*", "container.resources.limits.*"),
+    needs=frozenset({Need.LIMIT_RANGE, Need.RESOURCE_QUOTA}),
+    apply=apply,
+)

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from patches.defaults.default import Default
 from patches.defaults.draft import Draft
 from patches.model.decisions import Reason
 from patches.model.pod import ContainerView
 from patches.model.shapes import WindowsOptions
+from patches.standards.levels import Level
 
 ID: Final = "runAsNonRoot"
 _WINDOWS_ROOT: Final = "containeradministrator"
@@ -23,7 +25,7 @@ _NO_OPTIONS: Final[WindowsOptions] = {}
 
 
 def apply(draft: Draft) -> None:
-    """Decide and record."""
+    """Set true on the pod if no container contradicts it, otherwise on each container that allows it."""
     pod = draft.pod
     explicit = pod.security.get("runAsNonRoot")
     if explicit is not None:
@@ -87,3 +89,13 @@ def _contradiction(draft: Draft, container: ContainerView) -> Reason | None:
     if name is not None and name.lower() == _WINDOWS_ROOT:
         return Reason.RUNS_AS_ROOT
     return None
+
+
+DEFAULT: Final = Default(
+    id=ID,
+    level=Level.RESTRICTED,
+    title="May not run as root",
+    adds="`runAsNonRoot: true`",
+    fields=("securityContext.runAsNonRoot", "container.securityContext.runAsNonRoot"),
+    apply=apply,
+)

@@ -11,15 +11,18 @@ from __future__ import annotations
 
 from typing import Final
 
+from patches.defaults.default import Default
 from patches.defaults.draft import Draft
 from patches.model.decisions import Reason
+from patches.model.needs import Need
 from patches.policy.snapshot import RuntimeClass
+from patches.standards.levels import Level
 
 ID: Final = "runtimeClassName"
 
 
 def apply(draft: Draft) -> None:
-    """Decide and record."""
+    """Set the configured RuntimeClass on the pod if the API server would accept the pod with it."""
     wanted = draft.policy.runtime_class
     if not draft.whole_pod or not wanted:
         return
@@ -57,3 +60,14 @@ def _mismatch(draft: Draft, runtime_class: RuntimeClass) -> Reason | None:
     if any(selector.get(key, value) != value for key, value in runtime_class.node_selector.items()):
         return Reason.RUNTIME_CLASS_SELECTOR
     return None
+
+
+DEFAULT: Final = Default(
+    id=ID,
+    level=Level.BASELINE,
+    title="Runtime class",
+    adds="`runtimeClassName`",
+    fields=("runtimeClassName",),
+    needs=frozenset({Need.RUNTIME_CLASS, Need.RESOURCE_QUOTA}),
+    apply=apply,
+)

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from patches.defaults.default import Default
 from patches.defaults.draft import Draft
 from patches.model.decisions import Reason
 from patches.model.shapes import Json, SeccompProfile
+from patches.standards.levels import Level
 
 ID: Final = "seccompProfile"
 POD_ANNOTATION: Final = "seccomp.security.alpha.kubernetes.io/pod"
@@ -22,7 +24,7 @@ _RUNTIME_DEFAULT: Final = ("runtime/default", "docker/default")
 
 
 def apply(draft: Draft) -> None:
-    """Decide and record."""
+    """Set the configured profile on the pod; on an update, on new ephemeral containers if the pod has none."""
     pod = draft.pod
     path = f"{draft.security_path}/{ID}"
     own = pod.security.get(ID)
@@ -76,3 +78,13 @@ def _agrees(annotation: str | None, profile: dict[str, Json]) -> bool:
     if profile["type"] == "RuntimeDefault":
         return annotation in _RUNTIME_DEFAULT
     return annotation == f"localhost/{profile['localhostProfile']}"
+
+
+DEFAULT: Final = Default(
+    id=ID,
+    level=Level.RESTRICTED,
+    title="System calls filtered",
+    adds="`seccompProfile: {type: RuntimeDefault}`",
+    fields=("securityContext.seccompProfile", "container.securityContext.seccompProfile"),
+    apply=apply,
+)

@@ -52,6 +52,9 @@ OPT_IN: Final = {
 }
 AT_BASELINE: Final = OPT_IN | {"automountServiceAccountToken", "resources"}
 
+NO_DEFAULTS: Final = {"default", "draft", "resource_slots"}
+"""The modules beside the defaults' own."""
+
 DEFAULTS_PAGE: Final = ROOT / "docs" / "defaults.md"
 REASONS_PAGE: Final = ROOT / "docs" / "reasons.md"
 
@@ -68,10 +71,11 @@ def test_ids_are_unique_and_in_order() -> None:
 
 def test_every_module_is_listed_once() -> None:
     """The tuple holds the default of every module of the package, and each module is called as its id."""
-    names = {info.name for info in pkgutil.iter_modules(patches.defaults.__path__)} - {"draft", "resource_slots"}
+    names = {info.name for info in pkgutil.iter_modules(patches.defaults.__path__)} - NO_DEFAULTS
     assert sorted(names) == sorted(module_name(default.id) for default in DEFAULTS)
     for default in DEFAULTS:
         module = importlib.import_module(f"patches.defaults.{module_name(default.id)}")
+        assert module.DEFAULT is default
         assert (module.ID, module.apply) == (default.id, default.apply)
         assert (module.__doc__ or "").startswith(f"{default.id}: ")
         assert "Source: " in (module.__doc__ or "")
