@@ -8,10 +8,10 @@ from typing import Any
 
 from patches.model.decisions import Reason, State, Withheld
 from patches.policy.policy import IDS
+from patches.standards.checks import FIELDS
 from patches.standards.levels import NEWEST_MINOR, Level
 from tests.shared_data import ROOT
 from webhook.page.assets import load_assets
-from webhook.review.messages import FIELDS
 
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 

@@ -13,7 +13,7 @@ from patches.model.pod import Origin, locate
 from patches.policy.configuration import DefaulterConfiguration, Mode
 from patches.policy.policy import PREFIX, PSA_PREFIX, Policy, resolve
 from patches.policy.snapshot import Facts
-from patches.standards.checks import CHECKS
+from patches.standards.checks import CHECKS, FIELDS
 from patches.standards.levels import parse_level_version
 from patches.standards.violations import Violation
 from tests.review.builders import BARE, PRIVILEGED_TEXT, container, pod, privileged_pod
@@ -33,7 +33,7 @@ def outcome_of(document: dict[str, Any], labels: Mapping[str, str]) -> tuple[Pol
 
 def test_every_check_has_a_field() -> None:
     """A hint can be given for each check, and for nothing else."""
-    assert sorted(messages.FIELDS) == sorted(check.id for check in CHECKS)
+    assert sorted(FIELDS) == sorted(check.id for check in CHECKS)
 
 
 def test_upstream_texts() -> None:

@@ -16,7 +16,15 @@ def _new(_: Pod) -> Violation | None:
     return None
 
 
-CHECK = Check("example", Level.BASELINE, ((8, _old), (25, _new)))
+CHECK = Check(
+    id="example",
+    level=Level.BASELINE,
+    versions=((8, _old), (25, _new)),
+    title="An example",
+    asks="Nothing.",
+    fields="spec",
+    fix="nothing",
+)
 
 
 def test_no_rule_before_the_first_version() -> None:

@@ -8,8 +8,9 @@ from typing import Final, TextIO
 import msgspec
 
 from patches.model.decisions import Reason, State
+from patches.standards.checks import FIELDS
 from webhook.preview.results import DefaultRow, Report, Result, ViolationRow
-from webhook.review.messages import FIELDS, printable
+from webhook.review.messages import printable
 
 _RESET: Final = "\x1b[0m"
 _BOLD: Final = "\x1b[1m"

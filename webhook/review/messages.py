@@ -13,32 +13,9 @@ from patches.evaluation import Outcome
 from patches.model.decisions import Decision, State
 from patches.policy.configuration import Mode
 from patches.policy.policy import Policy
+from patches.standards.checks import FIELDS
 from patches.standards.levels import Level, LevelVersion
 from patches.standards.violations import Violation, violation_text
-
-FIELDS: Final = {
-    "appArmorProfile": "securityContext.appArmorProfile.type",
-    "capabilities_baseline": "securityContext.capabilities.add",
-    "hostNamespaces": "spec.hostNetwork, spec.hostPID, spec.hostIPC",
-    "hostPathVolumes": "spec.volumes[*].hostPath",
-    "hostPorts": "ports[*].hostPort",
-    "hostProbesAndHostLifecycle": "host of probes and lifecycle hooks",
-    "privileged": "securityContext.privileged",
-    "procMount": "securityContext.procMount",
-    "seLinuxOptions": "securityContext.seLinuxOptions",
-    "seccompProfile_baseline": "securityContext.seccompProfile.type",
-    "sysctls": "spec.securityContext.sysctls",
-    "windowsHostProcess": "securityContext.windowsOptions.hostProcess",
-    "allowPrivilegeEscalation": "securityContext.allowPrivilegeEscalation",
-    "capabilities_restricted": "securityContext.capabilities",
-    "procMount_restricted": "securityContext.procMount",
-    "restrictedVolumes": "spec.volumes",
-    "runAsNonRoot": "securityContext.runAsNonRoot",
-    "runAsUser": "securityContext.runAsUser",
-    "seccompProfile_restricted": "securityContext.seccompProfile.type",
-}
-"""The field to change for each check."""
-
 
 _BRIEF: Final = 200
 """Characters. Longer than this, the ids alone are said; the audit annotation has all of it."""

@@ -36,4 +36,14 @@ def _since_1_25(pod: Pod) -> Violation | None:
     return None if violation is None or pod.windows else violation
 
 
-CHECK: Final = Check("allowPrivilegeEscalation", Level.RESTRICTED, ((8, _since_1_8), (25, _since_1_25)))
+CHECK: Final = Check(
+    id="allowPrivilegeEscalation",
+    level=Level.RESTRICTED,
+    versions=((8, _since_1_8), (25, _since_1_25)),
+    title="May gain privileges",
+    asks=(
+        "No process gains more privileges than its parent has. From 1.25 Windows pods (`os.name: windows`) are exempt."
+    ),
+    fields="securityContext.allowPrivilegeEscalation",
+    fix="container `securityContext.allowPrivilegeEscalation`: `false`",
+)

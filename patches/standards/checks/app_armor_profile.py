@@ -59,4 +59,18 @@ def _allows(value: str) -> bool:
     return value in ("", "runtime/default") or value.startswith("localhost/")
 
 
-CHECK: Final = Check("appArmorProfile", Level.BASELINE, ((0, _since_1_0),))
+CHECK: Final = Check(
+    id="appArmorProfile",
+    level=Level.BASELINE,
+    versions=((0, _since_1_0),),
+    title="AppArmor is switched off or of an unknown profile",
+    asks=(
+        "No AppArmor profile other than the runtime's default or one loaded on the node. Annotations "
+        "`container.apparmor.security.beta.kubernetes.io/…` count, even of containers that do not exist."
+    ),
+    fields="securityContext.appArmorProfile.type",
+    fix=(
+        "`securityContext.appArmorProfile.type` of pod and container: unset, `RuntimeDefault` or `Localhost`; the "
+        "annotation: absent, `runtime/default` or `localhost/…`"
+    ),
+)

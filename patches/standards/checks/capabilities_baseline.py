@@ -57,4 +57,16 @@ def _since_1_0(pod: Pod) -> Violation | None:
     )
 
 
-CHECK: Final = Check("capabilities_baseline", Level.BASELINE, ((0, _since_1_0),))
+CHECK: Final = Check(
+    id="capabilities_baseline",
+    level=Level.BASELINE,
+    versions=((0, _since_1_0),),
+    title="Capabilities beyond those that runtimes grant",
+    asks=(
+        "No added capability beyond those that runtimes grant by default: `AUDIT_WRITE`, `CHOWN`, `DAC_OVERRIDE`, "
+        "`FOWNER`, `FSETID`, `KILL`, `MKNOD`, `NET_BIND_SERVICE`, `SETFCAP`, `SETGID`, `SETPCAP`, `SETUID`, "
+        "`SYS_CHROOT`."
+    ),
+    fields="securityContext.capabilities.add",
+    fix="container `securityContext.capabilities.add`: remove all others",
+)

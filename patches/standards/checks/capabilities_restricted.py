@@ -55,8 +55,18 @@ def _since_1_25(pod: Pod) -> Violation | None:
 
 
 CHECK: Final = Check(
-    "capabilities_restricted",
-    Level.RESTRICTED,
-    ((22, _since_1_22), (25, _since_1_25)),
+    id="capabilities_restricted",
+    level=Level.RESTRICTED,
+    versions=((22, _since_1_22), (25, _since_1_25)),
     overrides=("capabilities_baseline",),
+    title="Keeps or adds capabilities",
+    asks=(
+        "All capabilities are dropped, by exactly the name `ALL`, and at most `NET_BIND_SERVICE` is added. Replaces "
+        "`capabilities_baseline`. From 1.25 Windows pods are exempt."
+    ),
+    fields="securityContext.capabilities",
+    fix=(
+        'container `securityContext.capabilities.drop`: `["ALL"]`; `securityContext.capabilities.add`: unset or '
+        '`["NET_BIND_SERVICE"]`'
+    ),
 )

@@ -11,22 +11,33 @@ from patches.standards.levels import Level
 from patches.standards.violations import Violation
 
 CheckFunction: TypeAlias = Callable[[Pod], Violation | None]
-"""One version of a check: what the pod violates, or None where it complies."""
+"""One version of a check: returns what the pod violates, or None if it complies."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One control of the Pod Security Standards.
 
-    `versions` pairs the Kubernetes minor version from which a rule holds with the rule, in ascending order. From its
-    first version on the check replaces those named in `overrides`.
+    Attributes:
+        id: upstream's name, which is also that of the module, the cases and the docs row.
+        level: the least profile that has the check.
+        versions: pairs of the Kubernetes minor version from which a rule holds and the rule, in ascending order.
+        overrides: ids of the checks that this one replaces, from its own first version on.
+        title: what a violation means, in a few words, for the page.
+        asks: what it asks for, for docs/checks.md, in Markdown.
+        fields: the fields to change, for warnings and refusals.
+        fix: which value of which field satisfies it, for the page and docs/checks.md, in Markdown.
     """
 
     id: str
     level: Level
     versions: tuple[tuple[int, CheckFunction], ...]
     overrides: tuple[str, ...] = ()
+    title: str
+    asks: str
+    fields: str
+    fix: str
 
     def at(self, minor: int) -> CheckFunction | None:
-        """The rule in force at Kubernetes 1.`minor`, or None where the check is younger than that."""
+        """The rule in force at Kubernetes 1.`minor`, or None if the check is younger than that."""
         return next((function for since, function in reversed(self.versions) if since <= minor), None)

@@ -29,4 +29,12 @@ def _since_1_0(pod: Pod) -> Violation | None:
     return Violation(CHECK.id, "host namespaces", ", ".join(text for text, shared in fields if shared))
 
 
-CHECK: Final = Check("hostNamespaces", Level.BASELINE, ((0, _since_1_0),))
+CHECK: Final = Check(
+    id="hostNamespaces",
+    level=Level.BASELINE,
+    versions=((0, _since_1_0),),
+    title="Shares the network, processes or IPC of its node",
+    asks="The pod does not share the network, the processes or the IPC of its node.",
+    fields="spec.hostNetwork, spec.hostPID, spec.hostIPC",
+    fix="`hostNetwork`, `hostPID`, `hostIPC`: unset or `false`",
+)

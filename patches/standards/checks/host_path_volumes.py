@@ -26,4 +26,12 @@ def _since_1_0(pod: Pod) -> Violation | None:
     return Violation(CHECK.id, "hostPath volumes", f"{plural('volume', len(names))} {quoted(names)}")
 
 
-CHECK: Final = Check("hostPathVolumes", Level.BASELINE, ((0, _since_1_0),))
+CHECK: Final = Check(
+    id="hostPathVolumes",
+    level=Level.BASELINE,
+    versions=((0, _since_1_0),),
+    title="Mounts a directory of the node",
+    asks="No directory of the node as a volume. At restricted, `restrictedVolumes` says so.",
+    fields="spec.volumes[*].hostPath",
+    fix="`volumes[*].hostPath`: use another type of volume",
+)

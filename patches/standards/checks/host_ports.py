@@ -41,4 +41,12 @@ def _since_1_0(pod: Pod) -> Violation | None:
     )
 
 
-CHECK: Final = Check("hostPorts", Level.BASELINE, ((0, _since_1_0),))
+CHECK: Final = Check(
+    id="hostPorts",
+    level=Level.BASELINE,
+    versions=((0, _since_1_0),),
+    title="Takes a port of the node",
+    asks="No port of the node. With `hostNetwork: true` the API server sets one for each container port.",
+    fields="ports[*].hostPort",
+    fix="container `ports[*].hostPort`: unset or `0`",
+)

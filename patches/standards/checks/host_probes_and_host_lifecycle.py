@@ -59,4 +59,19 @@ def _hosts(handler: Handler) -> list[str]:
     return found
 
 
-CHECK: Final = Check("hostProbesAndHostLifecycle", Level.BASELINE, ((34, _since_1_34),))
+CHECK: Final = Check(
+    id="hostProbesAndHostLifecycle",
+    level=Level.BASELINE,
+    versions=((34, _since_1_34),),
+    title="A probe or hook calls another host",
+    asks=(
+        "Probes and lifecycle hooks call the pod itself and no other host, which would let a pod make the kubelet "
+        "send requests for it."
+    ),
+    fields="host of probes and lifecycle hooks",
+    fix=(
+        "container `livenessProbe`, `readinessProbe`, `startupProbe`, `lifecycle.postStart` and `lifecycle.preStop`: "
+        "`httpGet.host` and `tcpSocket.host` unset; for another virtual host, set the header `Host` in "
+        "`httpGet.httpHeaders`"
+    ),
+)

@@ -26,4 +26,12 @@ def _since_1_0(pod: Pod) -> Violation | None:
     return Violation(CHECK.id, "privileged", f"{containers(names)} must not set securityContext.privileged=true")
 
 
-CHECK: Final = Check("privileged", Level.BASELINE, ((0, _since_1_0),))
+CHECK: Final = Check(
+    id="privileged",
+    level=Level.BASELINE,
+    versions=((0, _since_1_0),),
+    title="A privileged container",
+    asks="No privileged container.",
+    fields="securityContext.privileged",
+    fix="container `securityContext.privileged`: unset or `false`",
+)

@@ -42,4 +42,12 @@ def _since_1_35(pod: Pod) -> Violation | None:
     return None if pod.spec.get("hostUsers") is False else find_unmasked(pod, CHECK.id)
 
 
-CHECK: Final = Check("procMount", Level.BASELINE, ((0, _since_1_0), (35, _since_1_35)))
+CHECK: Final = Check(
+    id="procMount",
+    level=Level.BASELINE,
+    versions=((0, _since_1_0), (35, _since_1_35)),
+    title="/proc is not masked",
+    asks="`/proc` is masked as usual. From 1.35 pods with `hostUsers: false` are free to choose.",
+    fields="securityContext.procMount",
+    fix="container `securityContext.procMount`: unset or `Default`",
+)

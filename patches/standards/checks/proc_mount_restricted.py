@@ -23,4 +23,13 @@ def _since_1_35(pod: Pod) -> Violation | None:
     return find_unmasked(pod, CHECK.id)
 
 
-CHECK: Final = Check("procMount_restricted", Level.RESTRICTED, ((35, _since_1_35),), overrides=("procMount",))
+CHECK: Final = Check(
+    id="procMount_restricted",
+    level=Level.RESTRICTED,
+    versions=((35, _since_1_35),),
+    overrides=("procMount",),
+    title="/proc is not masked",
+    asks="As `procMount`, also for pods with `hostUsers: false`. Replaces it.",
+    fields="securityContext.procMount",
+    fix="container `securityContext.procMount`: unset or `Default`",
+)

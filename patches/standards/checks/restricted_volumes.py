@@ -82,4 +82,16 @@ def _forbidden_type(volume: Volume) -> str:
     return next((source for source in _FORBIDDEN if volume.get(source) is not None), "unknown")
 
 
-CHECK: Final = Check("restrictedVolumes", Level.RESTRICTED, ((0, _since_1_0),), overrides=("hostPathVolumes",))
+CHECK: Final = Check(
+    id="restrictedVolumes",
+    level=Level.RESTRICTED,
+    versions=((0, _since_1_0),),
+    overrides=("hostPathVolumes",),
+    title="A volume of a type that restricted does not allow",
+    asks=(
+        "Only volumes of type `configMap`, `csi`, `downwardAPI`, `emptyDir`, `ephemeral`, `image`, "
+        "`persistentVolumeClaim`, `projected` and `secret`. Replaces `hostPathVolumes`."
+    ),
+    fields="spec.volumes",
+    fix=("`volumes[*]`: use one of these types; storage of another kind can be had through a `persistentVolumeClaim`"),
+)

@@ -45,4 +45,15 @@ def _since_1_35(pod: Pod) -> Violation | None:
     return None if pod.spec.get("hostUsers") is False else _since_1_0(pod)
 
 
-CHECK: Final = Check("runAsNonRoot", Level.RESTRICTED, ((0, _since_1_0), (35, _since_1_35)))
+CHECK: Final = Check(
+    id="runAsNonRoot",
+    level=Level.RESTRICTED,
+    versions=((0, _since_1_0), (35, _since_1_35)),
+    title="May run as root",
+    asks="Containers may not start as root. From 1.35 pods with `hostUsers: false` need not comply.",
+    fields="securityContext.runAsNonRoot",
+    fix=(
+        "`securityContext.runAsNonRoot`: `true` on the pod or on every container, and `false` on none; the image "
+        "then needs a numeric user other than 0, or `runAsUser` has to name one"
+    ),
+)

@@ -32,4 +32,12 @@ def _since_1_35(pod: Pod) -> Violation | None:
     return None if pod.spec.get("hostUsers") is False else _since_1_23(pod)
 
 
-CHECK: Final = Check("runAsUser", Level.RESTRICTED, ((23, _since_1_23), (35, _since_1_35)))
+CHECK: Final = Check(
+    id="runAsUser",
+    level=Level.RESTRICTED,
+    versions=((23, _since_1_23), (35, _since_1_35)),
+    title="Runs as user 0",
+    asks="No explicit user 0. From 1.35 pods with `hostUsers: false` need not comply.",
+    fields="securityContext.runAsUser",
+    fix="`securityContext.runAsUser` of pod and container: unset or another number than `0`",
+)

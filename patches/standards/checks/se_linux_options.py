@@ -62,4 +62,17 @@ def _faults(bad: list[SELinuxOptions], types: frozenset[str]) -> str:
     return "; ".join(faults)
 
 
-CHECK: Final = Check("seLinuxOptions", Level.BASELINE, ((0, _allowing(_TYPES_1_0)), (31, _allowing(_TYPES_1_31))))
+CHECK: Final = Check(
+    id="seLinuxOptions",
+    level=Level.BASELINE,
+    versions=((0, _allowing(_TYPES_1_0)), (31, _allowing(_TYPES_1_31))),
+    title="SELinux options of its own",
+    asks=(
+        "One of the SELinux types for containers (`container_t`, `container_init_t`, `container_kvm_t`, and from "
+        "1.31 `container_engine_t`), and neither user nor role."
+    ),
+    fields="securityContext.seLinuxOptions",
+    fix=(
+        "`securityContext.seLinuxOptions` of pod and container: `type` unset or one of these, `user` and `role` unset"
+    ),
+)

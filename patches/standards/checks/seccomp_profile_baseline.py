@@ -75,4 +75,18 @@ def explicit_violation(check_id: str, names: list[str], types: list[str], *, pod
     return Violation(check_id, "seccompProfile", detail)
 
 
-CHECK: Final = Check("seccompProfile_baseline", Level.BASELINE, ((0, _since_1_0), (19, _since_1_19)))
+CHECK: Final = Check(
+    id="seccompProfile_baseline",
+    level=Level.BASELINE,
+    versions=((0, _since_1_0), (19, _since_1_19)),
+    title="Seccomp is switched off",
+    asks=(
+        "Seccomp is not switched off. Up to 1.18 the annotations `seccomp.security.alpha.kubernetes.io/pod` and "
+        "`container.seccomp.security.alpha.kubernetes.io/…` are read, from 1.19 the fields."
+    ),
+    fields="securityContext.seccompProfile.type",
+    fix=(
+        "`securityContext.seccompProfile.type` of pod and container: `RuntimeDefault` or `Localhost`, or no "
+        "`seccompProfile` at all; the annotations up to 1.18: `runtime/default`, `docker/default` or `localhost/…`"
+    ),
+)

@@ -55,8 +55,15 @@ def _since_1_25(pod: Pod) -> Violation | None:
 
 
 CHECK: Final = Check(
-    "seccompProfile_restricted",
-    Level.RESTRICTED,
-    ((19, _since_1_19), (25, _since_1_25)),
+    id="seccompProfile_restricted",
+    level=Level.RESTRICTED,
+    versions=((19, _since_1_19), (25, _since_1_25)),
     overrides=("seccompProfile_baseline",),
+    title="No seccomp profile",
+    asks="Seccomp is switched on. Replaces `seccompProfile_baseline`. From 1.25 Windows pods are exempt.",
+    fields="securityContext.seccompProfile.type",
+    fix=(
+        "`securityContext.seccompProfile.type`: `RuntimeDefault` or `Localhost` on the pod or on every container, "
+        "and nothing else on any"
+    ),
 )

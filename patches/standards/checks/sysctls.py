@@ -49,13 +49,23 @@ def _allowing(safe: frozenset[str]) -> CheckFunction:
 
 
 CHECK: Final = Check(
-    "sysctls",
-    Level.BASELINE,
-    (
+    id="sysctls",
+    level=Level.BASELINE,
+    versions=(
         (0, _allowing(_SAFE_1_0)),
         (27, _allowing(_SAFE_1_27)),
         (29, _allowing(_SAFE_1_29)),
         (32, _allowing(_SAFE_1_32)),
         (37, _allowing(_SAFE_1_37)),
     ),
+    title="Sysctls that reach beyond the pod",
+    asks=(
+        "Only sysctls that stay inside the pod: `kernel.shm_rmid_forced` and, under `net.ipv4.`, "
+        "`ip_local_port_range`, `tcp_syncookies`, `ping_group_range`, `ip_unprivileged_port_start`; from 1.27 "
+        "`ip_local_reserved_ports`; from 1.29 `tcp_keepalive_time`, `tcp_fin_timeout`, `tcp_keepalive_intvl`, "
+        "`tcp_keepalive_probes`; from 1.32 `tcp_rmem`, `tcp_wmem`; from 1.37 `tcp_slow_start_after_idle`, "
+        "`tcp_notsent_lowat`."
+    ),
+    fields="spec.securityContext.sysctls",
+    fix="`securityContext.sysctls`: remove all others",
 )

@@ -33,4 +33,12 @@ def _since_1_0(pod: Pod) -> Violation | None:
     return Violation(CHECK.id, "hostProcess", detail)
 
 
-CHECK: Final = Check("windowsHostProcess", Level.BASELINE, ((0, _since_1_0),))
+CHECK: Final = Check(
+    id="windowsHostProcess",
+    level=Level.BASELINE,
+    versions=((0, _since_1_0),),
+    title="A Windows process of the node itself",
+    asks="No Windows process of the node itself.",
+    fields="securityContext.windowsOptions.hostProcess",
+    fix="`securityContext.windowsOptions.hostProcess` of pod and container: unset or `false`",
+)
