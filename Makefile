@@ -16,7 +16,7 @@ PSD_SHARED ?= $(abspath ../shared)
 KUBE ?= 1.37.2
 ASSETS = $(BIN)/python tests/cluster/assets/build.py --kube $(KUBE)
 
-.PHONY: help run assets test shuffled unit lint format bench image mutants lock venv clean
+.PHONY: help run assets test shuffled unit lint format tables bench image mutants lock venv clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -58,6 +58,9 @@ lint: $(TOOLS) ## ruff, mypy --strict and the import layers
 format: $(TOOLS) ## rewrite the sources as `make lint` wants them
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+tables: $(TOOLS) ## make the tables of docs/ and of the page from the checks, defaults, reasons and settings
+	$(BIN)/python -m tools.tables
 
 bench: $(RUNTIME) ## measure time and memory per review
 	$(BIN)/python -m bench
@@ -109,4 +112,4 @@ $(TOOLS): $(RUNTIME) requirements-dev.lock
 clean: ## remove everything that is made, .venv and .certs included
 	rm -rf $(VENV) .certs build dist *.egg-info mutants .coverage .coverage.* htmlcov
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
-	find patches webhook tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+	find patches webhook tests tools bench -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -8,9 +8,8 @@ from patches.model.decisions import Reason, State, Withheld
 
 
 def test_a_reason_is_its_code() -> None:
-    """It prints as the code and is found by it."""
+    """It prints as the code."""
     assert f"{Reason.OPTED_IN}" == Reason.OPTED_IN.value == "opted-in"
-    assert Reason("opted-in") is Reason.OPTED_IN
 
 
 def test_a_reason_knows_its_states() -> None:

@@ -1,4 +1,4 @@
-// What a check found, which field to change (as webhook/review/messages.py says), and to what (as docs/checks.md).
+// What a violation means, which fields to change, and to what. Generated from patches/standards/checks/ by `make tables`: change it there.
 
 export const CHECKS = {
   "appArmorProfile": {

@@ -1,4 +1,4 @@
-// The defaults by id, in a few words.
+// The defaults by id, in a few words. Generated from patches/defaults/ by `make tables`: change it there.
 
 export const DEFAULTS = {
   "runAsNonRoot": "May not run as root",

@@ -1,4 +1,4 @@
-// What a state and a reason mean, in the words of docs/reasons.md: a test compares them. `…` is code.
+// What a state and a reason mean; `…` is code. Generated from patches/model/ by `make tables`: change it there.
 
 export const STATES = {
   "applied": {

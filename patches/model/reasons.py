@@ -1,0 +1,304 @@
+"""What became of a default, and why. The tables of docs/reasons.md and of the page are made from the texts here."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Self
+
+
+class State(StrEnum):
+    """What became of one default at one path.
+
+    Attributes:
+        heading: the state as the page calls it.
+        means: what the page says of it.
+    """
+
+    APPLIED = "applied", "Added", "It was unset, and is added."
+    KEPT = "kept", "Kept", "A value stands there already."
+    SKIPPED = "skipped", "Left out", "Adding it would break the pod, or someone said so."
+    CONFLICT = "conflict", "Conflict", "An explicit value stands against the profile. Only its author can change it."
+
+    heading: str
+    means: str
+
+    def __new__(cls, code: str, heading: str, means: str) -> Self:
+        """A member that is its code."""
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.heading = heading
+        member.means = means
+        return member
+
+
+class Reason(StrEnum):
+    """Why a default has its state. A closed set, in the order of docs/reasons.md.
+
+    Attributes:
+        means: what it means, in Markdown, with links as in docs/.
+        advice: what to do about it, in Markdown.
+        states: the states that the reason can accompany; docs/reasons.md lists it under the first.
+    """
+
+    UNSET = (
+        "unset",
+        "Nobody had set the field, so it was added.",
+        "Nothing. Set the field to decide for yourself.",
+        State.APPLIED,
+    )
+    ENFORCED = (
+        "enforced",
+        (
+            "The operator enforces this value, and another one was overwritten. Only "
+            "[`imagePullPolicy`](defaults.md#imagePullPolicy) does this."
+        ),
+        "Write the enforced value; ask the operator for an exception.",
+        State.APPLIED,
+    )
+    INJECTED_TOKEN = (
+        "injected-token",
+        "The volume or mount of the ServiceAccount token, as the API server had added it, was removed.",
+        (
+            "If the program calls the Kubernetes API, say `automountServiceAccountToken: true` on the pod or its "
+            "ServiceAccount."
+        ),
+        State.APPLIED,
+    )
+
+    AUTHOR = "author", "The pod sets it itself.", "Nothing.", State.KEPT
+    EVERY_CONTAINER = (
+        "every-container",
+        "Every container sets it itself, so a value on the pod would serve none.",
+        "Nothing.",
+        State.KEPT,
+    )
+    LIMIT_RANGE = (
+        "limit-range",
+        "A LimitRange of the namespace gives this value.",
+        "Nothing. Change the LimitRange, or set the value on the container.",
+        State.KEPT,
+    )
+    LIMIT_RANGE_ORDER = (
+        "limit-range-order",
+        (
+            "Several LimitRanges give different values. The API server takes any of them, from request to request; "
+            "offline the first by name is assumed."
+        ),
+        "Have one LimitRange give the value.",
+        State.KEPT,
+    )
+    REQUEST_EQUALS_LIMIT = (
+        "request-equals-limit",
+        "The container has a limit and no request: the API server makes the request equal to the limit.",
+        "Set a request if it should be lower.",
+        State.KEPT,
+    )
+
+    APPARMOR_ANNOTATION = (
+        "apparmor-annotation",
+        "The pod has an AppArmor annotation of old.",
+        "Replace the annotation by `securityContext.appArmorProfile`.",
+        State.SKIPPED,
+    )
+    AUTHOR_VOLUME = (
+        "author-volume",
+        (
+            "A volume is named `kube-api-access-…` and is not what the API server injects. Someone wrote it, so token "
+            "and mounts are left as they are."
+        ),
+        "Name the volume differently, or say `automountServiceAccountToken` explicitly.",
+        State.SKIPPED,
+    )
+    CAP_SYS_ADMIN = (
+        "cap-sys-admin",
+        "The container adds `CAP_SYS_ADMIN`; the API server refuses `allowPrivilegeEscalation: false` beside it.",
+        "Remove the capability.",
+        State.SKIPPED,
+    )
+    HOST_NAMESPACES = (
+        "host-namespaces",
+        "The pod uses the network, processes or IPC of its node, with which the setting does not go together.",
+        "Remove `hostNetwork`, `hostPID`, `hostIPC` if they are not needed.",
+        State.SKIPPED,
+    )
+    ITEM_BOUNDS = (
+        "item-bounds",
+        "The configured value lies outside the same configuration's `min`, `max` or `maxLimitRequestRatio`.",
+        "Operator: correct the item. Author: set the resource on the container.",
+        State.SKIPPED,
+    )
+    LIMIT_RANGE_BOUNDS = (
+        "limit-range-bounds",
+        "With this addition the pod would break a LimitRange, and be refused.",
+        "Set requests and limits that leave room, or widen the LimitRange.",
+        State.SKIPPED,
+    )
+    LINUX_FIELD = (
+        "linux-field",
+        "The nodeSelector says Windows, but the pod sets a field that a Windows pod may not have.",
+        "Remove the fields that only Linux has and set `os: {name: windows}`.",
+        State.SKIPPED,
+    )
+    OPTED_IN = (
+        "opted-in",
+        "The ServiceAccount, or the pod, says `automountServiceAccountToken: true`.",
+        "Nothing. Remove it if the program does not call the API.",
+        State.SKIPPED,
+        State.KEPT,
+    )
+    POD_LEVEL_RESOURCES = (
+        "pod-level-resources",
+        (
+            "The pod has resources of its own (`spec.resources`). Requests or limits on containers would change what "
+            "they mean."
+        ),
+        "Nothing.",
+        State.SKIPPED,
+    )
+    PRIVILEGED = (
+        "privileged",
+        "The container is privileged. Such a container is not half-hardened.",
+        "Remove `privileged: true` if it is not needed.",
+        State.SKIPPED,
+    )
+    PROFILE_VERSION = (
+        "profile-version",
+        "A restricted level that judges the pod is older than 1.25 and does not exempt Windows pods.",
+        "Raise the version label of the namespace.",
+        State.SKIPPED,
+    )
+    QUOTA_SCOPE = (
+        "quota-scope",
+        "A ResourceQuota with the scope BestEffort or NotBestEffort counts pods by whether they have requests.",
+        "Set requests on the containers yourself, or remove the scope.",
+        State.SKIPPED,
+    )
+    RAW_BLOCK_VOLUME = (
+        "raw-block-volume",
+        "A container uses a raw block volume, beside which the API server refuses `hostUsers: false`.",
+        "Nothing.",
+        State.SKIPPED,
+    )
+    REQUEST_ABOVE_LIMIT = (
+        "request-above-limit",
+        "The request would be above the limit, and the pod refused.",
+        "Set both on the container.",
+        State.SKIPPED,
+    )
+    RUNTIME_CLASS_ABSENT = (
+        "runtime-class-absent",
+        "The RuntimeClass does not exist; the pod would be refused.",
+        "Create the class, or correct its name in the configuration or the namespace's annotation.",
+        State.SKIPPED,
+    )
+    RUNTIME_CLASS_EXEMPT = (
+        "runtime-class-exempt",
+        "Pods of this RuntimeClass are exempt from Pod Security: adding it would switch the judgement off.",
+        "Choose another class, or remove the exemption.",
+        State.SKIPPED,
+    )
+    RUNTIME_CLASS_OVERHEAD = (
+        "runtime-class-overhead",
+        (
+            "The class has an overhead and the namespace a ResourceQuota, which it could exceed; or the pod sets an "
+            "overhead of its own."
+        ),
+        "Set `runtimeClassName` on the pod.",
+        State.SKIPPED,
+    )
+    RUNTIME_CLASS_SELECTOR = (
+        "runtime-class-selector",
+        "The class runs on nodes that the pod's nodeSelector excludes; the pod would be refused.",
+        "Change the nodeSelector, or choose another class.",
+        State.SKIPPED,
+    )
+    SECCOMP_ANNOTATION = (
+        "seccomp-annotation",
+        "A seccomp annotation of old says something else than our field would; the API server refuses that.",
+        "Replace the annotation by `securityContext.seccompProfile`.",
+        State.SKIPPED,
+    )
+    SERVICE_ACCOUNT = (
+        "service-account",
+        "The pod names an account of its own, and the setting covers the account `default` only.",
+        "Say `automountServiceAccountToken` on the pod or account; operator: `serviceAccounts: all`.",
+        State.SKIPPED,
+    )
+    SKIP_ANNOTATION = (
+        "skip-annotation",
+        "The annotation `pod-security-defaulter.io/skip` of the namespace or pod names this default.",
+        "Nothing. Remove the annotation to have it again.",
+        State.SKIPPED,
+    )
+    SYS_ADMIN = (
+        "sys-admin",
+        "The container adds `SYS_ADMIN` or `ALL`, which `allowPrivilegeEscalation: false` would contradict.",
+        "Remove the capability.",
+        State.SKIPPED,
+    )
+    TMP_IN_USE = "tmp-in-use", "Something is mounted at `/tmp` already.", "Nothing.", State.SKIPPED
+    TOO_MANY_CONTAINERS = (
+        "too-many-containers",
+        "The pod has more than 256 containers, and a LimitRange bounds their sum.",
+        "Set the resources on the containers.",
+        State.SKIPPED,
+    )
+    UNKNOWN = (
+        "unknown",
+        (
+            "Something that decides it is not known: the namespace's LimitRanges, quotas or ServiceAccounts, or "
+            "whether a RuntimeClass exists."
+        ),
+        "Offline: give the objects with `--objects`. In a cluster: see the logs for what cannot be read.",
+        State.SKIPPED,
+    )
+    USER_NAMESPACE = (
+        "user-namespace",
+        "The pod has `hostUsers: false`, and from 1.35 the profile does not ask for the setting there.",
+        "Nothing.",
+        State.SKIPPED,
+    )
+    WINDOWS = (
+        "windows",
+        "It is a Windows pod, which may not have the field.",
+        "Nothing. Restricted exempts Windows pods from 1.25.",
+        State.SKIPPED,
+    )
+
+    ADDED_CAPABILITIES = (
+        "added-capabilities",
+        (
+            "The container adds capabilities that restricted does not allow. `ALL` is not dropped beside them unless "
+            "the author does: the runtime's default set would be gone, and the pod would still not pass."
+        ),
+        "Remove them from `capabilities.add`; only `NET_BIND_SERVICE` may stay.",
+        State.CONFLICT,
+    )
+    EXPLICIT_VALUE = (
+        "explicit-value",
+        "An explicit value violates the profile.",
+        "Change or remove the field.",
+        State.CONFLICT,
+    )
+    RUNS_AS_ROOT = (
+        "runs-as-root",
+        (
+            "The container runs as user 0, or as `ContainerAdministrator`, and would not start with `runAsNonRoot: "
+            "true`."
+        ),
+        "Set `runAsUser` to another number, or `runAsUserName` to another user.",
+        State.CONFLICT,
+    )
+
+    means: str
+    advice: str
+    states: tuple[State, ...]
+
+    def __new__(cls, code: str, means: str, advice: str, *states: State) -> Self:
+        """A member that is its code."""
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.means = means
+        member.advice = advice
+        member.states = states
+        return member

@@ -1,0 +1,1 @@
+"""What is run from a checkout only: not part of the package."""
