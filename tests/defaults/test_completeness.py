@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 import re
 from collections import defaultdict
@@ -14,43 +15,25 @@ import patches.defaults
 from patches.defaults import DEFAULTS
 from patches.model.decisions import Reason, State, Withheld
 from patches.policy.configuration import DefaulterConfiguration, enabled_ids
-from patches.policy.policy import IDS
-from patches.standards.levels import Level
-from tests.defaults.cases import FOLDER, load_cases
+from patches.policy.policy import IDS as SETTINGS_IDS
+from patches.standards.judge import judge
+from patches.standards.levels import Level, parse_level_version
+from tests.defaults.cases import FOLDER, load_cases, view
 from tests.defaults.test_facts import REACHED
 from tests.shared_data import ROOT
 
-ORDER: Final = {
-    "runAsNonRoot": {"applied", "kept", "skipped", "conflict"},
-    "os": {"applied", "kept", "skipped"},
-    "seccompProfile": {"applied", "kept", "skipped", "conflict"},
-    "allowPrivilegeEscalation": {"applied", "kept", "skipped", "conflict"},
-    "capabilities": {"applied", "kept", "skipped", "conflict"},
-    "automountServiceAccountToken": {"applied", "kept", "skipped"},
-    "resources": {"applied", "kept", "skipped"},
-    "readOnlyRootFilesystem": {"applied", "kept", "skipped"},
-    "identity": {"applied", "kept", "skipped"},
-    "runtimeClassName": {"applied", "kept", "skipped"},
-    "imagePullPolicy": {"applied", "kept"},
-    "hostUsers": {"applied", "kept", "skipped"},
-    "appArmorProfile": {"applied", "kept", "skipped", "conflict"},
+IDS: Final = [default.id for default in DEFAULTS]
+OPT_IN: Final = set(IDS) - enabled_ids(DefaulterConfiguration().settings)
+STATES: Final = {
+    "add": State.APPLIED,
+    "append": State.APPLIED,
+    "remove": State.APPLIED,
+    "replace": State.APPLIED,
+    "kept": State.KEPT,
+    "skipped": State.SKIPPED,
+    "conflict": State.CONFLICT,
 }
-"""The ids in the order in which they act, and the states that each has by itself (any may be skipped by annotation).
-
-The order is that of the design: `runAsNonRoot` looks at the pod as it came; `os` decides whether the fields of Linux
-may follow; the profile's defaults come before those that an operator opts into; `imagePullPolicy` counts volumes after
-the token's is gone and /tmp's are there.
-"""
-
-OPT_IN: Final = {
-    "readOnlyRootFilesystem",
-    "identity",
-    "runtimeClassName",
-    "imagePullPolicy",
-    "hostUsers",
-    "appArmorProfile",
-}
-AT_BASELINE: Final = OPT_IN | {"automountServiceAccountToken", "resources"}
+"""The state that each method of a draft notes."""
 
 NO_DEFAULTS: Final = {"default", "draft", "resource_slots"}
 """The modules beside the defaults' own."""
@@ -64,9 +47,28 @@ def module_name(default: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", default).lower()
 
 
-def test_ids_are_unique_and_in_order() -> None:
-    """The tuple lists the defaults in the order of the design, each once."""
-    assert [default.id for default in DEFAULTS] == list(ORDER)
+def source(default: str) -> str:
+    """The text of a default's module."""
+    return inspect.getsource(importlib.import_module(f"patches.defaults.{module_name(default)}"))
+
+
+def test_ids_are_unique() -> None:
+    """The tuple lists each default once."""
+    assert len(set(IDS)) == len(IDS)
+
+
+def test_order() -> None:
+    """The order is that of the design.
+
+    `runAsNonRoot` looks at the pod as it came; `os` decides whether the fields of Linux may follow; the profile's
+    defaults come before those that an operator opts into; `imagePullPolicy` counts volumes after the token's is gone
+    and /tmp's are there.
+    """
+    place = {name: IDS.index(name) for name in IDS}
+    assert place["runAsNonRoot"] == 0
+    assert all(place["os"] <= place[name] for name in IDS if "draft.windows" in source(name))
+    assert [name in OPT_IN for name in IDS] == sorted(name in OPT_IN for name in IDS)
+    assert place["imagePullPolicy"] > max(place["automountServiceAccountToken"], place["readOnlyRootFilesystem"])
 
 
 def test_every_module_is_listed_once() -> None:
@@ -82,24 +84,39 @@ def test_every_module_is_listed_once() -> None:
 
 
 def test_settings_are_those_of_the_defaults() -> None:
-    """The configuration has one entry for each id, in the same order; opt-ins are off out of the box."""
-    assert list(IDS) == list(ORDER)
-    assert enabled_ids(DefaulterConfiguration().settings) == ORDER.keys() - OPT_IN
+    """The configuration has one entry for each id, in the same order."""
+    assert list(SETTINGS_IDS) == IDS
 
 
 def test_profiles() -> None:
-    """What no profile but restricted asks for acts at restricted; the rest at baseline too; nothing at privileged."""
-    at = {default.id: default.level for default in DEFAULTS}
-    assert at == {name: Level.BASELINE if name in AT_BASELINE else Level.RESTRICTED for name in ORDER}
+    """What is on out of the box to pass restricted acts at restricted; the rest at baseline too; none at privileged."""
+    restricted = parse_level_version("restricted")
+    passing = set()
+    for case in load_cases():
+        before = judge(view(case.document, case.origin), restricted)
+        if judge(view(case.expected, case.origin), restricted) != before:
+            passing.add(case.id)
+    at_restricted = {default.id for default in DEFAULTS if default.level is Level.RESTRICTED}
+    assert at_restricted == passing - OPT_IN
+    assert {default.level for default in DEFAULTS if default.id not in at_restricted} == {Level.BASELINE}
 
 
 def test_every_default_has_cases_for_every_state() -> None:
-    """There is a case folder for each id and none beside them, and each state of a default is shown."""
-    assert {folder.name for folder in FOLDER.iterdir()} == ORDER.keys()
+    """There is a case folder for each id and none beside them, and each state that a default can note is shown."""
+    assert {folder.name for folder in FOLDER.iterdir()} == set(IDS)
     shown: defaultdict[str, set[str]] = defaultdict(set)
     for case in load_cases():
         shown[case.id] |= {state for _, state, reason in case.decisions if reason != Reason.SKIP_ANNOTATION}
-    assert shown == ORDER
+    methods = re.compile(rf"draft\.({'|'.join(STATES)})\b")
+    assert shown == {name: {STATES[method] for method in methods.findall(source(name))} for name in IDS}
+
+
+def test_every_default_has_a_case_for_each_of_its_reasons() -> None:
+    """Each reason that a default's module names is given in one of its cases; test_facts.py reaches the others."""
+    for name in IDS:
+        named = {Reason[code] for code in re.findall(r"\bReason\.([A-Z_]+)", source(name))}
+        given = {reason for case in load_cases() if case.id == name for _, _, reason in case.decisions}
+        assert {reason for reason in named - REACHED - {Reason.UNKNOWN} if reason not in given} == set(), name
 
 
 def test_every_reason_is_reached() -> None:
@@ -122,11 +139,11 @@ def test_every_reason_accompanies_its_states() -> None:
 def test_every_default_has_a_docs_section() -> None:
     """The page lists the defaults in their order, in its table and by section, and links one to the other."""
     page = DEFAULTS_PAGE.read_text(encoding="utf-8")
-    assert re.findall(r"^\| \[`(\w+)`\]\(#(\w+)\) \|", page, re.MULTILINE) == [(name, name) for name in ORDER]
-    assert re.findall(r'^## <a id="(\w+)"></a>`(\w+)`$', page, re.MULTILINE) == [(name, name) for name in ORDER]
+    assert re.findall(r"^\| \[`(\w+)`\]\(#(\w+)\) \|", page, re.MULTILINE) == [(name, name) for name in IDS]
+    assert re.findall(r'^## <a id="(\w+)"></a>`(\w+)`$', page, re.MULTILINE) == [(name, name) for name in IDS]
 
 
-@pytest.mark.parametrize("name", ORDER)
+@pytest.mark.parametrize("name", IDS)
 def test_docs_section_answers_the_questions(name: str) -> None:
     """Each section says what is added, when it refrains, how to opt out, and what can break."""
     section = DEFAULTS_PAGE.read_text(encoding="utf-8").partition(f'<a id="{name}">')[2].partition("\n## ")[0]
@@ -152,7 +169,7 @@ def test_reasons_that_a_default_gives_are_in_its_section() -> None:
     """What a default's cases are skipped, kept apart or in conflict for is explained in its section."""
     general = {Reason.UNSET, Reason.AUTHOR, Reason.EXPLICIT_VALUE, Reason.SKIP_ANNOTATION}
     page = DEFAULTS_PAGE.read_text(encoding="utf-8")
-    for name in ORDER:
+    for name in IDS:
         section = page.partition(f'<a id="{name}">')[2].partition("\n## ")[0]
         given = {reason for case in load_cases() if case.id == name for _, _, reason in case.decisions}
         assert {reason for reason in given - general if f"(reasons.md#{reason})" not in section} == set(), name
