@@ -1,8 +1,8 @@
 """appArmorProfile: `RuntimeDefault` at pod level.
 
 Fields: `spec.securityContext.appArmorProfile` and the same of every container. Opt-in: without it a runtime confines
-containers where the node has AppArmor; with it a node without AppArmor refuses the pod. Windows pods may not have it,
-and a pod with an AppArmor annotation of old is left alone. Source: `core/v1` AppArmorProfile and its validation.
+containers if the node has AppArmor; with it a node without AppArmor refuses the pod. Windows pods may not have it, and
+a pod that still uses an AppArmor annotation is left alone. Source: `core/v1` AppArmorProfile and its validation.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 Fields: `spec.automountServiceAccountToken`, `spec.volumes`, `volumeMounts` of every container. ServiceAccount admission
 runs before webhooks, so a pod arrives with a projected volume `kube-api-access-…` and its mounts: the field alone would
-leave the token, and removing the volume alone would be undone. Removed is only what the plugin itself injected: the one
-volume of that prefix, with exactly its three sources, mounted read-only at its one path, and not claimed in
-managedFields. A volume of that prefix that is anything else is the author's, the API server itself then mounts it, and
+leave the token, and removing the volume alone would be undone. The default removes only what the plugin injected: a
+single volume of that prefix, with exactly the plugin's three sources, mounted read-only at the plugin's path, and not
+owned by anyone in managedFields. Any other volume of that prefix is the author's: the API server itself mounts it, and
 the whole default is skipped. A pod or ServiceAccount that says `automountServiceAccountToken: true` has opted in, and
 accounts outside the setting `serviceAccounts` are left alone. Source: the ServiceAccount admission plugin.
 """
@@ -69,7 +69,7 @@ def _obstacle(draft: Draft) -> Reason | None:
 
 
 def _remove(draft: Draft, name: str, position: int) -> None:
-    """Remove every mount of the volume, of a container the last first so that positions stay true, and the volume."""
+    """Remove the volume and its mounts, the last mount of a container first so that the other indexes stay right."""
     for container in draft.pod.containers:
         mounts = container.value.get("volumeMounts") or []
         for index in reversed(range(len(mounts))):
@@ -94,7 +94,7 @@ def _is_injected(pod: Pod, volume: Volume) -> bool:
 
 
 def _claimed(pod: Pod, name: str) -> bool:
-    """Whether some manager lists the volume: then a person or a tool wrote it."""
+    """Whether managedFields lists the volume, which means that a person or a tool wrote it."""
     key = f'k:{{"name":"{name}"}}'
     for entry in pod.metadata.get("managedFields") or ():
         spec = (entry.get("fieldsV1") or {}).get("f:spec") or {}

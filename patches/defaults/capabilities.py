@@ -1,10 +1,10 @@
 """capabilities: `drop: [ALL]` on each container.
 
 Fields: `securityContext.capabilities.{add,drop}` of every container; the restricted profile asks for a drop of exactly
-`ALL` and allows only NET_BIND_SERVICE to be added. What the author dropped stays, ALL is appended. Where ALL is ours
-and the container declares a port below 1024, NET_BIND_SERVICE is added too, unless the author dropped it. Where the
-author adds other capabilities and does not drop all of them, dropping ALL would take away the runtime's default set
-and still not pass, so nothing is added. Privileged containers and Windows pods are left alone. Source: the Pod
+`ALL` and allows only NET_BIND_SERVICE to be added. What the author dropped stays, and ALL is appended. If we drop ALL
+and the container declares a port below 1024, NET_BIND_SERVICE is added too, unless the author dropped it. If the author
+adds other capabilities and does not drop all of them, dropping ALL would take away the runtime's default set and the
+pod would still not pass, so nothing is added. Privileged containers and Windows pods are left alone. Source: the Pod
 Security Standards; `core/v1` Capabilities.
 """
 

@@ -1,4 +1,4 @@
-"""One pod on its way through the defaults: what they read, and where they write down what they decide."""
+"""What the defaults share while they act on one pod: what they read, the patch, and their decisions."""
 
 from __future__ import annotations
 
@@ -11,11 +11,18 @@ from patches.policy.snapshot import Facts
 
 
 class Draft:
-    """What a default is given.
+    """One pod while the defaults act on it.
 
-    `pod` is the pod as it came; `patch` takes the operations; `containers` are those that may be patched: all of them,
-    or on an update the new ephemeral ones, and then `whole_pod` is False and nothing else may be touched.
-    `windows` is kept current by the default `os`; `security_path` is the pointer of the pod's security context.
+    Attributes:
+        pod: the pod as it came.
+        policy: the policy of its namespace.
+        facts: what is known of the cluster around it.
+        patch: takes the operations, and has the document as they leave it.
+        decisions: one for each path that a default looked at, in order.
+        whole_pod: False on an update, which may change nothing but the new ephemeral containers.
+        containers: those that may be patched: all of them, or on an update the new ephemeral ones.
+        windows: whether the pod is a Windows pod; the default `os` may make it one.
+        security_path: the JSON Pointer of the pod's security context.
     """
 
     __slots__ = ("containers", "decisions", "facts", "patch", "pod", "policy", "security_path", "whole_pod", "windows")

@@ -1,7 +1,7 @@
 """identity: `runAsUser`, `runAsGroup` and `fsGroup` at pod level.
 
 Fields: `spec.securityContext.{runAsUser,runAsGroup,fsGroup}` and the first two of every container. Each is added only
-where it is unset at pod level and on every container. No profile asks for ids, and images may not work under another
+if it is unset at pod level and on every container. No profile asks for ids, and images may not work under another
 user than their own: opt-in. Windows pods may not have them. Source: `core/v1` PodSecurityContext.
 """
 

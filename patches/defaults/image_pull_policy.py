@@ -1,9 +1,9 @@
 """imagePullPolicy: `Always`, of containers and image volumes.
 
 Fields: `imagePullPolicy` of every container, `image.pullPolicy` of image volumes. The API server fills it in before any
-webhook sees the pod, so that on an admitted pod nothing is unset: there Always is enforced, as the AlwaysPullImages
-plugin does. In a manifest it is added where unset. Templates that came through an API server are left alone: their
-pods get it. Source: the AlwaysPullImages admission plugin.
+webhook sees the pod, so on an admitted pod it is never unset: there Always overwrites any other policy, as the
+AlwaysPullImages plugin does. In a manifest it is added if unset. Templates that came through an API server are left
+alone: their pods get it. Source: the AlwaysPullImages admission plugin.
 """
 
 from __future__ import annotations

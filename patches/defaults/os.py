@@ -1,9 +1,10 @@
 """os: `spec.os.name: windows` for a pod whose nodeSelector already says so.
 
-Real manifests say Windows by `kubernetes.io/os: windows` (or `beta.kubernetes.io/os`) and leave `spec.os` out; the
-restricted profile exempts Windows pods from the Linux fields, from v1.25 on, by `spec.os` only. It is added where the
-API server will accept it, that is where no field is set that a Windows pod may not have, even empty or false, and
-where every restricted level that the pod is judged at knows the exemption. Else the pod is treated as a Linux pod.
+Field: `spec.os.name`. Real manifests select Windows nodes by `kubernetes.io/os: windows` (or `beta.kubernetes.io/os`)
+and leave `spec.os` out; the restricted profile exempts Windows pods from the Linux fields, from v1.25 on, by `spec.os`
+alone. It is added if the API server will accept it, which means that no field is set that a Windows pod may not have,
+even empty or false, and if every restricted level that judges the pod has the exemption. Otherwise the pod is treated
+as a Linux pod.
 Source: `validateWindows` of `core/v1` validation; the Pod Security Standards.
 """
 

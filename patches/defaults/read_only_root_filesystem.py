@@ -1,9 +1,9 @@
 """readOnlyRootFilesystem: `true` on each container; with the setting `writableTmp` also an emptyDir at /tmp.
 
 Field: `securityContext.readOnlyRootFilesystem` of every container. No profile asks for it: opt-in. Privileged
-containers and Windows pods are left alone. The emptyDir is one for each container, has a name of its own, and goes
-only where nothing is mounted at /tmp, by whatever spelling, and the read-only root is ours. Ephemeral containers get
-none: a volume cannot be added to a running pod. An emptyDir hinders eviction by tools that respect local storage.
+containers and Windows pods are left alone. Each container gets an emptyDir of its own, and only if the read-only root
+is ours and nothing is mounted at /tmp, however the path is spelled. Ephemeral containers get none: a volume cannot be
+added to a running pod. An emptyDir hinders eviction by tools that respect local storage.
 Source: `core/v1` SecurityContext, VolumeMount and VolumeDevice.
 """
 
@@ -55,7 +55,7 @@ def _mount_tmp(draft: Draft, container: ContainerView, names: Iterator[str]) -> 
 
 
 def _clean(path: str) -> str:
-    """A path as the runtime takes it: absolute, without doubled or trailing slashes, dots resolved."""
+    """The path as the runtime reads it: absolute, without doubled or trailing slashes, dots resolved."""
     return posixpath.normpath("/" + path.lstrip("/"))
 
 

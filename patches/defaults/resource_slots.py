@@ -1,4 +1,4 @@
-"""One resource of one container on its way to a request and a limit: the arithmetic of the default `resources`."""
+"""The arithmetic of the default `resources`: which request and limit fit one resource of one container."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from patches.policy.limits import Amount, Bound, Constraint, Limits, Needs, brok
 
 
 class Side:
-    """The request or the limit: what is there, what the configuration wants, what we write."""
+    """The request or the limit of a slot: what arrives, what the configuration wants, and what we write."""
 
     __slots__ = ("field", "present", "wanted", "written")
 
@@ -30,17 +30,17 @@ class Side:
 
     @property
     def candidate(self) -> Amount | None:
-        """What could be added still."""
+        """The wanted amount, if there is none yet."""
         return None if self.amount is not None else self.wanted
 
 
 class Slot:
-    """A resource of a container. `obstacle` is why the last attempt did not fit."""
+    """One resource of one container. `obstacle` says why the last attempt did not fit."""
 
     __slots__ = ("_bounds", "_pod_limits", "container", "limit", "name", "obstacle", "request")
 
     def __init__(self, container: ContainerView, name: str, needs: Needs, wanted: Limits, limits: Limits) -> None:
-        """Start with the container's needs, the configuration's wishes and the namespace's LimitRanges."""
+        """Start with what the container needs, what the configuration wants and what the LimitRanges bound."""
         self.container = container
         self.name = name
         self.request = Side("requests", needs.requests.get(name), wanted.default_requests.get(name))
@@ -51,11 +51,18 @@ class Slot:
 
     @property
     def pending(self) -> bool:
-        """Whether something could be added still."""
+        """Whether a request or a limit can still be added."""
         return self.request.candidate is not None or self.limit.candidate is not None
 
     def settle(self, slots: Sequence[Slot]) -> bool:
-        """Add what fits, the most first; `slots` are those of the whole pod. Whether anything was added."""
+        """Add as much as fits: request and limit, else the request, else the limit.
+
+        Args:
+            slots: the slots of the whole pod, whose sums a LimitRange may bound.
+
+        Returns:
+            Whether anything was added.
+        """
         for request, limit in self._attempts():
             obstacle = self._obstacle(slots, request, limit)
             if obstacle is None:
@@ -75,7 +82,7 @@ class Slot:
             yield self._beside(limit), limit
 
     def _beside(self, limit: Amount) -> Amount | None:
-        """The request to write beside a new limit, which the API server would else make equal to the limit."""
+        """The request to write beside a new limit; without one the API server would make it equal to the limit."""
         there = self.request.amount
         if there is None:
             return limit
@@ -115,7 +122,11 @@ class _Pair(NamedTuple):
 def pod_sum(amounts: Sequence[tuple[ContainerView, int | None]]) -> int | None:
     """The sum over a pod as the scheduler counts it: init containers run one by one, beside the sidecars before them.
 
-    `amounts` are in visiting order; None where no container has one.
+    Args:
+        amounts: each container with its amount in billionths, in visiting order.
+
+    Returns:
+        The sum in billionths, or None if no container has an amount.
     """
     total = sidecars = peak = 0
     for container, amount in amounts:
@@ -135,7 +146,7 @@ def _nanos(amount: Amount | None) -> int | None:
 
 
 def _outside(bounds: Sequence[Constraint], request: Amount | None, limit: Amount | None, after: _Pair) -> bool:
-    """Whether a configured value lies outside its own item. What a LimitRange gave is not bound by it."""
+    """Whether a configured value lies outside the bounds of its own item. They do not bind what a LimitRange gave."""
     configured = [amount.nanos for amount in (request, limit) if amount is not None and amount.reason is Reason.UNSET]
     for bound, value in bounds:
         if bound is Bound.RATIO:

@@ -2,9 +2,9 @@
 
 Fields: `resources.{requests,limits}` of every regular and init container. Nothing is added that the API server would
 refuse: a request above a limit, or what breaks a constraint of the namespace's LimitRanges that was not broken before.
-Nor is anything added outside the item's own min, max or ratio, where `spec.resources` has a request or limit of its
-own, or where a ResourceQuota tells BestEffort pods from others. Where a limit is added to a container without a
-request, the request is written beside it, since the API server would else make it equal to the limit: the one that a
+Nor is anything added outside the item's own min, max or ratio, to a pod whose `spec.resources` has a request or limit,
+or in a namespace whose ResourceQuota tells BestEffort pods from others. A limit for a container without a request
+comes with a request, because the API server would otherwise make the request equal to the limit: the one that a
 LimitRange would give, else ours, else the limit. Additions are tried in visiting order, request and limit together,
 then the request, then the limit, and rounds repeat until nothing more fits, so that a second pass finds nothing to do.
 Source: the LimitRanger and ResourceQuota admission plugins; `core/v1` defaulting and validation.
@@ -25,7 +25,7 @@ from patches.standards.levels import Level
 ID: Final = "resources"
 _SCOPES: Final = frozenset({"BestEffort", "NotBestEffort"})
 _MOST_CONTAINERS: Final = 256
-"""Each addition is weighed against the sums of its pod: past this size that would take more than a request's time."""
+"""Each addition is compared with the sums of its pod, which takes too long for a request in a larger pod."""
 
 
 def apply(draft: Draft) -> None:

@@ -1,11 +1,11 @@
 """runAsNonRoot: `true`.
 
 Fields: `spec.securityContext.runAsNonRoot` and the same of every container. The restricted profile asks for true at
-pod level or on every container. It is added at pod level where no container contradicts it, else on the containers
-that allow it. The API server accepts it beside user 0, but the kubelet then refuses to start the container, so what
-contradicts is an explicit false, an effective `runAsUser: 0`, an effective Windows user `ContainerAdministrator`, and a
-privileged container. From v1.35 a pod with `hostUsers: false` need not have it, and is left alone.
-Source: the Pod Security Standards; `verifyRunAsNonRoot` of the kubelet.
+pod level or on every container. It is added at pod level if no container contradicts it, otherwise on the containers
+that allow it. The API server accepts it beside user 0, but the kubelet then refuses to start the container. So a
+container contradicts it by an explicit false, an effective `runAsUser: 0`, an effective Windows user
+`ContainerAdministrator`, or by being privileged. From v1.35 a pod with `hostUsers: false` need not have it, and is left
+alone. Source: the Pod Security Standards; `verifyRunAsNonRoot` of the kubelet.
 """
 
 from __future__ import annotations

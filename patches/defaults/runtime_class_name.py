@@ -2,8 +2,8 @@
 
 Field: `spec.runtimeClassName`. The API server refuses a pod whose class does not exist, whose nodeSelector contradicts
 that of the class, or whose `overhead` is not the class's own; an overhead can exceed a quota; and a class that is
-exempt from Pod Security would switch the judgement off. So the class is checked before it is added. Pods in namespaces
-of the host, and Windows pods, are left alone. Source: the RuntimeClass admission plugin; `node.k8s.io/v1`
+exempt from Pod Security would switch the judgement off. So the class is checked before it is added. Pods that share
+namespaces of their host, and Windows pods, are left alone. Source: the RuntimeClass admission plugin; `node.k8s.io/v1`
 RuntimeClass.
 """
 

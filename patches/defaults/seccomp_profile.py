@@ -2,7 +2,7 @@
 
 Fields: `spec.securityContext.seccompProfile` and the same of every container. The restricted profile asks for
 RuntimeDefault or Localhost at pod level or on every container. It is added at pod level unless every container sets its
-own; on a new ephemeral container where the pod has none. Windows pods may not have it. An annotation of old must agree
+own, and on a new ephemeral container if the pod has none. Windows pods may not have it. A seccomp annotation must agree
 with the field beside it, or the API server refuses the pod; a container's annotation binds that container's field only.
 Source: the Pod Security Standards; `validateSeccompAnnotationsAndFields` of `core/v1` validation.
 """

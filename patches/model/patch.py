@@ -1,4 +1,4 @@
-"""The patch builder: RFC 6902 operations recorded from raw JSON, and the document they lead to.
+"""The patch builder: it records RFC 6902 operations on raw JSON, and keeps the document that they lead to.
 
 Operations are applied to a copy-on-write document as they are recorded: only the maps and lists on the way to a change
 are copied, the rest is shared with the original and the recorded values, which are never modified. A parent that is
@@ -31,12 +31,12 @@ def unescape(token: str) -> str:
 
 
 class PatchBuilder:
-    """Records operations and keeps `document` as they leave it."""
+    """Records operations, and keeps `document` as they leave it. The original document is never modified."""
 
     __slots__ = ("_lists", "_owned", "document", "operations")
 
     def __init__(self, document: Json) -> None:
-        """Start from `document`, which stays as it is."""
+        """Start from `document`, without operations."""
         self.document = document
         self.operations: list[Operation] = []
         self._owned: dict[str, Any] = {}
@@ -76,7 +76,7 @@ class PatchBuilder:
         node = self._own(parent, list)
         self.operations.append({"op": "remove", "path": f"{parent}/{index}"})
         del node[index]
-        if parent in self._lists:  # what was known of its elements is known by positions that have moved
+        if parent in self._lists:  # its elements are cached by positions, which have moved
             self._forget(f"{parent}/")
             self._lists.discard(parent)
 
@@ -85,7 +85,7 @@ class PatchBuilder:
             del self._owned[pointer]
 
     def _own(self, pointer: str, kind: type[dict[str, Any] | list[Any]]) -> Any:
-        """The map or list at `pointer`, copied once so that it may change; made where it is missing or null."""
+        """The map or list at `pointer`, copied once so that it may change, and created if it is missing or null."""
         owned = self._owned
         node = owned.get(pointer)
         if node is not None:

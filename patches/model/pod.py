@@ -71,7 +71,7 @@ _NO_ANNOTATIONS: Final[StringMap] = {}
 
 
 class Pod:
-    """A pod or pod template seen inside its document. Read-only: a patched document gets a view of its own."""
+    """A pod or pod template inside its document. Read-only: `view` gives one of a patched document."""
 
     __slots__ = (
         "annotations",
@@ -137,19 +137,27 @@ class Pod:
         return bool(spec.get("hostNetwork") or spec.get("hostPID") or spec.get("hostIPC"))
 
     def view(self, document: Json) -> Pod:
-        """The same place in another version of the document."""
+        """The pod at the same place in another version of the document."""
         return Pod(document, self.prefix, self.kind, self.origin)
 
 
 def field_path(pointer: str) -> str:
-    """A JSON Pointer to a place in a pod as the API server writes field paths: `spec.containers[0].name`."""
+    """A JSON Pointer as the API server writes field paths: `spec.containers[0].name`."""
     return "".join(f"[{token}]" if token.isdecimal() else f".{token}" for token in pointer[1:].split("/")).lstrip(".")
 
 
 def locate(document: Json, origin: Origin) -> Pod | None:
-    """The pod in `document`, or None where its kind has none or its optional template is unset.
+    """Find the pod, or the pod template, in a document.
 
-    Raises InvalidObject, naming the field, where a type on the way or in the pod is wrong.
+    Args:
+        document: decoded JSON of any kind.
+        origin: how the document reached us.
+
+    Returns:
+        The pod, or None if the kind has none or its optional template is unset.
+
+    Raises:
+        InvalidObject: a field that leads to the pod, or a field of the pod that a rule reads, has a wrong type.
     """
     if not isinstance(document, dict):
         raise InvalidObject("", f"Expected `object`, got `{_json_type(document)}`")

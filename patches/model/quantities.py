@@ -1,8 +1,8 @@
 """Exact Kubernetes quantities, as integers of a billionth (nano).
 
 Source: `k8s.io/apimachinery/pkg/api/resource`: decimal suffixes n to E, binary suffixes Ki to Ei, or a decimal
-exponent; a finer part than a billionth is rounded up, away from zero, and a value with a binary suffix beyond 2^63-1
-counts as that.
+exponent. What is finer than a billionth is rounded up, away from zero, and a value with a binary suffix above 2^63-1
+counts as 2^63-1.
 """
 
 from __future__ import annotations
@@ -28,7 +28,11 @@ _FAR: Final = 1024
 
 
 def nanos(quantity: Quantity) -> int:
-    """The value of a quantity in billionths. null is zero, as the API server reads it. Raises InvalidObject."""
+    """The value of a quantity in billionths. null is zero, as the API server reads it.
+
+    Raises:
+        InvalidObject: the quantity is malformed.
+    """
     if quantity is None:
         return 0
     try:  # The API server reads the digits of a bare number; repr gives the shortest ones, as JSON encoders do.
@@ -46,7 +50,7 @@ def _parse(text: str) -> int:
     sign, whole, fraction, suffix, exponent = match.groups()
     digits = int(whole + fraction)
     power: int = 9 - len(fraction) + _DECIMAL.get(suffix, 0) + int(exponent or 0)
-    if abs(power) > _FAR:  # beyond all that is compared with it, whatever the digits: no reason to compute it
+    if abs(power) > _FAR:  # larger or smaller than anything it is compared with, whatever its digits
         power = _FAR if power > 0 else -_FAR
     scaled: int = digits << _BINARY.get(suffix, 0)
     value: int = scaled * 10**power if power >= 0 else -(-scaled // 10**-power)

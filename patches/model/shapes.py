@@ -250,14 +250,22 @@ class ObjectMeta(TypedDict, total=False):
 
 
 class PodTemplate(TypedDict, total=False):
-    """What a Pod and a PodTemplateSpec have in common: all that a rule reads."""
+    """The fields of a Pod and a PodTemplateSpec that a rule reads."""
 
     metadata: ObjectMeta | None
     spec: NotRequired[PodSpec | None]
 
 
 def check_shape(value: Json, at: str = "") -> None:
-    """Raise InvalidObject, naming the field below `at`, unless `value` reads as a pod or pod template."""
+    """Check that a value has the shape of a pod or a pod template.
+
+    Args:
+        value: decoded JSON.
+        at: the path of the value in its document, which the failure's field begins with; "" for the document itself.
+
+    Raises:
+        InvalidObject: a field has a wrong type.
+    """
     try:
         msgspec.convert(value, PodTemplate)
     except msgspec.ValidationError as error:

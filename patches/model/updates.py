@@ -1,7 +1,7 @@
-"""What an update of a pod changes that counts.
+"""Which changes of an update count.
 
-Source: `isSignificantPodUpdate` of Pod Security Admission: the spec of a pod is immutable but for its images, and
-ephemeral containers may be added.
+Source: `isSignificantPodUpdate` of Pod Security Admission. The spec of a pod is immutable, except that its images may
+change and ephemeral containers may be added.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ from patches.model.pod import ContainerView, Pod
 
 
 def new_ephemeral_containers(pod: Pod, old: Pod) -> list[ContainerView]:
-    """The ephemeral containers that `old` has not, by name: a second session's container is sent before the first's."""
+    """The ephemeral containers that `old` does not have.
+
+    They are compared by name, because the container of a second debug session is sent before that of the first.
+    """
     known = {container.name for container in old.containers if container.list_name == "ephemeralContainers"}
     return [
         container
@@ -22,7 +25,7 @@ def new_ephemeral_containers(pod: Pod, old: Pod) -> list[ContainerView]:
 
 
 def is_significant(pod: Pod, old: Pod) -> bool:
-    """Whether the update is judged: it changes an image, or adds an ephemeral container."""
+    """Whether the update must be judged: it changes an image, or adds an ephemeral container."""
     before, after = _by_place(old), _by_place(pod)
     if {place for place in before if place[0] != "ephemeralContainers"} != {
         place for place in after if place[0] != "ephemeralContainers"

@@ -15,10 +15,16 @@ from patches.standards.violations import Violation
 
 
 def judge(pod: Pod, level: LevelVersion, newest: int = NEWEST_MINOR) -> tuple[Violation, ...]:
-    """What `pod` violates of `level`, in upstream's order; empty where it complies.
+    """Judge a pod at a level.
 
-    `newest` is the API server's own minor version: `latest` and anything newer mean that, and never more than
-    NEWEST_MINOR.
+    Args:
+        pod: a pod, or a pod template, which is judged as its pods would be.
+        level: the profile and its version.
+        newest: the API server's own minor version. `latest` and anything newer mean that one, and never a version
+            newer than NEWEST_MINOR.
+
+    Returns:
+        What the pod violates, in upstream's order; empty if it complies.
     """
     found: list[Violation] = []
     for check in _applicable(level.level.strictness, min(level.version.minor, newest, NEWEST_MINOR)):

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple, Self
 
 NEWEST_MINOR: Final = 37
-"""The newest Kubernetes minor version whose standards are known here. A newer one behaves as this."""
+"""The newest Kubernetes minor version whose standards the checks know. A newer one is judged as this one."""
 
 _LATEST: Final = 1 << 30
 _VERSION: Final = re.compile(r"v1\.(0|[1-9][0-9]{0,8})")
@@ -40,7 +40,7 @@ _LEVELS: Final = {level.value: level for level in Level}
 
 
 class Version(NamedTuple):
-    """A version of the standards. `minor` of LATEST is larger than any other."""
+    """A version of the standards. The `minor` of LATEST is larger than any other."""
 
     minor: int
 
@@ -62,7 +62,11 @@ class LevelVersion(NamedTuple):
 
 
 def parse_level(text: str) -> Level:
-    """Read a level label. Raises ValueError."""
+    """Read a level label.
+
+    Raises:
+        ValueError: it is none of the three profiles; the message is upstream's.
+    """
     level = _LEVELS.get(text)
     if level is None:
         raise ValueError("must be one of privileged, baseline, restricted")
@@ -70,7 +74,11 @@ def parse_level(text: str) -> Level:
 
 
 def parse_version(text: str) -> Version:
-    """Read a version label. Raises ValueError."""
+    """Read a version label.
+
+    Raises:
+        ValueError: it is neither `latest` nor `v1.MINOR`; the message is upstream's.
+    """
     if text == "latest":
         return LATEST
     match = _VERSION.fullmatch(text)
@@ -80,6 +88,10 @@ def parse_version(text: str) -> Version:
 
 
 def parse_level_version(text: str) -> LevelVersion:
-    """Read `restricted`, `restricted:latest` or `restricted:v1.30`; latest without a version. Raises ValueError."""
+    """Read `restricted`, `restricted:latest` or `restricted:v1.30`. Without a version it is latest.
+
+    Raises:
+        ValueError: the level or the version is malformed.
+    """
     level, colon, version = text.partition(":")
     return LevelVersion(parse_level(level), parse_version(version) if colon else LATEST)

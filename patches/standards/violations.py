@@ -1,4 +1,4 @@
-"""What a Pod Security check finds, and upstream's way of saying it."""
+"""What a Pod Security check finds, in upstream's words."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ class Violation(NamedTuple):
 
 
 def violation_text(violations: Iterable[Violation]) -> str:
-    """What Kubernetes puts behind `violates PodSecurity "LEVEL:VERSION": `; empty where nothing is violated."""
+    """The violations as Kubernetes writes them after `violates PodSecurity "LEVEL:VERSION": `; "" if there are none."""
     return ", ".join(map(str, violations))

@@ -3,7 +3,7 @@
 Field, on every container:
     spec.{initContainers,containers,ephemeralContainers}[*].ports[*].hostPort
 
-Allowed: unset or 0. The API server copies containerPort there where the pod says `hostNetwork: true`.
+Allowed: unset or 0. The API server copies containerPort there if the pod says `hostNetwork: true`.
 
 Source: https://kubernetes.io/docs/concepts/security/pod-security-standards/
 """

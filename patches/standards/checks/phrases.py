@@ -1,7 +1,7 @@
 """The phrases that the texts of the checks share.
 
-The texts are a contract: where they equal upstream's byte for byte, the API server shows one line and not two. Names
-and values are put between quotes as they are; only annotation values are escaped. Called for failing pods only.
+The texts are a contract: if they equal upstream's byte for byte, the API server shows one line and not two. Names and
+values are quoted as they are; only annotation values are escaped. All this runs for failing pods only.
 """
 
 from __future__ import annotations

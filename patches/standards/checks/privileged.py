@@ -1,4 +1,4 @@
-"""Privileged containers: none, for they have all that the node has. Baseline, from 1.0.
+"""Privileged containers: none, because they may do all that the node may. Baseline, from 1.0.
 
 Field, on every container:
     spec.{initContainers,containers,ephemeralContainers}[*].securityContext.privileged

@@ -4,8 +4,8 @@ Fields, on the pod and on every container:
     spec.securityContext.runAsNonRoot
     spec.{initContainers,containers,ephemeralContainers}[*].securityContext.runAsNonRoot
 
-Allowed: true. A container may leave it unset where the pod says true; the pod may leave it unset where every container
-says true; false is forbidden everywhere. From 1.35 a pod in a user namespace (`spec.hostUsers: false`) need not comply.
+Allowed: true. A container may leave it unset if the pod says true; the pod may leave it unset if every container says
+true; false is forbidden everywhere. From 1.35 a pod in a user namespace (`spec.hostUsers: false`) need not comply.
 
 Source: https://kubernetes.io/docs/concepts/security/pod-security-standards/
 """

@@ -1,12 +1,12 @@
 """Seccomp: not switched off. Baseline, from 1.0; seccompProfile_restricted stands in at restricted from 1.19.
 
-From 1.0 the annotations of the time before the field, for the pod and for each container that it has:
+From 1.0 the annotations that came before the field, for the pod and for each of its containers:
     metadata.annotations["seccomp.security.alpha.kubernetes.io/pod"]
     metadata.annotations["container.seccomp.security.alpha.kubernetes.io/NAME"]
 
 Allowed: unset, `runtime/default`, `docker/default` or `localhost/…`.
 
-From 1.19 the fields, and the annotations no more:
+From 1.19 the fields, and no longer the annotations:
     spec.securityContext.seccompProfile.type
     spec.{initContainers,containers,ephemeralContainers}[*].securityContext.seccompProfile.type
 
@@ -70,7 +70,7 @@ def _since_1_19(pod: Pod) -> Violation | None:
 
 
 def explicit_violation(check_id: str, names: list[str], types: list[str], *, pod: bool) -> Violation:
-    """The violation of the containers `names`, and of the pod where `pod` is true, that set the forbidden `types`."""
+    """The violation of those that set the forbidden `types`: the containers `names`, and the pod if `pod` is true."""
     detail = f"{setters(names, pod=pod)} must not set securityContext.seccompProfile.type to {quoted_set(types)}"
     return Violation(check_id, "seccompProfile", detail)
 

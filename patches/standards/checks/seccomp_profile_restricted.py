@@ -4,8 +4,8 @@ Fields, on the pod and on every container:
     spec.securityContext.seccompProfile.type
     spec.{initContainers,containers,ephemeralContainers}[*].securityContext.seccompProfile.type
 
-Allowed: RuntimeDefault or Localhost. A container may leave it unset where the pod sets it; the pod may leave it unset
-where every container sets it. From 1.25 pods of `spec.os.name: windows`, which may not set it, are exempt.
+Allowed: RuntimeDefault or Localhost. A container may leave it unset if the pod sets it; the pod may leave it unset if
+every container sets it. From 1.25 pods of `spec.os.name: windows`, which may not set it, are exempt.
 
 Source: https://kubernetes.io/docs/concepts/security/pod-security-standards/
 """

@@ -3,7 +3,7 @@
 Field, on the pod:
     spec.securityContext.sysctls[*].name
 
-Allowed: the names below; later versions of Kubernetes know more of them to be safe.
+Allowed: the names below; later versions of Kubernetes count more of them as safe.
 
 Source: https://kubernetes.io/docs/concepts/security/pod-security-standards/
 """

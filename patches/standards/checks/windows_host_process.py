@@ -1,4 +1,4 @@
-"""Windows host processes: none, for they run on the node itself. Baseline, from 1.0.
+"""Windows host processes: none, because they run on the node itself. Baseline, from 1.0.
 
 Fields, on the pod and on every container:
     spec.securityContext.windowsOptions.hostProcess
