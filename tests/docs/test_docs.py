@@ -15,6 +15,15 @@ from patches.policy.policy import IDS
 from tests.shared_data import ROOT
 
 _PAGES = sorted([*ROOT.glob("docs/*.md"), *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY"))])
+_GUIDE = (
+    "patches/defaults/host_users.py",
+    "patches/defaults/host_users.py",
+    "patches/policy/configuration.py",
+    "manifests/components/fortress/30-fortress.yaml",
+    "tests/cases/defaults/hostUsers/host-pid.yaml",
+    "docs/defaults.md",
+)
+"""The file of each block in the guide to a new default."""
 _REFERENCE = (ROOT / "docs" / "configuration.md").read_text()
 
 
@@ -43,3 +52,16 @@ def test_links_lead_somewhere(page: Path) -> None:
     """Every relative link names a file that is there."""
     for target in re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+def test_the_guide_shows_the_default_as_it_is() -> None:
+    """Each block of code in the guide to a new default stands in the file that it is taken from."""
+    guide = (ROOT / "CONTRIBUTING.md").read_text().partition("## Add a default")[2].partition("\n## ")[0]
+    blocks = re.findall(r"\n   ```\w+\n(.*?)   ```\n", guide, re.DOTALL)
+    texts = [(ROOT / path).read_text() for path in _GUIDE]
+    assert [path for path, text, block in zip(_GUIDE, texts, blocks, strict=True) if _dedented(block) not in text] == []
+
+
+def _dedented(block: str) -> str:
+    """The block without the three spaces by which a list item indents it."""
+    return "".join(line.removeprefix("   ") for line in block.splitlines(keepends=True))
