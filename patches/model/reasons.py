@@ -1,4 +1,7 @@
-"""What became of a default, and why. The tables of docs/reasons.md and of the page are made from the texts here."""
+"""What became of a default, and why. The tables of docs/reasons.md and of the page are made from the texts here.
+
+The docstrings of the two classes are descriptions in /openapi.json.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,7 @@ from typing import Self
 
 
 class State(StrEnum):
-    """What became of one default at one path.
-
-    Attributes:
-        heading: the state as the page calls it.
-        means: what the page says of it.
-    """
+    """What became of one default at one path."""
 
     APPLIED = "applied", "Added", "It was unset, and is added."
     KEPT = "kept", "Kept", "A value stands there already."
@@ -20,7 +18,9 @@ class State(StrEnum):
     CONFLICT = "conflict", "Conflict", "An explicit value stands against the profile. Only its author can change it."
 
     heading: str
+    """The state as the page calls it."""
     means: str
+    """What the page says of it."""
 
     def __new__(cls, code: str, heading: str, means: str) -> Self:
         """A member that is its code."""
@@ -32,13 +32,7 @@ class State(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a default has its state. A closed set, in the order of docs/reasons.md.
-
-    Attributes:
-        means: what it means, in Markdown, with links as in docs/.
-        advice: what to do about it, in Markdown.
-        states: the states that the reason can accompany; docs/reasons.md lists it under the first.
-    """
+    """Why. A closed set: each has a row in docs/reasons.md."""
 
     UNSET = (
         "unset",
@@ -291,8 +285,11 @@ class Reason(StrEnum):
     )
 
     means: str
+    """What it means, in Markdown, with links as in docs/."""
     advice: str
+    """What to do about it, in Markdown."""
     states: tuple[State, ...]
+    """The states that the reason can accompany; docs/reasons.md lists it under the first."""
 
     def __new__(cls, code: str, means: str, advice: str, *states: State) -> Self:
         """A member that is its code."""
