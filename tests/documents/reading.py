@@ -38,4 +38,4 @@ def good(document: Document | BrokenDocument) -> Document:
 
 def warnings(document: Document) -> list[str]:
     """Its warnings, as people are shown them."""
-    return [str(warning) for warning in document.warnings]
+    return [warning.message for warning in document.warnings]

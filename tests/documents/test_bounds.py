@@ -150,7 +150,7 @@ def test_number_of_documents(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_number_of_values(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first value beyond the bound is an error at its place; a mapping that may be JSON or YAML says the same."""
-    monkeypatch.setattr("webhook.documents.builder.MAX_VALUES", 3)
+    monkeypatch.setattr("webhook.documents.composer.MAX_VALUES", 3)
     assert one("[1, 2]").value == [1, 2]
     for data in ("a: [1, 2,\n 3]\n", '{"a": [1, 2,\n 3]}', '{"a": [1, 2,\n 3],}'):
         error = broken(data)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.documents.reading import good, one, read, warnings
-from webhook.documents.document import flatten
-from webhook.documents.fields import line_of_field
+from webhook.documents.document import line_of_field
+from webhook.documents.lists import flatten
 from webhook.documents.paths import field_of, field_tokens, pointer, pointer_tokens
 from webhook.errors import BrokenDocument
 

@@ -12,7 +12,8 @@ from typing import Any, Final
 import pytest
 
 from webhook.documents.reader import Document, read_documents
-from webhook.documents.scalars import resolve, to_key, to_value
+from webhook.documents.scalars import to_key, to_value
+from webhook.documents.tags import resolve
 from webhook.errors import BrokenDocument
 
 _TRUE: Final = ("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON")

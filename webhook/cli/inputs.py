@@ -10,7 +10,7 @@ from typing import Final
 from patches.policy.configuration import DefaulterConfiguration
 from patches.standards.levels import NEWEST_MINOR
 from webhook.configuration.reader import load_configuration
-from webhook.documents.fields import line_of_field
+from webhook.documents.document import line_of_field
 from webhook.documents.reader import Document, flatten, read_documents
 from webhook.errors import BrokenDocument, InputError, InvalidObject
 from webhook.sources.manifests import ManifestSource

@@ -11,7 +11,7 @@ import msgspec
 
 from patches.errors import InvalidObject, invalid_object
 from patches.policy.configuration import DefaulterConfiguration
-from webhook.documents.fields import line_of_field
+from webhook.documents.document import line_of_field
 from webhook.documents.reader import Document, read_documents
 from webhook.errors import BrokenDocument, ConfigurationError
 

@@ -1,15 +1,12 @@
-"""A document that was read: its value, and where each part of it stood."""
+"""A document that was read: its value, and where each part of it stands."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
-from webhook.documents.paths import pointer_tokens
-from webhook.errors import BrokenDocument
-
-_LIST: Final = "List"
+from webhook.documents.paths import field_tokens, pointer_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +14,23 @@ class Branch:
     """Where a mapping or list stands: its line (in a mapping, that of its key), and the places of its parts."""
 
     line: int
-    children: dict[str, Place] | list[Place]
+    children: Children
+
+    def child(self, token: str | int) -> Place | None:
+        """The place of the part with that key or index (which may be text); None if there is none."""
+        if isinstance(self.children, dict):
+            return self.children.get(str(token))
+        text = str(token)
+        if not (text.isascii() and text.isdecimal()) or len(text) > 9:  # noqa: PLR2004 - more than any list has
+            return None
+        return self.children[int(text)] if int(text) < len(self.children) else None
 
 
-Place = int | Branch
-"""Where a value stands. Of a scalar only the line (from 1) is kept: there are many."""
+Place: TypeAlias = int | Branch
+"""Where a value stands. Of a scalar only the line (from 1) is kept, as there are many."""
+
+Children: TypeAlias = dict[str, Place] | list[Place]
+"""The places of the values in a mapping or list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +42,18 @@ class DocumentWarning:
 
     @property
     def message(self) -> str:
-        """The problem with its line, as people are shown it."""
+        """The problem with its line, as people see it."""
         return f"line {self.line}: {self.problem}"
-
-    def __str__(self) -> str:
-        return self.message
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document of a stream, or one item of a List in it.
+    """One document of an input, or one item of a List in it.
 
     Attributes:
-        source: the name the reader was given, such as a file's.
-        number: which document of the stream, from 1; documents without content do not count.
-        value: the content in JSON types. No part of it is shared with another, so that it may be changed in place.
+        source: name of the input, such as a file's.
+        number: which document of the input, from 1; documents without content do not count.
+        value: the content in JSON types. It shares no part with another value, so that it may be changed in place.
         place: where its parts stand; ask `line_of`.
         warnings: what its author should know, in the order of the lines.
         at: where in the document it stands, as tokens: () or, for an item of a List, ("items", 3).
@@ -63,87 +69,34 @@ class Document:
     @property
     def line(self) -> int:
         """The line on which it begins, in the whole input, from 1."""
-        return self.line_of(())
+        return line_of_place(self.place)
 
     def line_of(self, path: str | Sequence[str | int]) -> int:
-        """The line of a field, or of its nearest ancestor that exists, from 1.
+        """The line of a field, or of its nearest ancestor that exists, in the whole input, from 1. Never raises.
 
-        `path` is a JSON Pointer below the value, or its tokens (an index may be text). A field's line is that of its
-        key, an item's the one on which the item begins; within an alias, the line of what the alias stands for.
+        A field is on the line of its key, an item on the line where the item begins. What an alias stands for keeps
+        the lines that it has at its anchor.
+
+        Args:
+            path: a JSON Pointer below the value, or its tokens; an index may be text.
         """
         place = self.place
         for token in pointer_tokens(path) if isinstance(path, str) else path:
-            child = _child(place, token)
+            child = None if isinstance(place, int) else place.child(token)
             if child is None:
                 break
             place = child
-        return place if isinstance(place, int) else place.line
+        return line_of_place(place)
 
 
-def flatten(documents: Iterable[Document | BrokenDocument]) -> Iterator[Document | BrokenDocument]:
-    """Put the items of each List in its place; everything else passes as it is.
+def line_of_place(place: Place) -> int:
+    """The line of `place`, in the whole input, from 1."""
+    return place if isinstance(place, int) else place.line
 
-    A List is an object whose kind ends in "List" and whose `items` is a list (or null: then nothing comes of it).
-    Items of a typed list, as the API server answers, leave out apiVersion and kind: they follow from the list's, as
-    in kubectl. The warnings of a List go to the item in whose lines they stand; else to the first.
+
+def line_of_field(document: Document, field: str) -> int:
+    """The line of `field` (as in `spec.containers[0].image`), or of its nearest ancestor that exists. Never raises.
+
+    An empty field is the document itself.
     """
-    for document in documents:
-        if isinstance(document, Document) and _is_list(document.value):
-            yield from flatten(_items(document))
-        else:
-            yield document
-
-
-def _is_list(value: Any) -> bool:
-    return (
-        isinstance(value, dict)
-        and isinstance(value.get("kind"), str)
-        and value["kind"].endswith(_LIST)
-        and "items" in value
-        and (value["items"] is None or isinstance(value["items"], list))
-    )
-
-
-def _items(document: Document) -> Iterator[Document]:
-    values = document.value["items"] or []
-    place = _child(document.place, "items")
-    places = [_child(place, index) if place else None for index in range(len(values))]
-    lines = [document.line if found is None else found if isinstance(found, int) else found.line for found in places]
-    warnings = _spread(document.warnings, lines)
-    for index, value in enumerate(values):
-        yield replace(
-            document,
-            value=_typed(value, document.value),
-            place=places[index] or lines[index],
-            warnings=warnings[index],
-            at=(*document.at, "items", index),
-        )
-
-
-def _spread(warnings: Iterable[DocumentWarning], lines: Sequence[int]) -> list[tuple[DocumentWarning, ...]]:
-    """The warnings of each item, where `lines` are those on which the items begin."""
-    spread: list[list[DocumentWarning]] = [[] for _ in lines]
-    for warning in warnings:
-        if lines:
-            index = max((index for index, line in enumerate(lines) if line <= warning.line), default=0)
-            spread[index].append(warning)
-    return [tuple(found) for found in spread]
-
-
-def _typed(item: Any, parent: dict[str, Any]) -> Any:
-    kind = parent["kind"].removesuffix(_LIST)
-    if not kind or not isinstance(item, dict) or item.get("kind"):
-        return item
-    said = {"apiVersion": parent.get("apiVersion"), "kind": kind}
-    return said | {key: value for key, value in item.items() if key not in said}
-
-
-def _child(place: Place, token: str | int) -> Place | None:
-    if isinstance(place, int):
-        return None
-    if isinstance(place.children, dict):
-        return place.children.get(str(token))
-    text = str(token)
-    if not (text.isascii() and text.isdecimal()) or len(text) > 9 or int(text) >= len(place.children):  # noqa: PLR2004
-        return None
-    return place.children[int(text)]
+    return document.line_of(field_tokens(field))

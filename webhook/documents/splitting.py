@@ -17,9 +17,12 @@ _TEXT_AFTER: Final = re.compile(rb"---[ \t]+[^# \t\r\n]")
 
 
 class Chunk(NamedTuple):
-    """The bytes between two markers, with a `---` before them, without a `...`: one document, or only comments.
+    """The bytes from one marker to the next: one document, or only comments.
 
-    `first_line` is how many lines stand before it. `warning` says where kubectl would read it otherwise.
+    Attributes:
+        data: with the `---` before them, and with spaces for a `...`.
+        first_line: the line of the input on which they begin, from 1.
+        warning: why kubectl would not read them; "" if it would.
     """
 
     data: bytes
@@ -35,8 +38,8 @@ def to_utf8(data: bytes) -> bytes:
 
 
 def split(data: bytes) -> Iterator[Chunk]:
-    """The chunks of an input in UTF-8. Directives (`%YAML`) belong to the document that follows them."""
-    begin = line = 0
+    """Yield the chunks of an input in UTF-8. Directives (`%YAML`) belong to the document that follows them."""
+    begin, line = 0, 1
     warning = ""
     after_dots = False
     for marker in _MARKER.finditer(data):
@@ -45,14 +48,9 @@ def split(data: bytes) -> Iterator[Chunk]:
             continue
         text = data[begin : marker.start()]
         yield _chunk(text, line, warning, after_dots=after_dots)
-        line += count_lines(text)
+        line += len(_LINE_END.findall(text))
         begin, warning, after_dots = marker.start(), "", marker[0] == b"..."
     yield _chunk(data[begin:], line, warning, after_dots=after_dots)
-
-
-def count_lines(data: bytes) -> int:
-    """How many lines end in `data`."""
-    return len(_LINE_END.findall(data))
 
 
 def _chunk(text: bytes, line: int, warning: str, *, after_dots: bool) -> Chunk:

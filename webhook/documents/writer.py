@@ -16,7 +16,8 @@ import yaml
 from webhook.documents.bounds import MAX_DEPTH
 from webhook.documents.differences import unified
 from webhook.documents.paths import field_of
-from webhook.documents.scalars import resolve, to_value
+from webhook.documents.scalars import to_value
+from webhook.documents.tags import resolve
 from webhook.errors import UnwritableValue
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")

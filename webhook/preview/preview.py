@@ -16,7 +16,7 @@ from patches.policy.limits import NO_LIMITS
 from patches.policy.policy import retarget
 from patches.standards.judge import judge
 from patches.standards.levels import LevelVersion
-from webhook.documents.fields import line_of_field
+from webhook.documents.document import line_of_field
 from webhook.documents.reader import Document
 from webhook.documents.writer import unified_diff
 from webhook.errors import BrokenDocument, InvalidObject

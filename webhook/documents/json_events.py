@@ -1,17 +1,25 @@
-"""Reads JSON text: one object or several, one after the other.
+"""Parses JSON: one object or several, one after the other.
 
-Python's own parser checks the syntax; a pass over the tokens then finds duplicate keys and the line of each field.
+Python's own parser checks the syntax of a value; a pass over its tokens then finds duplicate keys and lines.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from typing import Final, NoReturn
+from collections.abc import Generator
+from typing import Final, NamedTuple, NoReturn
 
-from webhook.documents.builder import Builder
-from webhook.documents.positions import LINE_END, At, position_of
+from webhook.documents.events import (
+    LINE_END,
+    DocumentEnd,
+    End,
+    Event,
+    ListStart,
+    MappingStart,
+    Scalar,
+    position_of,
+)
 from webhook.documents.scalars import Raw
 
 _TOKEN: Final = re.compile(rf'[{{}}\[\]]|("(?:[^"\\]|\\.)*")|([-0-9][-+.0-9eE]*)|(true|false|null)|{LINE_END.pattern}')
@@ -23,14 +31,24 @@ _CONSTANTS: Final = {"true": True, "false": False, "null": None}
 _LONGEST_INTEGER: Final = 19
 
 
-class NotJson(Exception):
-    """From `rest` on the text is not JSON; `documents` objects before that were. `where` is what is wrong."""
+class NotJson(NamedTuple):
+    """Why the text stops being JSON.
 
-    def __init__(self, message: str, where: At, *, rest: int, documents: int) -> None:
-        super().__init__(message)
-        self.where = where
-        self.rest = rest
-        self.documents = documents
+    Attributes:
+        line: the line of what is wrong, in the whole input, from 1.
+        column: its column, from 1.
+        message: what is wrong.
+        documents: how many documents before it were JSON.
+        rest: the offset behind them in the text.
+        rest_line: the line of `rest`.
+    """
+
+    line: int
+    column: int
+    message: str
+    documents: int
+    rest: int
+    rest_line: int
 
 
 def may_be_json(text: str) -> bool:
@@ -43,22 +61,24 @@ def is_meant_as_json(text: str) -> bool:
     return _JSON_OBJECT.match(text) is not None
 
 
-def read_json(text: str, new_builder: Callable[[], Builder]) -> Iterator[Builder]:
-    """Yield the filled builder of each value in `text`; `new_builder` is called for each, after the one before.
+def parse_json(text: str, first_line: int) -> Generator[Event, None, NotJson | None]:
+    """Yield the events of each value in `text`, which begins on `first_line` of the input.
 
-    Raises NotJson where the text is not JSON, BrokenDocument where it is and a bound or kubectl refuses it.
+    No event comes of a value that is not JSON.
+
+    Returns:
+        Why it ended before the text did; None if all of it is JSON.
     """
     begin, documents = _skip_space(text, 0), 0
-    first_line = position_of(text, begin).line
+    line, _ = position_of(text, begin, first_line)
     while begin < len(text):
-        builder = new_builder()
         try:
             end = _end_of_value(text, begin)
         except json.JSONDecodeError as error:
-            raise NotJson(error.msg, position_of(text, error.pos), rest=begin, documents=documents) from None
-        first_line = _feed(text, begin, end, builder, first_line)
-        yield builder
+            return NotJson(*position_of(text, error.pos, first_line), error.msg, documents, begin, line)
+        line = yield from _value(text, begin, end, line)
         begin, documents = end, documents + 1
+    return None
 
 
 def _end_of_value(text: str, begin: int) -> int:
@@ -67,25 +87,26 @@ def _end_of_value(text: str, begin: int) -> int:
     try:
         return _skip_space(text, decoder.raw_decode(text, begin)[1])
     except RecursionError:
-        return len(text)  # deeper than the bound, as the builder is about to find
+        return len(text)  # deeper than the bound, as the composer is about to find
 
 
-def _feed(text: str, begin: int, end: int, builder: Builder, line: int) -> int:
-    """Hand the tokens between `begin`, on `line`, and `end` to the builder; returns the line of `end`."""
+def _value(text: str, begin: int, end: int, line: int) -> Generator[Event, None, int]:
+    """Yield the events of the value between `begin`, on `line`, and `end`. Returns the line of `end`."""
     line_begin = text.rfind("\n", 0, begin) + 1
     for token in _TOKEN.finditer(text, begin, end):
-        where = At(line, token.start() - line_begin)
+        column = token.start() - line_begin + 1
         match token[0]:
             case "{":
-                builder.open({}, where)
+                yield MappingStart(line, column)
             case "[":
-                builder.open([], where)
+                yield ListStart(line, column)
             case "}" | "]":
-                builder.close(where)
+                yield End(line, column)
             case "\n" | "\r" | "\r\n":
                 line, line_begin = line + 1, token.end()
             case _:
-                builder.scalar(_scalar(token), where)
+                yield Scalar(line, column, _scalar(token))
+    yield DocumentEnd(line, end - line_begin + 1)
     return line
 
 
