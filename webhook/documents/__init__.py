@@ -1,1 +1,1 @@
-"""YAML and JSON documents in and out: read as kubectl reads them, written so that it reads back the same."""
+"""YAML and JSON documents: read as kubectl reads them, and written so that kubectl reads the same value back."""

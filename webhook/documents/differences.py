@@ -1,8 +1,8 @@
 """Unified diffs of long texts in bounded time.
 
-Python's difflib looks at every pair of equal lines, which a document of a hundred thousand like lines makes hours of.
-So both texts are cut where a line occurs once in each (the anchors of a "patience diff"), and what lies between is left
-to difflib as long as that is small.
+Python's difflib looks at every pair of equal lines, which takes hours if a hundred thousand lines are alike. So both
+texts are cut where a line occurs once in each (the anchors of a "patience diff"), and difflib compares what is between,
+as long as that is short.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ from difflib import SequenceMatcher
 from typing import Any, Final, TypeAlias
 
 _LARGEST: Final = 1000
-"""Lines, of both texts together, that difflib is given at once. What is longer counts as replaced."""
+"""How many lines, of both texts together, difflib gets at once. A longer stretch counts as replaced."""
 
 _Lines: TypeAlias = Sequence[str]
 _Opcode: TypeAlias = tuple[str, int, int, int, int]
 
 
-class _Found(SequenceMatcher[str]):
-    """difflib's grouping of opcodes that were found elsewhere."""
+class _Grouping(SequenceMatcher[str]):
+    """difflib's grouping of opcodes that it did not find itself."""
 
     def __init__(self, opcodes: list[_Opcode]) -> None:
         super().__init__()
         self._opcodes = opcodes
 
     def get_opcodes(self) -> list[Any]:
-        """What was found."""
+        """The opcodes to group."""
         return self._opcodes
 
 
-def unified(before: _Lines, after: _Lines, name: str, context: int | None) -> Iterator[str]:
-    """The lines of a unified diff, `context` lines around each change; with None one hunk of everything."""
+def diff_lines(before: _Lines, after: _Lines, name: str, context: int | None) -> Iterator[str]:
+    """Yield the lines of a unified diff: `context` lines around each change, or with None one hunk of everything."""
     opcodes = _opcodes(before, after)
     hunks: list[list[_Opcode]] = [opcodes or [("equal", 0, 0, 0, 0)]]
     if context is not None:
-        hunks = list(_Found(opcodes).get_grouped_opcodes(context))
+        hunks = list(_Grouping(opcodes).get_grouped_opcodes(context))
     if context is not None and before == after:
         return
     yield f"--- a/{name}"
@@ -53,7 +53,7 @@ def unified(before: _Lines, after: _Lines, name: str, context: int | None) -> It
 
 
 def _range(start: int, end: int) -> str:
-    """As diff writes it: the first line counted from 1, and how many unless it is one."""
+    """A range as diff(1) writes it: its first line, from 1, and its length unless that is 1."""
     length = end - start
     if length == 1:
         return str(start + 1)
@@ -61,7 +61,7 @@ def _range(start: int, end: int) -> str:
 
 
 def _opcodes(before: _Lines, after: _Lines) -> list[_Opcode]:
-    """As difflib's, for the whole of both texts."""
+    """The opcodes of both texts, as difflib's; equal neighbours joined."""
     joined: list[_Opcode] = []
     for opcode in _pieces(before, after):
         if joined and joined[-1][0] == opcode[0] == "equal":
@@ -73,7 +73,7 @@ def _opcodes(before: _Lines, after: _Lines) -> list[_Opcode]:
 
 
 def _pieces(before: _Lines, after: _Lines) -> Iterator[_Opcode]:
-    """What lies between anchors, and the anchors."""
+    """Yield the opcodes of the stretches between anchors, and of the anchors."""
     start = new_start = 0
     for end, new_end in [*_anchors(before, after), (len(before), len(after))]:
         yield from _between(before, after, (start, end, new_start, new_end))
@@ -83,7 +83,7 @@ def _pieces(before: _Lines, after: _Lines) -> Iterator[_Opcode]:
 
 
 def _between(before: _Lines, after: _Lines, part: tuple[int, int, int, int]) -> Iterator[_Opcode]:
-    """One stretch: what is alike at its beginning and end, and what difflib, or nobody, makes of the rest."""
+    """Yield the opcodes of one stretch. If it is long, equal lines at its beginning and end are left out first."""
     start, end, new_start, new_end = part
     if end - start + new_end - new_start > _LARGEST:
         length = min(end - start, new_end - new_start)
@@ -100,6 +100,7 @@ def _between(before: _Lines, after: _Lines, part: tuple[int, int, int, int]) -> 
 
 
 def _rest(before: _Lines, after: _Lines, part: tuple[int, int, int, int]) -> Iterator[_Opcode]:
+    """Yield the opcodes of what is left of a stretch: difflib's, or if it is still too long a replacement."""
     start, end, new_start, new_end = part
     if end - start + new_end - new_start > _LARGEST:
         yield "replace", start, end, new_start, new_end
@@ -110,7 +111,7 @@ def _rest(before: _Lines, after: _Lines, part: tuple[int, int, int, int]) -> Ite
 
 
 def _anchors(before: _Lines, after: _Lines) -> Iterator[tuple[int, int]]:
-    """Where lines are that occur once in each text, in the order of both; none in texts that difflib copes with."""
+    """Yield where a line stands that occurs once in each text, in the order of both. Short texts need none."""
     if len(before) + len(after) <= _LARGEST:
         return
     counts, new_counts = Counter(before), Counter(after)

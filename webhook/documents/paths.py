@@ -1,4 +1,4 @@
-"""Paths of fields: as tokens, as JSON Pointer (RFC 6901), and as messages write them (`spec.containers[0].image`)."""
+"""The three forms of a path: tokens, a JSON Pointer (RFC 6901), and a field (`spec.containers[0].image`)."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def pointer(tokens: Iterable[str | int]) -> str:
 
 
 def pointer_tokens(path: str) -> list[str]:
-    """The tokens of a JSON Pointer. Never raises: a missing first `/` is forgiven."""
+    """The tokens of a JSON Pointer. Never raises: the first `/` may be missing."""
     return [unescape(token) for token in path.removeprefix("/").split("/")] if path else []
 
 
 def field_of(tokens: Iterable[str | int]) -> str:
-    """The field as messages write it; indexes and keys that are no plain names stand in brackets."""
+    """The field, as messages write it: indexes, and keys that are not plain names, are in brackets."""
     return "".join(
         f".{token}" if isinstance(token, str) and _NAME.fullmatch(token) else f"[{token}]" for token in tokens
     ).lstrip(".")

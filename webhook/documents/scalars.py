@@ -1,8 +1,7 @@
-"""What a YAML scalar means to kubectl: the rules of go-yaml v2 and of sigs.k8s.io/yaml 1.6, compared with both.
+"""What a YAML scalar means to kubectl, as a value and as a key: the rules of go-yaml v2 and of sigs.k8s.io/yaml 1.6.
 
-They are those of YAML 1.1 without numbers in base 60 and without timestamps, and with Go's numbers: a leading 0 or
-0o is octal, and what is no octal number may still be a decimal one (`08` is 8). The JSON that becomes of it has only
-strings as keys and no infinite numbers.
+They are those of YAML 1.1 without base 60 and timestamps, and with Go's numbers: a leading 0 or 0o means octal, and
+what is not octal may still be decimal (`08` is 8). JSON has only strings as keys, and no infinite numbers.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from typing import Final
 Raw = str | int | float | bool | None
 """A scalar before it becomes a value or a key: `1.0` is still a float here."""
 
-_MIN_INT: Final = -(2**63)
 MAX_INT: Final = 2**63 - 1
-"""The largest integer that 64 bits with a sign hold."""
+"""The largest integer of 64 bits with a sign."""
+
+_MIN_INT: Final = -(2**63)
 _MAX_UINT: Final = 2**64 - 1
 _LONGEST_DECIMAL: Final = 20
 _FLOAT32_DIGITS: Final = 9
-
 
 _WORDS: Final[dict[str, Raw]] = {
     **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"), True),
@@ -42,7 +41,7 @@ _FRACTION: Final = re.compile(r"\.[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+(?:_[0-9]+
 
 
 def read_plain(text: str) -> Raw:
-    """What a scalar without quotes and tag means."""
+    """What a scalar with neither quotes nor a tag means."""
     if text in _WORDS:
         return _WORDS[text]
     first = text[0]
@@ -55,7 +54,7 @@ def read_plain(text: str) -> Raw:
 
 
 def to_value(raw: Raw) -> Raw:
-    """The JSON value of a scalar: a whole float is an integer. Raises ValueError for what JSON cannot say."""
+    """The JSON value of a scalar: a whole float is an integer. Raises ValueError if JSON has no form for it."""
     if not isinstance(raw, float):
         return raw
     if not math.isfinite(raw):
@@ -67,7 +66,7 @@ def to_value(raw: Raw) -> Raw:
 
 
 def to_key(raw: Raw) -> str:
-    """The JSON key of a scalar. Raises ValueError for null and for integers beyond 64 bits with sign, as kubectl."""
+    """The JSON key of a scalar. Raises ValueError, as kubectl, if it is null or larger than MAX_INT."""
     if isinstance(raw, str):
         return raw
     if raw is None:
@@ -93,11 +92,11 @@ def _number(text: str) -> Raw:
 
 
 def _integer(digits: str) -> int | None:
-    """The integer in Go's notation, None where there is none that 64 bits hold (without sign: in twice the range)."""
+    """The integer in Go's notation; None if it is none, or if 64 bits cannot hold it (63 after a sign)."""
     match = _INTEGER.fullmatch(digits) or _SIGNED_BINARY.fullmatch(digits)
     if match is None:
         return None
-    if match.re is _SIGNED_BINARY:  # go-yaml hands what follows 0b to Go, sign and all
+    if match.re is _SIGNED_BINARY:  # go-yaml lets a sign follow 0b
         value = int(match[2], 2)
         return _signed(match[1], value)
     sign, *texts = match.groups()
@@ -114,8 +113,8 @@ def _signed(sign: str, value: int) -> int | None:
 
 
 def _float_key(value: float) -> str:
-    """As sigs.k8s.io/yaml writes keys, by Go's %g in single precision: `1.10` is "1.1", `1e6` is "1e+06"."""
-    packed = struct.pack("f", value)  # what is too large becomes infinite
+    """A float as sigs.k8s.io/yaml writes keys, by Go's %g in single precision: `1.10` is "1.1", `1e6` is "1e+06"."""
+    packed = struct.pack("f", value)  # a value that is too large becomes infinite
     (single,) = struct.unpack("f", packed)
     if not math.isfinite(single):
         return ".nan" if math.isnan(single) else ".inf" if single > 0 else "-.inf"

@@ -1,7 +1,7 @@
-"""Writes values as YAML that kubectl reads back the same, and the differences between two of them.
+"""Writes values as YAML that kubectl reads back the same, and what differs between two of them.
 
-Block style, keys in their order, text of several lines as a literal block where that is exact, and quotes around every
-string that would read as something else.
+In block style, with the keys in their order. A text of several lines is a literal block if that is exact, and a string
+that would read as something else has quotes.
 """
 
 from __future__ import annotations
@@ -14,22 +14,21 @@ from typing import Any, Final
 import yaml
 
 from webhook.documents.bounds import MAX_DEPTH
-from webhook.documents.differences import unified
+from webhook.documents.differences import diff_lines
 from webhook.documents.paths import field_of
-from webhook.documents.scalars import to_value
-from webhook.documents.tags import resolve
+from webhook.documents.scalars import read_plain, to_value
 from webhook.errors import UnwritableValue
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _WIDTH: Final = 1 << 20
-"""Characters in a line: as many as it takes, so that a long string stays one line in a diff."""
+"""Characters in a line: more than there are, so that a long string stays one line in a diff."""
 
 
 class _Dumper(yaml.SafeDumper):
-    """PyYAML's emitter with our own choice of quotes."""
+    """PyYAML's emitter with our choice of quotes."""
 
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 (PyYAML calls it so)
-        """Write every value in full: anchors that nobody wrote help no reader."""
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's signature
+        """Write every value in full, as anchors that the author did not write help no reader."""
         return True
 
 
@@ -45,7 +44,7 @@ def _represent_string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 def _represent_float(dumper: yaml.SafeDumper, value: float) -> yaml.ScalarNode:
     text = repr(value)
     if "e" in text and "." not in text:
-        text = text.replace("e", ".0e")  # what PyYAML too takes for a number, so that it writes no tag
+        text = text.replace("e", ".0e")  # a number to PyYAML too, which otherwise writes a tag
     return dumper.represent_scalar("tag:yaml.org,2002:float", text)
 
 
@@ -54,29 +53,39 @@ _Dumper.add_representer(float, _represent_float)
 
 
 def to_yaml(value: Any) -> str:
-    """`value`, of JSON types, as one YAML document. Raises UnwritableValue for what JSON cannot say."""
+    """Write `value`, of JSON types, as one YAML document. Raises UnwritableValue if JSON has no form for it."""
     _check(value, ())
     text: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH)
     return text.removesuffix("...\n")
 
 
 def to_yaml_all(values: Iterable[Any]) -> str:
-    """The values as a stream of documents. Raises UnwritableValue."""
+    """Write the values as documents of one stream. Raises UnwritableValue, as `to_yaml`."""
     return "---\n".join(map(to_yaml, values))
 
 
 def unified_diff(before: Any, after: Any, name: str, context: int | None = 3) -> str:
-    """What changes from one value to the other, as a unified diff of their YAML; "" where nothing does.
+    """Compare the YAML of two values.
 
-    Each change has `context` lines around it. With None there is one hunk of the whole document, also where nothing
-    changes: both texts can be had from it. Raises UnwritableValue.
+    Args:
+        before: the old value, of JSON types.
+        after: the new one.
+        name: the file name in the heads of the diff.
+        context: how many unchanged lines to show around a change. With None the diff is one hunk of the whole document,
+            also if nothing changes: both texts can be had from it.
+
+    Returns:
+        A unified diff; "" if nothing changes.
+
+    Raises:
+        UnwritableValue: JSON has no form for one of them.
     """
-    was, becomes = (to_yaml(value).splitlines() for value in (before, after))
-    return "".join(f"{line}\n" for line in unified(was, becomes, name, context))
+    old, new = (to_yaml(value).splitlines() for value in (before, after))
+    return "".join(f"{line}\n" for line in diff_lines(old, new, name, context))
 
 
 def _is_literal(text: str) -> bool:
-    """Whether a literal block holds the text exactly, whoever reads it."""
+    """Whether every reader reads the text back exactly from a literal block."""
     lines = text.split("\n")
     return (
         not text[0].isspace()
@@ -86,33 +95,34 @@ def _is_literal(text: str) -> bool:
 
 
 def _reads_differently(text: str) -> bool:
-    """Whether kubectl would read the plain text as something else than this string."""
+    """Whether kubectl would read the text, without quotes, as anything but this string."""
     try:
-        return to_value(resolve(None, text)) != text or text == "<<"
+        return to_value(read_plain(text)) != text or text == "<<"
     except ValueError:
         return True
 
 
-def _check(value: Any, at: tuple[str | int, ...]) -> None:
-    if len(at) >= MAX_DEPTH and isinstance(value, dict | list):
+def _check(value: Any, path: tuple[str | int, ...]) -> None:
+    """Raise UnwritableValue if JSON has no form for the value at `path`."""
+    if len(path) >= MAX_DEPTH and isinstance(value, dict | list):
         raise UnwritableValue(f"mappings and lists nest deeper than {MAX_DEPTH}", field="")
     if isinstance(value, dict):
         for key, part in value.items():
             if not isinstance(key, str):
-                raise UnwritableValue("a key is not a string", field=field_of(at))
-            _check(key, at)
-            _check(part, (*at, key))
+                raise UnwritableValue("a key is not a string", field=field_of(path))
+            _check(key, path)
+            _check(part, (*path, key))
     elif isinstance(value, list):
         for index, part in enumerate(value):
-            _check(part, (*at, index))
+            _check(part, (*path, index))
     else:
         problem = _problem(value)
         if problem:
-            raise UnwritableValue(problem, field=field_of(at))
+            raise UnwritableValue(problem, field=field_of(path))
 
 
 def _problem(value: Any) -> str:
-    """Why a scalar cannot be written, "" where it can."""
+    """Why a scalar cannot be written; "" if it can."""
     if isinstance(value, str):
         return "half a surrogate pair is no character" if _SURROGATE.search(value) else ""
     if isinstance(value, float):
