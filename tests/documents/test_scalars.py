@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 
 from webhook.documents.reader import Document, read_documents
-from webhook.documents.scalars import to_key, to_value
+from webhook.documents.scalars import read_plain, to_key, to_value
 from webhook.documents.tags import resolve
 from webhook.errors import BrokenDocument
 
@@ -181,8 +181,8 @@ def test_bad_key(text: str) -> None:
 
 
 def test_functions() -> None:
-    """`resolve` keeps floats apart from integers; `to_value` and `to_key` then make JSON of them."""
-    whole = resolve(None, "1.0")
+    """`read_plain` keeps floats apart from integers; `to_value` and `to_key` then make JSON of them."""
+    whole = read_plain("1.0")
     assert (whole, type(whole)) == (1.0, float)
     assert (type(to_value(whole)), to_key(whole)) == (int, "1")
     assert resolve("tag:example.com,2024:x", "1.0") == "1.0"

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from webhook.documents.bounds import MAX_DEPTH, AliasBudget
 from webhook.documents.document import Children
-from webhook.documents.events import Alias, DocumentEnd, End, Event, ListStart, MappingStart, Problem, Scalar
+from webhook.documents.events import Alias, Event, ListStart, MappingStart, Problem, Scalar
 from webhook.documents.paths import field_of
 from webhook.errors import BrokenDocument, DocumentTooLarge
 
@@ -50,12 +50,13 @@ class Cursor:
     def next(self) -> Event | Collection:
         """Read the next event. An alias is replaced by what its anchor names. Raises BrokenDocument at a Problem."""
         self._event = event = next(self._events)
-        if isinstance(event, Alias):
+        if isinstance(event, (Scalar, MappingStart, ListStart)):
+            if event.anchor is not None:
+                self._anchors[event.anchor] = event
+        elif isinstance(event, Alias):
             return self._resolve(event)
-        if isinstance(event, Problem):
+        elif isinstance(event, Problem):
             raise self.broken(event.message)
-        if not isinstance(event, (End, DocumentEnd)) and event.anchor is not None:
-            self._anchors[event.anchor] = event
         return event
 
     def close(self, start: MappingStart | ListStart, value: dict[str, Any] | list[Any], children: Children) -> None:

@@ -73,25 +73,27 @@ def _check_number(number: int, chunks: int, source: str, chunk: Chunk) -> None:
 
 
 def _events(chunk: Chunk) -> Iterator[Event]:
-    """Parse a chunk: as JSON as far as kubectl does so, the rest as YAML."""
-    first_line = chunk.first_line
+    """Parse a chunk."""
     try:
         text = chunk.data.decode()
     except UnicodeDecodeError as error:
         before = chunk.data[: error.start].decode()
         message = f"byte 0x{chunk.data[error.start]:02x} is not valid UTF-8"
-        yield Problem(*position_of(before, len(before), first_line), message)
+        return iter([Problem(*position_of(before, len(before), chunk.first_line), message)])
+    parse = _parse_json_first if may_be_json(text) else parse_yaml
+    return parse(text, chunk.first_line)
+
+
+def _parse_json_first(text: str, first_line: int) -> Iterator[Event]:
+    """Parse as JSON as much as kubectl does so, and the rest as YAML."""
+    end = yield from parse_json(text, first_line)
+    if end is None:
         return
-    if may_be_json(text):
-        end = yield from parse_json(text, first_line)
-        if end is None:
-            return
-        # After one object kubectl takes the rest for YAML, after several no longer.
-        if end.documents > 1 or (end.documents == 0 and is_meant_as_json(text) and not _is_yaml(text)):
-            yield Problem(end.line, end.column, f"not JSON: {end.message}")
-            return
-        text, first_line = text[end.rest :], end.rest_line
-    yield from parse_yaml(text, first_line)
+    # After one object kubectl takes the rest for YAML, after several no longer.
+    if end.documents > 1 or (end.documents == 0 and is_meant_as_json(text) and not _is_yaml(text)):
+        yield Problem(end.line, end.column, f"not JSON: {end.message}")
+    else:
+        yield from parse_yaml(text[end.rest :], end.rest_line)
 
 
 def _is_yaml(text: str) -> bool:

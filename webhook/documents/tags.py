@@ -25,19 +25,17 @@ _MISFIT: Final = object()
 """In place of a value: the text is not of the tag's type."""
 
 
-def resolve(tag: str | None, text: str) -> Raw:
-    """What a plain scalar, or one with a tag, means. Quoted scalars without a tag are strings, and none of these.
+def resolve(tag: str, text: str) -> Raw:
+    """What a scalar with a tag means, whether it has quotes or not.
 
     Args:
-        tag: in full, as in `tag:yaml.org,2002:int`; None for a plain scalar. One that YAML does not define is ignored,
-            and leaves the text as a string.
+        tag: in full, as in `tag:yaml.org,2002:int`. One that YAML does not define is ignored, and leaves the text as a
+            string.
         text: the scalar without quotes.
 
     Raises:
         ValueError: the text is not of the tag's type.
     """
-    if tag is None:
-        return read_plain(text)
     read = _READERS.get(tag)
     value = text if read is None else read(text)
     if value is _MISFIT:

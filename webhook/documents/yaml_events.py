@@ -23,6 +23,7 @@ from webhook.documents.events import (
     Scalar,
     position_of,
 )
+from webhook.documents.scalars import read_plain
 from webhook.documents.tags import resolve
 
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -71,12 +72,13 @@ def _node(found: yaml.NodeEvent, line: int, column: int, text: str) -> Event:
 
 def _scalar(found: yaml.ScalarEvent, line: int, column: int) -> Scalar | Problem:
     plain: bool = found.implicit[0]  # or with the tag "!", which makes it a string, but "<<" a merge key
-    if found.value == "<<" and (plain or found.tag == _MERGE_TAG):
-        return Scalar(line, column, "<<", found.anchor, merges=True)
-    if found.tag is None and not plain:
-        return Scalar(line, column, found.value, found.anchor)
+    text, tag = found.value, found.tag
+    if text == "<<" and (plain or tag == _MERGE_TAG):
+        return Scalar(line, column, text, found.anchor, merges=True)
+    if tag is None:
+        return Scalar(line, column, read_plain(text) if plain else text, found.anchor)
     try:
-        return Scalar(line, column, resolve(found.tag, found.value), found.anchor)
+        return Scalar(line, column, resolve(tag, text), found.anchor)
     except ValueError as error:
         return Problem(line, column, str(error))
 
