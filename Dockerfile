@@ -53,7 +53,7 @@ COPY --from=build /app /app
 RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3*/site-packages/* /usr/share/python-wheels \
         /usr/lib/python3/dist-packages/* && \
     rm -rf /usr/lib/python3*/ensurepip /usr/lib/python3*/test /usr/local/lib/python3*/ensurepip && \
-    /app/bin/python -c 'import webhook.cli.serve, webhook.cli.in_cluster'
+    /app/bin/python -c 'import webhook.cli.serve, webhook.gatherers.live, webhook.certificates.managed, webhook.preview.authorizer'
 
 # HOME: the user has no entry in /etc/passwd, and the Kubernetes client asks for one at its import.
 ENV HOME=/ \

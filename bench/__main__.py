@@ -7,6 +7,7 @@ several rounds, since everything slower is the machine's doing.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import platform
@@ -16,17 +17,20 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.reviews import recorded_review, review_of
-from patches.evaluation import mutate
+from patches.compiler import compile_namespace
+from patches.evaluation import evaluate
 from patches.model.pod import Origin, locate
 from patches.policy.configuration import DefaulterConfiguration
 from patches.standards.judge import judge
-from webhook.review.codec import Request, Response, decode_review, encode_review
+from webhook.gatherers.manifests import ManifestGatherer
+from webhook.review.codec import AdmissionRequest, AdmissionResponse, decode_review, encode_review
+from webhook.review.namespace_cache import NamespaceCache
 from webhook.review.reviewer import Reviewer
 from webhook.server.app import tune_collector
-from webhook.sources.manifests import ManifestSource
 
 _ROUNDS = 7
 _SECONDS = 0.2
+_CONFIGURATION = DefaulterConfiguration()
 
 
 def _microseconds(work: Callable[[], object]) -> float:
@@ -36,47 +40,50 @@ def _microseconds(work: Callable[[], object]) -> float:
     return min(timer.repeat(_ROUNDS, number)) / number * 1e6
 
 
-def _answer(reviewer: Reviewer, request: Request) -> Response:
-    """The reviewer's answer: with manifests as its source it never waits, so the coroutine ends at once."""
+def _answer(reviewer: Reviewer, request: AdmissionRequest) -> AdmissionResponse:
+    """The reviewer's answer: from manifests it never waits, so the coroutine ends at once."""
     try:
         reviewer.mutate(request).__await__().send(None)
     except StopIteration as stop:
-        response: Response = stop.value
+        response: AdmissionResponse = stop.value
         return response
     raise AssertionError("the review waited")
 
 
-def _row(name: str, review: dict[str, Any], source: ManifestSource, reviewer: Reviewer) -> str:
+def _row(name: str, review: dict[str, Any], gatherer: ManifestGatherer) -> str:
     body = json.dumps(review, separators=(",", ":")).encode()
     request = decode_review(body)
-    state = source.state_now(request.namespace)
+    namespace = compile_namespace(gatherer.snapshot(request.namespace), _CONFIGURATION)
+    reviewer = Reviewer(NamespaceCache(gatherer, _CONFIGURATION))
     pod = locate(request.object, Origin.ADMISSION)
     assert pod is not None
     response = _answer(reviewer, request)
     assert response.patch
     figures = [
         _microseconds(lambda: decode_review(body)),
-        _microseconds(lambda: mutate(pod, None, state.policy, state.facts)),
-        _microseconds(lambda: judge(pod, state.policy.target)),
+        _microseconds(lambda: evaluate(pod, namespace)),
+        _microseconds(lambda: judge(pod, namespace.policy.target)),
         _microseconds(lambda: encode_review(response)),
         _microseconds(lambda: encode_review(_answer(reviewer, decode_review(body)))),
     ]
     return f"{name:<26}{len(body):>8}" + "".join(f"{figure:>10.1f}" for figure in figures)
 
 
-def main() -> None:
-    """Print the table."""
-    configuration = DefaulterConfiguration()
-    source = ManifestSource(configuration)
-    reviewer = Reviewer(configuration, source)
+async def _print_table() -> None:
+    gatherer = ManifestGatherer()
     tune_collector()
     print(f"CPython {platform.python_version()}, {os.cpu_count()} cores, µs per pod, best of {_ROUNDS} rounds")
     print(f"{'review':<26}{'bytes':>8}{'decode':>10}{'patch':>10}{'checks':>10}{'encode':>10}{'all':>10}")
     recorded = recorded_review()
     if recorded is not None:
-        print(_row("recorded, 1 container", recorded, source, reviewer))
+        print(_row("recorded, 1 container", recorded, gatherer))
     for containers in (1, 3, 30):
-        print(_row(f"generated, {containers} container(s)", review_of(containers), source, reviewer))
+        print(_row(f"generated, {containers} container(s)", review_of(containers), gatherer))
+
+
+def main() -> None:
+    """Print the table. Reviewers look at the clock of a running loop, so it is printed inside one."""
+    asyncio.run(_print_table())
 
 
 if __name__ == "__main__":

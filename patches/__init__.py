@@ -1,50 +1,100 @@
 """Secure defaults for Kubernetes pods, and the verdict of the Pod Security Standards on them. Pure: no I/O, no clock.
 
-Two calls do the work: `mutate` adds what a pod leaves unset, `judge` says what it violates. `locate` finds the pod in a
-document, `resolve` a namespace's policy.
+    snapshot  →  compile_namespace  →  evaluate  →  Evaluation
+
+A gatherer reports what is known of a namespace as a Snapshot, `compile_namespace` makes of it all that need not be
+worked out per pod, and `evaluate` says what becomes of a pod there: the patch, a decision for each default at each
+path, and what the pod still violates. `validate` judges a pod as it is, `judge` judges it by one level. `locate` finds
+the pod in a document.
+
+What is listed here is the surface. Everything else is private to the package.
 """
 
 from __future__ import annotations
 
-from patches.errors import DefaulterError, InvalidObject
-from patches.evaluation import Outcome, mutate
+from patches.compiler import NamespaceCompiler, compile_namespace
+from patches.defaults import DEFAULTS
+from patches.defaults.default import Default
+from patches.errors import DefaulterError, InvalidObject, invalid_object
+from patches.evaluation import Evaluation, Stage, evaluate, validate
 from patches.model.decisions import Decision, Reason, State, Withheld
-from patches.model.patch import Operation
-from patches.model.pod import Origin, Pod, locate
-from patches.policy.configuration import DefaulterConfiguration
-from patches.policy.limits import LimitItem, Limits, compile_limits
-from patches.policy.policy import Policy, resolve
-from patches.policy.snapshot import Facts, RuntimeClass
+from patches.model.patch import Operation, escape, unescape
+from patches.model.pod import TEMPLATES, Origin, Pod, field_path, locate
+from patches.model.quantities import nanos
+from patches.model.shapes import Quantity
+from patches.policy.configuration import DefaulterConfiguration, Exemption, Mode, json_schema
+from patches.policy.limits import LimitItem
+from patches.policy.namespace import CompiledNamespace, Missing
+from patches.policy.policy import PREFIX, PSA_PREFIX, Policy
+from patches.policy.snapshot import (
+    UNKNOWN,
+    Coverage,
+    Objects,
+    RuntimeClass,
+    ServiceAccount,
+    Snapshot,
+    UnknownType,
+    empty_snapshot,
+)
+from patches.standards.checks import CHECK_FIELDS, CHECKS
+from patches.standards.checks.check import Check
 from patches.standards.judge import judge
-from patches.standards.levels import Level, LevelVersion, Version, parse_level_version
+from patches.standards.levels import NEWEST_MINOR, Level, LevelVersion, Version, parse_level_version
 from patches.standards.violations import Violation, violation_text
 
 __all__ = [
+    "CHECKS",
+    "CHECK_FIELDS",
+    "DEFAULTS",
+    "NEWEST_MINOR",
+    "PREFIX",
+    "PSA_PREFIX",
+    "TEMPLATES",
+    "UNKNOWN",
+    "Check",
+    "CompiledNamespace",
+    "Coverage",
     "Decision",
+    "Default",
     "DefaulterConfiguration",
     "DefaulterError",
-    "Facts",
+    "Evaluation",
+    "Exemption",
     "InvalidObject",
     "Level",
     "LevelVersion",
     "LimitItem",
-    "Limits",
+    "Missing",
+    "Mode",
+    "NamespaceCompiler",
+    "Objects",
     "Operation",
     "Origin",
-    "Outcome",
     "Pod",
     "Policy",
+    "Quantity",
     "Reason",
     "RuntimeClass",
+    "ServiceAccount",
+    "Snapshot",
+    "Stage",
     "State",
+    "UnknownType",
     "Version",
     "Violation",
     "Withheld",
-    "compile_limits",
+    "compile_namespace",
+    "empty_snapshot",
+    "escape",
+    "evaluate",
+    "field_path",
+    "invalid_object",
+    "json_schema",
     "judge",
     "locate",
-    "mutate",
+    "nanos",
     "parse_level_version",
-    "resolve",
+    "unescape",
+    "validate",
     "violation_text",
 ]

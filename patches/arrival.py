@@ -1,9 +1,9 @@
-"""What the API server does to a pod around us, before it judges it.
+"""The steps that the API server takes with a pod before and after mutation, until it judges the pod.
 
-Files have not had these steps: a limit without a request becomes the request, `serviceAccount` is an alias of
-`serviceAccountName`, hostNetwork copies each containerPort to hostPort (pods only), a volume without a source is an
-emptyDir, and the namespace's LimitRanges give their defaults. After mutation, AppArmor annotations become fields, when
-a pod is created. Source: the defaulting of `core/v1`, the LimitRanger, and `applyAppArmorVersionSkew` of pods.
+A pod from a file has not had these steps yet: a limit without a request becomes the request, `serviceAccount` is an
+alias of `serviceAccountName`, hostNetwork copies each containerPort to hostPort (pods only), a volume without a source
+becomes an emptyDir, and LimitRanges of the namespace give their defaults. After mutation, AppArmor annotations of a new
+pod become fields. Source: the defaulting of `core/v1`, the LimitRanger, and `applyAppArmorVersionSkew` of pods.
 """
 
 from __future__ import annotations
@@ -12,25 +12,33 @@ import copy
 from typing import Any, Final
 
 from patches.model.pod import Pod
-from patches.policy.limits import NO_LIMITS, Limits, arriving_needs
+from patches.policy.limits import NO_LIMITS, Limits, effective_resources
 
 _APP_ARMOR: Final = "container.apparmor.security.beta.kubernetes.io/"
 _PROFILES: Final = {"unconfined": "Unconfined", "runtime/default": "RuntimeDefault"}
 
 
-def validated(pod: Pod) -> Pod:
-    """The pod as validating admission sees it when it is created: AppArmor annotations are the containers' fields."""
+def with_app_armor_fields(pod: Pod) -> Pod:
+    """Return the pod as validating admission sees it on creation: AppArmor annotations are the containers' fields.
+
+    A Windows pod, and one without such annotations, is returned as it is.
+    """
     if pod.windows or not any(key.startswith(_APP_ARMOR) for key in pod.annotations):
         return pod
     seen = pod.view(copy.deepcopy(pod.document))
-    _give_app_armor(seen)
+    _set_app_armor(seen)
     return seen.view(seen.document)
 
 
 def arrive(pod: Pod, limits: Limits = NO_LIMITS) -> Pod:
-    """The pod as it reaches the judges of the API server: for a template, the pod that its controller creates.
+    """Return the pod as the API server judges it; for a template, the pod that its controller creates.
 
-    Raises InvalidObject where a quantity is none.
+    Args:
+        pod: the pod, which stays as it is.
+        limits: the LimitRanges of its namespace.
+
+    Raises:
+        InvalidObject: if a quantity is malformed.
     """
     arrived = pod.view(copy.deepcopy(pod.document))
     spec: Any = arrived.spec
@@ -40,16 +48,16 @@ def arrive(pod: Pod, limits: Limits = NO_LIMITS) -> Pod:
         if all(value is None for key, value in volume.items() if key != "name"):
             volume["emptyDir"] = {}
     for container in arrived.containers:
-        _give_resources(container.value, arriving_needs(container, limits))
+        _set_resources(container.value, effective_resources(container, limits))
         if spec.get("hostNetwork"):
             for port in container.value.get("ports") or ():
                 if not port.get("hostPort") and port.get("containerPort"):
                     port["hostPort"] = port["containerPort"]
-    return validated(arrived)
+    return with_app_armor_fields(arrived)
 
 
-def _give_app_armor(pod: Pod) -> None:
-    """Set the field of each container that has an annotation and no field, unless the pod says the same."""
+def _set_app_armor(pod: Pod) -> None:
+    """Set the field of each container that has an annotation and no field, unless the pod has the same profile."""
     for container in pod.containers:
         text = pod.annotations.get(_APP_ARMOR + container.name) or ""
         profile = {"type": _PROFILES[text]} if text in _PROFILES else None
@@ -65,7 +73,7 @@ def _give_app_armor(pod: Pod) -> None:
             value["securityContext"] = {**container.security, "appArmorProfile": profile}
 
 
-def _give_resources(container: Any, needs: Any) -> None:
+def _set_resources(container: Any, needs: Any) -> None:
     resources = {**(container.get("resources") or {})}
     for name, amounts in (("requests", needs.requests), ("limits", needs.limits)):
         if amounts:

@@ -1,24 +1,23 @@
-"""From a pod to its outcome: choose what may be patched, run the defaults, note them on the pod, judge the result."""
+"""The engine: evaluates one pod in one namespace, as mutating or as validating admission."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
+from enum import Enum
 from typing import Final
 
-from patches.arrival import validated
-from patches.defaults import DEFAULTS
-from patches.defaults.default import Default
+from patches.arrival import arrive, with_app_armor_fields
+from patches.compiler import active_defaults
 from patches.defaults.draft import Draft
 from patches.model.decisions import Decision, Reason, State, Withheld
 from patches.model.patch import Operation
 from patches.model.pod import Origin, Pod
 from patches.model.shapes import Json
-from patches.model.updates import new_ephemeral_containers
-from patches.policy.configuration import Mode
+from patches.model.updates import is_significant, new_ephemeral_containers
+from patches.policy.configuration import DenyIn, Exemption, Mode
+from patches.policy.namespace import CompiledNamespace
 from patches.policy.policy import PREFIX, SKIP_ANNOTATION, Policy, split_ids
-from patches.policy.snapshot import Facts
 from patches.standards.judge import judge
 from patches.standards.levels import Level, LevelVersion
 from patches.standards.violations import Violation
@@ -26,58 +25,126 @@ from patches.standards.violations import Violation
 APPLIED_ANNOTATION: Final = PREFIX + "applied"
 MIRROR_ANNOTATION: Final = "kubernetes.io/config.mirror"
 _ANNOTATIONS_LIMIT: Final = 256 * 1024
-"""The API server refuses an object whose annotations, keys and values together, are larger."""
+"""Bytes. The API server refuses an object if the keys and values of its annotations are longer together."""
+
+
+class Stage(Enum):
+    """The moments at which a pod can be judged."""
+
+    SENT = "sent"
+    """As it was sent."""
+    PATCHED = "patched"
+    """With the patch."""
+    ARRIVING = "arriving"
+    """As it was sent, after the API server's own steps."""
+    ADMITTED = "admitted"
+    """With the patch, after the API server's own steps."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What the engine makes of one document.
+class Evaluation:
+    """What becomes of one pod in one namespace.
 
-    `operations` lead from the document to `patched`; where `withheld` gives a reason they are only what would be done.
-    `applied` lists what was, or would be, added. `verdicts` hold each level that is judged: as sent in the modes warn
-    and audit and for mirror pods, as patched otherwise; a template that is not patched is judged as its pods will be.
+    Attributes:
+        pod: the pod as it was sent.
+        namespace: the namespace in which it was evaluated.
+        exempt: why the pod is neither patched nor judged: there are then no operations, decisions and verdicts. None if
+            it is not exempt.
+        withheld: why the patch is not sent. The operations then say what it would be, or are empty if the defaults were
+            not tried. None if it is sent.
+        operations: the patch (RFC 6902), from the document as sent to `patched`.
+        patched: the document with the patch.
+        decisions: the state of each default at each path, and the reason.
+        applied: what was, or would be, added: `id:place`, joined by commas.
+        verdicts: what the pod violates, for each level by which admission judges it. In the modes warn and audit, and
+            for mirror pods, the pod is judged as sent, else as patched. A template that is not patched is judged as
+            its pods will be.
+        denied: whether this review refuses the pod, because it violates the enforce level.
     """
 
-    operations: tuple[Operation, ...]
-    patched: Json
-    decisions: tuple[Decision, ...]
-    withheld: Withheld | None
-    applied: str
-    verdicts: Mapping[LevelVersion, tuple[Violation, ...]]
+    pod: Pod
+    namespace: CompiledNamespace
+    exempt: Exemption | None = None
+    withheld: Withheld | None = None
+    operations: tuple[Operation, ...] = ()
+    patched: Json = None
+    decisions: tuple[Decision, ...] = ()
+    applied: str = ""
+    verdicts: Mapping[LevelVersion, tuple[Violation, ...]] = field(default_factory=dict)
+    denied: bool = False
+
+    @property
+    def policy(self) -> Policy:
+        """The policy by which the pod was evaluated."""
+        return self.namespace.policy
+
+    def at(self, stage: Stage) -> Pod:
+        """Return the pod at a stage. Raises InvalidObject if a quantity is malformed."""
+        pod = self.pod if stage in (Stage.SENT, Stage.ARRIVING) else self.pod.view(self.patched)
+        if stage in (Stage.SENT, Stage.PATCHED):
+            return pod
+        return arrive(pod, self.namespace.known_limits)
+
+    def violations(self, level: LevelVersion, stage: Stage) -> tuple[Violation, ...]:
+        """Return what the pod violates of any level at a stage."""
+        return judge(self.at(stage), level, self.policy.server_minor)
 
 
-def mutate(pod: Pod, old: Pod | None, policy: Policy, facts: Facts) -> Outcome:
-    """What `policy` makes of `pod`; `old` is the pod before an update, None on a create.
+def evaluate(pod: Pod, namespace: CompiledNamespace, *, old: Pod | None = None, user: str = "") -> Evaluation:
+    """Evaluate a pod as mutating admission does: add the defaults that it lacks, then judge the result.
 
-    Raises InvalidObject where a quantity of the pod is none.
+    Args:
+        pod: the pod or pod template, from `locate`.
+        namespace: its namespace.
+        old: the pod before an update; None for a new pod and for templates.
+        user: name of the user who sends the request.
+
+    Raises:
+        InvalidObject: if a quantity of the pod is malformed.
     """
-    withheld = _withheld(pod, policy)
-    if withheld is not None and not withheld.evaluated:
-        return _outcome(pod, policy, None, withheld)
+    exempt = namespace.exemption(user, pod.spec.get("runtimeClassName"))
+    if exempt is not None:
+        return Evaluation(pod, namespace, exempt, patched=pod.document)
+    withheld = _find_withheld(pod, namespace.policy)
     new_ephemeral = None if old is None else new_ephemeral_containers(pod, old)
-    if new_ephemeral is not None and not new_ephemeral:
-        return _outcome(pod, policy, None, Withheld.UPDATE)
-    draft = Draft(pod, policy, facts, new_ephemeral)
-    skipped = policy.skip
-    if policy.allow_pod_skip:
-        skipped |= policy.enabled & split_ids(pod.annotations.get(SKIP_ANNOTATION) or "")[0]
-    for default in active(policy.target.level, policy.enabled):
-        if default.id in skipped:
-            draft.skipped(default.id, pod.spec_path, Reason.SKIP_ANNOTATION)
-        else:
-            default.apply(draft)
-    return _outcome(pod, policy, draft, withheld)
+    if (withheld is None or withheld.evaluated) and new_ephemeral is not None and not new_ephemeral:
+        withheld = Withheld.UPDATE
+    if withheld is not None and not withheld.evaluated:
+        return _conclude(pod, namespace, withheld)
+    draft = Draft(pod, namespace, new_ephemeral)
+    _add_defaults(draft)
+    applied = applied_list(pod, draft.decisions)
+    if applied and withheld is None:
+        _annotate(draft, applied)
+    return _conclude(pod, namespace, withheld, draft, applied)
 
 
-@cache
-def active(level: Level, enabled: frozenset[str]) -> tuple[Default, ...]:
-    """The defaults that act at a profile, in order."""
-    return tuple(
-        default for default in DEFAULTS if default.id in enabled and level.strictness >= default.level.strictness
-    )
+def validate(pod: Pod, namespace: CompiledNamespace, *, old: Pod | None = None, user: str = "") -> Evaluation:
+    """Evaluate a pod as validating admission does: judge it as it is.
+
+    As in Pod Security Admission, an update is judged only if it changes an image or adds an ephemeral container.
+
+    Args:
+        pod: the pod or pod template, from `locate`.
+        namespace: its namespace.
+        old: the pod before an update; None for a new pod and for templates.
+        user: name of the user who sends the request.
+    """
+    policy = namespace.policy
+    exempt = namespace.exemption(user, pod.spec.get("runtimeClassName"))
+    if exempt is not None:
+        return Evaluation(pod, namespace, exempt, patched=pod.document)
+    if old is not None and not is_significant(pod, old):
+        return Evaluation(pod, namespace, withheld=Withheld.UPDATE, patched=pod.document)
+    levels = dict.fromkeys((policy.enforce, policy.audit, policy.warn))
+    verdicts = {
+        level: judge(pod, level, policy.server_minor) for level in levels if level.level is not Level.PRIVILEGED
+    }
+    denied = bool(verdicts.get(policy.enforce)) and not pod.is_template
+    return Evaluation(pod, namespace, patched=pod.document, verdicts=verdicts, denied=denied)
 
 
-def _withheld(pod: Pod, policy: Policy) -> Withheld | None:
+def _find_withheld(pod: Pod, policy: Policy) -> Withheld | None:
     if policy.mode is Mode.OFF:
         return Withheld.OFF
     if pod.object_metadata.get("deletionTimestamp"):
@@ -87,41 +154,59 @@ def _withheld(pod: Pod, policy: Policy) -> Withheld | None:
     if policy.mode is not Mode.ENFORCE:
         return Withheld.MODE
     if pod.is_template and pod.origin is Origin.ADMISSION:
-        return _withheld_template(pod, policy)
+        return _find_withheld_template(pod, policy)
     return None
 
 
-def _withheld_template(pod: Pod, policy: Policy) -> Withheld | None:
+def _find_withheld_template(pod: Pod, policy: Policy) -> Withheld | None:
     if not policy.patch_templates:
         return Withheld.TEMPLATE
     owners = pod.object_metadata.get("ownerReferences") or ()
     return Withheld.OWNED_TEMPLATE if any(owner.get("controller") for owner in owners) else None
 
 
-def _outcome(pod: Pod, policy: Policy, draft: Draft | None, withheld: Withheld | None) -> Outcome:
-    applied = "" if draft is None else applied_list(pod, draft.decisions)
-    if applied and draft is not None and withheld is None:
-        _annotate(pod, draft, applied)
+def _add_defaults(draft: Draft) -> None:
+    pod, policy = draft.pod, draft.policy
+    skipped = policy.skip
+    if policy.allow_pod_skip:
+        skipped |= policy.enabled & split_ids(pod.annotations.get(SKIP_ANNOTATION) or "")[0]
+    for default in active_defaults(policy.target.level, policy.enabled):
+        if default.id in skipped:
+            draft.skipped(default.id, pod.spec_path, Reason.SKIP_ANNOTATION)
+        else:
+            default.apply(draft)
+
+
+def _conclude(
+    pod: Pod, namespace: CompiledNamespace, withheld: Withheld | None, draft: Draft | None = None, applied: str = ""
+) -> Evaluation:
+    policy = namespace.policy
     judged = pod
     if draft is not None and draft.patch.operations and (withheld is None or withheld.deferred):
         judged = pod.view(draft.patch.document)
     if pod.origin is Origin.ADMISSION and not pod.is_template and (draft is None or draft.whole_pod):
-        judged = validated(judged)  # what the built-in plugin is about to see, so that its words are ours
-    is_judged = withheld is None or withheld.judged
-    return Outcome(
+        judged = with_app_armor_fields(judged)  # as the built-in plugin will see it, so that our text is the same
+    verdicts = {}
+    if withheld is None or withheld.judged:
+        verdicts = {level: judge(judged, level, policy.server_minor) for level in policy.judged}
+    denies = policy.deny_in is DenyIn.MUTATE and not pod.is_template
+    return Evaluation(
+        pod=pod,
+        namespace=namespace,
+        withheld=withheld,
         operations=() if draft is None else tuple(draft.patch.operations),
         patched=pod.document if draft is None else draft.patch.document,
         decisions=() if draft is None else tuple(draft.decisions),
-        withheld=withheld,
         applied=applied,
-        verdicts={x: judge(judged, x, policy.newest) for x in policy.judged} if is_judged else {},
+        verdicts=verdicts,
+        denied=denies and bool(verdicts.get(policy.enforce)),
     )
 
 
 def applied_list(pod: Pod, decisions: list[Decision]) -> str:
-    """What was added, as `id:place` joined by commas; a place is `pod` or `containers/NAME`, once for each id.
+    """List what was added: `id:place`, joined by commas, each pair once. A place is `pod` or `containers/NAME`.
 
-    Containers go by name: their position may change when another webhook adds one.
+    It names containers, because their positions change if another webhook adds one.
     """
     places = {container.path: f"{container.list_name}/{container.name}" for container in pod.containers}
     root = len(pod.spec_path) + 1
@@ -134,8 +219,9 @@ def applied_list(pod: Pod, decisions: list[Decision]) -> str:
     return ",".join(entries)
 
 
-def _annotate(pod: Pod, draft: Draft, applied: str) -> None:
-    """Note what was added on the pod itself: on the CREATE of a pod only, and after what an earlier round noted."""
+def _annotate(draft: Draft, applied: str) -> None:
+    """Add an annotation with what was added, if the pod is new. Keep what an earlier round wrote there."""
+    pod = draft.pod
     if pod.origin is not Origin.ADMISSION or pod.is_template or not draft.whole_pod:
         return
     earlier = pod.annotations.get(APPLIED_ANNOTATION)

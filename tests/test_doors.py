@@ -8,28 +8,26 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from patches.evaluation import APPLIED_ANNOTATION, Outcome
+from patches.evaluation import APPLIED_ANNOTATION, Evaluation
 from patches.model.decisions import Withheld
 from patches.model.pod import Origin
-from patches.policy.configuration import DefaulterConfiguration
 from patches.standards.levels import NEWEST_MINOR
 from tests.defaults.cases import Case, load_cases
+from tests.review.builders import configured, gatherer_of, reviewer_of
+from tests.server.serving import local_preview_app
 from webhook.cli import main
+from webhook.gatherers.manifests import ManifestGatherer
 from webhook.review.codec import decode_review
 from webhook.review.reviewer import Reviewer
 from webhook.server.app import create_app
-from webhook.server.previews import create_preview_app
 from webhook.server.readiness import Readiness
-from webhook.sources.manifests import ManifestSource
 
 _CASES: Final = load_cases()
 _ANNOTATION: Final = "/metadata/annotations/" + APPLIED_ANNOTATION.replace("/", "~1")
@@ -39,27 +37,37 @@ def _name(case: Case) -> str:
     return f"{case.id}/{case.name}"
 
 
-def _admitted(case: Case) -> Outcome:
+def _admitted(case: Case) -> Evaluation:
     """What the library makes of the case's document as an API server sends it."""
     return replace(case, origin=Origin.ADMISSION).run()
 
 
-def _written(case: Case) -> Outcome:
+def _written(case: Case) -> Evaluation:
     """What the library makes of the case's document as its author wrote it, for something new."""
     return replace(case, origin=Origin.MANIFEST, old=None).run()
 
 
-def _source(case: Case) -> ManifestSource:
-    configuration = msgspec.convert(case.configuration, DefaulterConfiguration)
-    source = ManifestSource(configuration, newest=case.newest)
-    for value in case.objects:
-        source.add(value)
-    return source
+def _gatherer(case: Case) -> ManifestGatherer:
+    return gatherer_of(case.objects, server_minor=case.server_minor)
 
 
-def _unannotated(outcome: Outcome) -> list[Any]:
+def _reviewer(case: Case) -> Reviewer:
+    return reviewer_of(_gatherer(case), configured(**case.configuration))
+
+
+async def _preview(case: Case) -> dict[str, Any]:
+    """What `POST /preview` answers for the case's document."""
+    app = local_preview_app(_gatherer(case), configured(**case.configuration))
+    async with TestClient(TestServer(app)) as client:
+        reply = await client.post("/preview", json=case.document)
+        (result,) = (await reply.json())["results"]
+    found: dict[str, Any] = result
+    return found
+
+
+def _unannotated(evaluation: Evaluation) -> list[Any]:
     """The operations without the note on the pod, which only admission writes."""
-    kept = [operation for operation in outcome.operations if operation["path"] != _ANNOTATION]
+    kept = [operation for operation in evaluation.operations if operation["path"] != _ANNOTATION]
     return [operation for operation in kept if operation["path"] != "/metadata/annotations"]
 
 
@@ -80,8 +88,7 @@ async def test_mutate_agrees_with_the_library(case: Case) -> None:
             "oldObject": case.old,
         },
     }
-    configuration = msgspec.convert(case.configuration, DefaulterConfiguration)
-    app = create_app(Reviewer(configuration, _source(case)), Readiness())
+    app = create_app(_reviewer(case), Readiness())
     async with TestClient(TestServer(app)) as client:
         reply = await client.post("/mutate", json=review)
         response = (await reply.json())["response"]
@@ -94,19 +101,13 @@ async def test_mutate_agrees_with_the_library(case: Case) -> None:
 @pytest.mark.parametrize("case", _CASES, ids=_name)
 async def test_post_preview_agrees_with_the_library(case: Case) -> None:
     """`POST /preview` answers with the library's patch, and with what it leads to."""
-
-    async def describe(_: Collection[str]) -> ManifestSource:
-        return _source(case)
-
-    async with TestClient(TestServer(create_preview_app(describe, None))) as client:
-        reply = await client.post("/preview", json=case.document)
-        (result,) = (await reply.json())["results"]
+    result = await _preview(case)
     expected = _written(case)
     assert (result["patch"], result["patched"]) == ([*expected.operations], expected.patched)
 
 
 # The command knows the newest version only: there is no API server of an older one.
-@pytest.mark.parametrize("case", [case for case in _CASES if case.newest == NEWEST_MINOR], ids=_name)
+@pytest.mark.parametrize("case", [case for case in _CASES if case.server_minor == NEWEST_MINOR], ids=_name)
 def test_the_command_agrees_with_the_library(case: Case, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`preview -o json` prints the library's patch, and exits by what it leaves."""
     objects = {"apiVersion": "v1", "kind": "List", "items": list(case.objects)}
@@ -159,23 +160,16 @@ async def test_what_is_exempt_is_left_alone_at_every_door(
     configuration = {"exemptions": {exempt: names[exempt]}, "defaults": {"enforce": "restricted"}}
     spec = {"runtimeClassName": "gvisor", "hostNetwork": True, "containers": [{"name": "c", "image": "i"}]}
     document = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "shop"}, "spec": spec}
-    case = replace(_CASES[0], configuration=configuration, objects=(), document=document, newest=NEWEST_MINOR)
-    reviewer = Reviewer(msgspec.convert(configuration, DefaulterConfiguration), _source(case))
+    case = replace(_CASES[0], configuration=configuration, objects=(), document=document, server_minor=NEWEST_MINOR)
     asked = {"uid": "1", "kind": {"group": "", "version": "v1", "kind": "Pod"}, "operation": "CREATE"}
     body = json.dumps(
         {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}
         | {"request": {**asked, "namespace": "shop", "object": document}}
     )
-    response = await reviewer.mutate(decode_review(body.encode()))
+    response = await _reviewer(case).mutate(decode_review(body.encode()))
     assert (response.allowed, response.patch) == (True, None)
     assert response.audit_annotations.keys() == {"exempt"}
-
-    async def describe(_: Collection[str]) -> ManifestSource:
-        return _source(case)
-
-    async with TestClient(TestServer(create_preview_app(describe, None))) as client:
-        reply = await client.post("/preview", json=document)
-        (result,) = (await reply.json())["results"]
+    result = await _preview(case)
     assert (result["patch"], result["patched"], result["allowed"]) == ([], document, True)
     assert any("exempts it" in warning for warning in result["warnings"])
     assert result["violations"]["before"] == result["violations"]["after"] != []

@@ -24,7 +24,8 @@
         ├── PermissionDenied         its caller may not ask this
         └── AuthorizerUnavailable    nobody can say whether its caller may
 
-`HTTP_STATUS` and `EXIT_STATUS` are the only places that give these a number.
+`HTTP_STATUS` and `EXIT_STATUS` give these their numbers. A review that has a uid is answered with HTTP 200 and a Status
+inside instead (`webhook.review.respond`).
 """
 
 from __future__ import annotations

@@ -54,8 +54,8 @@ class FileFollower(Generic[T]):
         """Read the files once, and call `use` with new content. Log a problem once, until it changes or is solved.
 
         Args:
-            use: puts the content into use; raises InputError if it cannot, and then changes nothing. It gets the same
-                content again after some seconds, in case that the reason was not the content.
+            use: puts the content into use; raises InputError if it cannot, and then changes nothing. After a failure
+                it gets the same content again every five seconds: the cause may lie elsewhere.
         """
         try:
             content = self._read()

@@ -19,6 +19,7 @@ from patches.model.decisions import Reason
 from patches.model.needs import Need
 from patches.model.pod import Pod
 from patches.model.shapes import Volume
+from patches.policy.snapshot import UNKNOWN
 from patches.standards.levels import Level
 
 ID: Final = "automountServiceAccountToken"
@@ -63,9 +64,10 @@ def _obstacle(draft: Draft) -> Reason | None:
     account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
     if account != "default" and draft.policy.settings.automount_service_account_token.service_accounts == "default":
         return Reason.SERVICE_ACCOUNT
-    if draft.facts.automount is None:
+    known = draft.namespace.service_accounts.find(account)
+    if known is UNKNOWN:
         return Reason.UNKNOWN
-    return Reason.OPTED_IN if draft.facts.automount.get(account) else None
+    return Reason.OPTED_IN if known is not None and known.automount else None
 
 
 def _remove(draft: Draft, name: str, position: int) -> None:

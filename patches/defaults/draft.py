@@ -6,8 +6,7 @@ from patches.model.decisions import Decision, Reason, State
 from patches.model.patch import PatchBuilder
 from patches.model.pod import ContainerView, Pod
 from patches.model.shapes import Json
-from patches.policy.policy import Policy
-from patches.policy.snapshot import Facts
+from patches.policy.namespace import CompiledNamespace
 
 
 class Draft:
@@ -16,7 +15,7 @@ class Draft:
     Attributes:
         pod: the pod as it came.
         policy: the policy of its namespace.
-        facts: what is known of the cluster around it.
+        namespace: its namespace, compiled.
         patch: takes the operations, and has the document as they leave it.
         decisions: one for each path that a default looked at, in order.
         whole_pod: False on an update, which may change nothing but the new ephemeral containers.
@@ -25,13 +24,23 @@ class Draft:
         security_path: the JSON Pointer of the pod's security context.
     """
 
-    __slots__ = ("containers", "decisions", "facts", "patch", "pod", "policy", "security_path", "whole_pod", "windows")
+    __slots__ = (
+        "containers",
+        "decisions",
+        "namespace",
+        "patch",
+        "pod",
+        "policy",
+        "security_path",
+        "whole_pod",
+        "windows",
+    )
 
-    def __init__(self, pod: Pod, policy: Policy, facts: Facts, new_ephemeral: list[ContainerView] | None) -> None:
+    def __init__(self, pod: Pod, namespace: CompiledNamespace, new_ephemeral: list[ContainerView] | None) -> None:
         """Start a draft of `pod`; `new_ephemeral` is given on an update."""
         self.pod = pod
-        self.policy = policy
-        self.facts = facts
+        self.namespace = namespace
+        self.policy = namespace.policy
         self.patch = PatchBuilder(pod.document)
         self.decisions: list[Decision] = []
         self.whole_pod = new_ephemeral is None

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from patches.model.decisions import Reason
 from patches.model.pod import ContainerView
 from patches.model.quantities import NANO
-from patches.policy.limits import Amount, Bound, Constraint, Limits, Needs, broken
+from patches.policy.limits import Amount, Bound, Constraint, EffectiveResources, Limits, broken
 
 
 class Side:
@@ -37,17 +37,19 @@ class Side:
 class Slot:
     """One resource of one container. `obstacle` says why the last attempt did not fit."""
 
-    __slots__ = ("_bounds", "_pod_limits", "container", "limit", "name", "obstacle", "request")
+    __slots__ = ("_item_constraints", "_pod_constraints", "container", "limit", "name", "obstacle", "request")
 
-    def __init__(self, container: ContainerView, name: str, needs: Needs, wanted: Limits, limits: Limits) -> None:
+    def __init__(
+        self, container: ContainerView, name: str, present: EffectiveResources, wanted: Limits, limits: Limits
+    ) -> None:
         """Start with what the container needs, what the configuration wants and what the LimitRanges bound."""
         self.container = container
         self.name = name
-        self.request = Side("requests", needs.requests.get(name), wanted.default_requests.get(name))
-        self.limit = Side("limits", needs.limits.get(name), wanted.default_limits.get(name))
+        self.request = Side("requests", present.requests.get(name), wanted.default_requests.get(name))
+        self.limit = Side("limits", present.limits.get(name), wanted.default_limits.get(name))
         self.obstacle = Reason.REQUEST_ABOVE_LIMIT
-        self._bounds = wanted.container.get(name, ())
-        self._pod_limits = limits.pod.get(name, ())
+        self._item_constraints = wanted.container.get(name, ())
+        self._pod_constraints = limits.pod.get(name, ())
 
     @property
     def pending(self) -> bool:
@@ -82,7 +84,10 @@ class Slot:
             yield self._beside(limit), limit
 
     def _beside(self, limit: Amount) -> Amount | None:
-        """The request to write beside a new limit; without one the API server would make it equal to the limit."""
+        """The request to add with a new limit: a LimitRange's, or the limit itself; None if there is one already.
+
+        Otherwise the API server would copy the limit into it.
+        """
         there = self.request.amount
         if there is None:
             return limit
@@ -93,14 +98,15 @@ class Slot:
         if asked is not None and bounded is not None and asked.nanos > bounded.nanos:
             return Reason.REQUEST_ABOVE_LIMIT
         after = _Pair(_nanos(asked), _nanos(bounded))
-        if self._bounds and _outside(self._bounds, request, limit, after):
+        if self._item_constraints and _outside(self._item_constraints, request, limit, after):
             return Reason.ITEM_BOUNDS
-        # Bounds of type Container that hold are never broken here: min has its request, which a new limit is not below;
-        # max has its limit and a ratio both, and beside a limit stands a request (arriving_needs): nothing is added.
-        if self._pod_limits:
+        # Only constraints of type Pod are compared: an addition cannot newly break one of type Container. `min` holds
+        # only if a request is set, and a limit of ours is at least that request; `max` and the ratio hold only if a
+        # limit is set, and then a request is set too (`effective_resources`), so that nothing is added.
+        if self._pod_constraints:
             before = _Pair(_nanos(self.request.amount), _nanos(self.limit.amount))
             was, would_be = self._pod_sums(slots, before), self._pod_sums(slots, after)
-            if broken(self._pod_limits, *would_be) & ~broken(self._pod_limits, *was):
+            if broken(self._pod_constraints, *would_be) & ~broken(self._pod_constraints, *was):
                 return Reason.LIMIT_RANGE_BOUNDS
         return None
 
@@ -146,7 +152,10 @@ def _nanos(amount: Amount | None) -> int | None:
 
 
 def _outside(bounds: Sequence[Constraint], request: Amount | None, limit: Amount | None, after: _Pair) -> bool:
-    """Whether a configured value lies outside the bounds of its own item. They do not bind what a LimitRange gave."""
+    """Whether an addition breaks min, max or ratio of the configured items.
+
+    min and max apply only to configured amounts, not to a request that a LimitRange gave and that is repeated.
+    """
     configured = [amount.nanos for amount in (request, limit) if amount is not None and amount.reason is Reason.UNSET]
     for bound, value in bounds:
         if bound is Bound.RATIO:

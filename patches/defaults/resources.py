@@ -19,13 +19,14 @@ from patches.defaults.draft import Draft
 from patches.defaults.resource_slots import Slot
 from patches.model.decisions import Reason
 from patches.model.needs import Need
-from patches.policy.limits import NO_LIMITS, arriving_needs
+from patches.policy.limits import Limits, effective_resources
+from patches.policy.snapshot import UNKNOWN
 from patches.standards.levels import Level
 
 ID: Final = "resources"
 _SCOPES: Final = frozenset({"BestEffort", "NotBestEffort"})
 _MOST_CONTAINERS: Final = 256
-"""Each addition is compared with the sums of its pod, which takes too long for a request in a larger pod."""
+"""Each addition is compared with the sums of its pod, which takes too long for a review of a larger pod."""
 
 
 def apply(draft: Draft) -> None:
@@ -36,7 +37,7 @@ def apply(draft: Draft) -> None:
     if reason is not None:
         draft.skipped(ID, f"{draft.pod.spec_path}/containers", reason)
         return
-    slots = _slots(draft)
+    slots = _slots(draft, draft.namespace.known_limits)
     pending, progress = slots, True
     while progress and pending:
         progress = False
@@ -48,25 +49,25 @@ def apply(draft: Draft) -> None:
 
 
 def _obstacle(draft: Draft) -> Reason | None:
-    facts = draft.facts
+    namespace, limits = draft.namespace, draft.namespace.limits
     own = draft.pod.spec.get("resources")
     if own and (own.get("requests") or own.get("limits")):
         return Reason.POD_LEVEL_RESOURCES
-    if facts.limits is None or facts.quota_scopes is None:
+    if limits is UNKNOWN or namespace.quota_scopes is UNKNOWN:
         return Reason.UNKNOWN
-    if not _SCOPES.isdisjoint(facts.quota_scopes):
+    if not _SCOPES.isdisjoint(namespace.quota_scopes):
         return Reason.QUOTA_SCOPE
-    if facts.limits.pod and len(draft.containers) > _MOST_CONTAINERS:
+    if limits.pod and len(draft.containers) > _MOST_CONTAINERS:
         return Reason.TOO_MANY_CONTAINERS
     return None
 
 
-def _slots(draft: Draft) -> list[Slot]:
-    wanted, limits = draft.policy.item_limits, draft.facts.limits or NO_LIMITS
+def _slots(draft: Draft, limits: Limits) -> list[Slot]:
+    wanted = draft.policy.item_limits
     slots = []
     for container in draft.containers:
         if container.list_name != "ephemeralContainers":
-            needs = arriving_needs(container, limits)
+            needs = effective_resources(container, limits)
             slots += [Slot(container, name, needs, wanted, limits) for name in wanted.given]
     return slots
 

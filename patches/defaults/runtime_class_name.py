@@ -15,7 +15,7 @@ from patches.defaults.default import Default
 from patches.defaults.draft import Draft
 from patches.model.decisions import Reason
 from patches.model.needs import Need
-from patches.policy.snapshot import RuntimeClass
+from patches.policy.snapshot import UNKNOWN, RuntimeClass
 from patches.standards.levels import Level
 
 ID: Final = "runtimeClassName"
@@ -39,22 +39,23 @@ def apply(draft: Draft) -> None:
 
 
 def _obstacle(draft: Draft, wanted: str) -> Reason | None:
-    facts = draft.facts
     if draft.windows:
         return Reason.WINDOWS
     if draft.pod.host_namespaces:
         return Reason.HOST_NAMESPACES
-    if wanted in draft.policy.exempt_runtime_classes:
+    if wanted in draft.policy.exemptions.runtime_classes:
         return Reason.RUNTIME_CLASS_EXEMPT
-    runtime_class = facts.runtime_classes.get(wanted)
+    runtime_class = draft.namespace.runtime_classes.find(wanted)
+    if runtime_class is UNKNOWN:
+        return Reason.UNKNOWN
     if runtime_class is None:
-        return Reason.RUNTIME_CLASS_ABSENT if facts.runtime_classes_complete else Reason.UNKNOWN
+        return Reason.RUNTIME_CLASS_ABSENT
     return _mismatch(draft, runtime_class)
 
 
 def _mismatch(draft: Draft, runtime_class: RuntimeClass) -> Reason | None:
     spec = draft.pod.spec
-    if spec.get("overhead") or (runtime_class.has_overhead and draft.facts.has_quota):
+    if spec.get("overhead") or (runtime_class.has_overhead and draft.namespace.has_quota):
         return Reason.RUNTIME_CLASS_OVERHEAD
     selector = spec.get("nodeSelector") or {}
     if any(selector.get(key, value) != value for key, value in runtime_class.node_selector.items()):

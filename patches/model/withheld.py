@@ -78,5 +78,5 @@ class Withheld(StrEnum):
 
     @property
     def deferred(self) -> bool:
-        """Whether the pods of this template get the patch when they are created: it is judged as they will be."""
+        """Whether the template's pods get the patch when they are created. It is then judged with the patch."""
         return self in (Withheld.OWNED_TEMPLATE, Withheld.TEMPLATE)

@@ -1,1 +1,1 @@
-"""The policy of a namespace: the configuration, the namespace's labels, its LimitRanges, and what is known of it."""
+"""The policy of a namespace, made of the configuration, its labels and its objects."""

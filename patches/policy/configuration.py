@@ -1,7 +1,7 @@
-"""The configuration file's types. The JSON Schema and the explanations of `config` are drawn from them.
+"""The types of the configuration file. They generate the JSON Schema and the explanations of `config`.
 
-Reading the file is `webhook.configuration`'s work; here is what it may say, with each setting's default. Every part
-is optional, unknown fields are refused.
+`webhook.configuration` reads the file; this module defines its fields and their defaults. Every part is optional, and
+an unknown field is an error.
 """
 
 from __future__ import annotations
@@ -49,6 +49,14 @@ class DenyIn(StrEnum):
     MUTATE = "mutate"
 
 
+class Exemption(StrEnum):
+    """Why a request is neither patched nor judged."""
+
+    NAMESPACE = "namespace"
+    USER = "user"
+    RUNTIME_CLASS = "runtimeClass"
+
+
 class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """A part of the configuration."""
 
@@ -73,6 +81,14 @@ class Exemptions(_Part, frozen=True):
     runtime_classes: Annotated[tuple[str, ...], Meta(description="Exempt RuntimeClasses, by name.")] = ()
     namespaces: Annotated[tuple[str, ...], Meta(description="Exempt namespaces, by name.")] = ()
 
+    def find(self, *, namespace: str, user: str, runtime_class: str = "") -> Exemption | None:
+        """Find out why a request is exempt. `runtime_class` is "" for a pod without one. None if it is not exempt."""
+        if namespace in self.namespaces:
+            return Exemption.NAMESPACE
+        if user in self.usernames:
+            return Exemption.USER
+        return Exemption.RUNTIME_CLASS if runtime_class in self.runtime_classes else None
+
 
 class Target(_Part, frozen=True, rename="kebab"):
     """The profile that pods are defaulted for where a namespace has neither a profile nor an enforce label."""
@@ -87,13 +103,13 @@ class Target(_Part, frozen=True, rename="kebab"):
 
 
 class Switch(_Part, frozen=True):
-    """A default without settings of its own."""
+    """A default that is on out of the box."""
 
     enabled: Annotated[bool, Meta(description="Whether this default acts.")] = True
 
 
 class OptIn(_Part, frozen=True):
-    """A default without settings of its own that is off out of the box."""
+    """A default that is off out of the box."""
 
     enabled: Annotated[bool, Meta(description="Whether this default acts.")] = False
 
@@ -110,7 +126,7 @@ class SeccompSettings(Switch, frozen=True):
     ] = None
 
     def __post_init__(self) -> None:
-        """Hold type and file together, as the API server does."""
+        """Refuse a type that does not match localhostProfile, as the API server does."""
         if (self.type == "Localhost") != bool(self.localhost_profile):
             raise ValueError("localhostProfile must be set where type is Localhost, and only there")
 
@@ -146,7 +162,7 @@ class ResourceItem(_Part, frozen=True):
     ] = {}
 
     def __post_init__(self) -> None:
-        """Refuse what is no quantity, or is negative."""
+        """Refuse quantities that are malformed or negative."""
         for amounts in (self.default, self.default_request, self.min, self.max, self.max_limit_request_ratio):
             for quantity in amounts.values():
                 if nanos(quantity) < 0:
@@ -164,7 +180,7 @@ class ResourceSettings(Switch, frozen=True):
     ] = (ResourceItem(default_request={"cpu": "100m", "memory": "128Mi"}),)
 
     def compiled(self) -> Limits:
-        """The items as defaults and constraints, without a LimitRange's fallbacks."""
+        """Compile the items, without the fallbacks of a LimitRange."""
         items = [
             LimitItem(item.type, item.default, item.default_request, item.min, item.max, item.max_limit_request_ratio)
             for item in self.limits
@@ -198,7 +214,7 @@ class RuntimeClassSettings(OptIn, frozen=True):
     ] = ""
 
     def __post_init__(self) -> None:
-        """A class is needed where the default is on."""
+        """Refuse an enabled default without a name."""
         if self.enabled and not self.name:
             raise ValueError("name must be set where runtimeClassName is enabled")
 
@@ -263,11 +279,11 @@ class DefaulterConfiguration(_Part, frozen=True):
 
 
 def enabled_ids(settings: Settings) -> frozenset[str]:
-    """The ids of the defaults that are switched on. An id is the entry's name in the file."""
+    """Return the ids of the enabled defaults. An id is the name of the entry in the file."""
     names = msgspec.structs.fields(Settings)
     return frozenset(info.encode_name for info in names if getattr(settings, info.name).enabled)
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema of the file."""
+    """Generate the JSON Schema of the file."""
     return msgspec.json.schema(DefaulterConfiguration)

@@ -1,9 +1,9 @@
-"""LimitRanges, compiled: what they give to a container, and what they forbid.
+"""Compiles LimitRanges: which defaults they give to a container, and which values they forbid.
 
-Source: the LimitRanger admission plugin and the defaulting of `core/v1` LimitRange. Of an item of type Container a
-missing `default` falls back to `max`, a missing `defaultRequest` to `default` and then to `min`; containers and init
-containers are defaulted; of several objects the first by name wins here, where upstream leaves the order open. Items
-of type Container and Pod are constraints as well: `min`, `max` and `maxLimitRequestRatio`.
+Source: the LimitRanger admission plugin and the defaulting of `core/v1` LimitRange. In an item of type Container, a
+missing `default` falls back to `max`, a missing `defaultRequest` to `default` and then to `min`. The defaults apply to
+regular and init containers. If several LimitRanges give a value, the first by name wins here; upstream leaves the order
+open. Items of type Container and Pod are also constraints: `min`, `max` and `maxLimitRequestRatio`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,13 @@ class Constraint(NamedTuple):
 
 
 class Amount(NamedTuple):
-    """A quantity of a container: in nanos, as written, and why it counts as set."""
+    """A quantity of a container.
+
+    Attributes:
+        nanos: the quantity in nanos.
+        text: the quantity as written.
+        reason: why it counts as set.
+    """
 
     nanos: int
     text: Quantity
@@ -49,9 +55,14 @@ class Amount(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The LimitRanges of a namespace: what is given per resource, and the constraints per resource.
+    """The LimitRanges of a namespace, compiled.
 
-    `given` names the resources that are given at all, sorted.
+    Attributes:
+        default_requests: the default request of each resource.
+        default_limits: the default limit of each resource.
+        container: the constraints on each resource of a container.
+        pod: the constraints on each resource of a pod.
+        given: the resources with a default request or limit, sorted.
     """
 
     default_requests: Mapping[str, Amount]
@@ -73,15 +84,28 @@ class LimitItem(NamedTuple):
 
 
 def compile_limits(limit_ranges: Mapping[str, Sequence[LimitItem]]) -> Limits:
-    """Compile the items of each LimitRange object, by name, with upstream's fallbacks. Raises InvalidObject."""
+    """Compile the LimitRanges of a namespace, with upstream's fallbacks.
+
+    Args:
+        limit_ranges: the items of each LimitRange, by its name.
+
+    Raises:
+        InvalidObject: if a quantity is malformed.
+    """
     items = [_with_fallbacks(item) for _, items in sorted(limit_ranges.items()) for item in items]
     return compile_items(items, Reason.LIMIT_RANGE)
 
 
 def compile_items(items: Iterable[LimitItem], reason: Reason) -> Limits:
-    """Compile items as they are; of several the first that has a value gives it. Raises InvalidObject.
+    """Compile items without fallbacks. If several items have a value, the first one gives it.
 
-    `reason` is why an amount that they give counts as set; LIMIT_RANGE becomes LIMIT_RANGE_ORDER where two differ.
+    Args:
+        items: the items, in order.
+        reason: the reason to store with each amount; UNSET marks the configuration's own. With LIMIT_RANGE, an amount
+            on which two items differ gets LIMIT_RANGE_ORDER.
+
+    Raises:
+        InvalidObject: if a quantity is malformed.
     """
     requests: dict[str, Amount] = {}
     limits: dict[str, Amount] = {}
@@ -96,13 +120,13 @@ def compile_items(items: Iterable[LimitItem], reason: Reason) -> Limits:
             for resource, quantity in amounts.items():
                 rows.setdefault(resource, []).append(Constraint(bound, nanos(quantity)))
         if item.type == "Container":
-            _give(limits, item.default, reason)
-            _give(requests, item.default_request, reason)
+            _add_amounts(limits, item.default, reason)
+            _add_amounts(requests, item.default_request, reason)
     return Limits(
         requests,
         limits,
-        _frozen(constraints["Container"]),
-        _frozen(constraints["Pod"]),
+        _freeze(constraints["Container"]),
+        _freeze(constraints["Pod"]),
         tuple(sorted({*requests, *limits})),
     )
 
@@ -114,14 +138,14 @@ def _with_fallbacks(item: LimitItem) -> LimitItem:
     return item._replace(default=default, default_request={**item.min, **default, **item.default_request})
 
 
-def _give(given: dict[str, Amount], amounts: Mapping[str, Quantity], reason: Reason) -> None:
+def _add_amounts(given: dict[str, Amount], amounts: Mapping[str, Quantity], reason: Reason) -> None:
     for resource, quantity in amounts.items():
         earlier = given.setdefault(resource, Amount(nanos(quantity), quantity, reason))
         if reason is Reason.LIMIT_RANGE and earlier.nanos != nanos(quantity):
             given[resource] = earlier._replace(reason=Reason.LIMIT_RANGE_ORDER)
 
 
-def _frozen(rows: Mapping[str, Iterable[Constraint]]) -> Mapping[str, tuple[Constraint, ...]]:
+def _freeze(rows: Mapping[str, Iterable[Constraint]]) -> Mapping[str, tuple[Constraint, ...]]:
     return {resource: tuple(constraints) for resource, constraints in rows.items()}
 
 
@@ -129,18 +153,21 @@ NO_LIMITS: Final = compile_limits({})
 """A namespace without LimitRanges."""
 
 
-class Needs(NamedTuple):
-    """The requests and limits of a container as it will arrive at the API server's validation."""
+class EffectiveResources(NamedTuple):
+    """The requests and limits of a container when the API server validates it."""
 
     requests: dict[str, Amount]
     limits: dict[str, Amount]
 
 
-def arriving_needs(container: ContainerView, limits: Limits) -> Needs:
-    """What the container sets, then request = limit, then what the LimitRanges give. Raises InvalidObject.
+def effective_resources(container: ContainerView, limits: Limits) -> EffectiveResources:
+    """Return a container's requests and limits as the API server will judge them.
 
-    For an object that came through an API server both steps have been done and change nothing, but on a container
-    that another webhook has just added: there the API server repeats them after us.
+    They are its own; then a missing request copied from its limit; then the defaults of the LimitRanges. A container
+    that comes from the API server already has them, unless another webhook has just added it.
+
+    Raises:
+        InvalidObject: if a quantity of the container is malformed. It names the field.
     """
     resources = container.value.get("resources") or {}
     requests = _amounts(container, "requests", resources.get("requests") or {})
@@ -151,7 +178,7 @@ def arriving_needs(container: ContainerView, limits: Limits) -> Needs:
     if container.list_name != "ephemeralContainers":
         bounds = {**limits.default_limits, **bounds}
         requests = {**limits.default_requests, **requests}
-    return Needs(requests, bounds)
+    return EffectiveResources(requests, bounds)
 
 
 def _amounts(container: ContainerView, field: str, amounts: ResourceList) -> dict[str, Amount]:
@@ -162,7 +189,16 @@ def _amounts(container: ContainerView, field: str, amounts: ResourceList) -> dic
 
 
 def broken(constraints: Sequence[Constraint], request: int | None, limit: int | None) -> int:
-    """Which constraints a request and limit (nanos; None where unset) break, as a bit set."""
+    """Find the constraints that a request and a limit break.
+
+    Args:
+        constraints: the constraints on the resource.
+        request: the request in nanos; None if it is unset.
+        limit: the limit in nanos; None if it is unset.
+
+    Returns:
+        A bit set: bit N stands for the constraint at position N.
+    """
     bits = 0
     for position, constraint in enumerate(constraints):
         if _breaks(constraint, request, limit):
@@ -174,16 +210,16 @@ def _breaks(constraint: Constraint, request: int | None, limit: int | None) -> b
     bound, value = constraint
     unit = _unit(request or 0, limit or 0, value)
     enforced = -(-value // unit)
-    asked = None if request is None else -(-request // unit)
-    bounded = None if limit is None else -(-limit // unit)
+    requested = None if request is None else -(-request // unit)
+    limited = None if limit is None else -(-limit // unit)
     if bound is Bound.MIN:
-        return asked is None or asked < enforced or (bounded is not None and bounded < enforced)
+        return requested is None or requested < enforced or (limited is not None and limited < enforced)
     if bound is Bound.MAX:
-        return bounded is None or bounded > enforced or (asked is not None and asked > enforced)
-    if not asked or not bounded:
+        return limited is None or limited > enforced or (requested is not None and requested > enforced)
+    if not requested or not limited:
         return True
-    # In floating point, as upstream: 16.1 to 1 exceeds a ratio of 16.1 there, by a rounding error, and is refused.
-    return _float(bounded) / _float(asked) * 1000 > _float(-(-value // _MILLI))
+    # In floating point, as upstream: there a rounding error makes 16.1 to 1 exceed a ratio of 16.1.
+    return _float(limited) / _float(requested) * 1000 > _float(-(-value // _MILLI))
 
 
 def _float(amount: int) -> float:
@@ -191,5 +227,5 @@ def _float(amount: int) -> float:
 
 
 def _unit(*amounts: int) -> int:
-    """Upstream compares in thousandths, rounded up, or in whole units where one would overflow."""
+    """Return the unit in which upstream compares, rounded up: thousandths, or whole units if those would overflow."""
     return _MILLI if all(-(-amount // NANO) <= _MAX_MILLI for amount in amounts) else NANO

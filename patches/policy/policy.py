@@ -1,7 +1,7 @@
-"""The policy of a namespace, resolved from its labels and annotations and the configuration.
+"""Resolves the policy of a namespace from the configuration and the namespace's labels and annotations.
 
 Source: `PolicyToEvaluate` of Pod Security Admission for the `pod-security.kubernetes.io/` labels; ours begin with
-`pod-security-defaulter.io/`. Resolved once when a namespace or the configuration changes, not per request.
+`pod-security-defaulter.io/`. A policy is resolved when a namespace or the configuration changes, not per request.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from patches.policy.configuration import DefaulterConfiguration, Mode, Settings, enabled_ids
+from patches.policy.configuration import DefaulterConfiguration, DenyIn, Exemptions, Mode, Settings, enabled_ids
 from patches.policy.limits import Limits
 from patches.standards.levels import LATEST, NEWEST_MINOR, Level, LevelVersion, Version, parse_level, parse_version
 
@@ -35,8 +35,26 @@ _LEVELS: Final = frozenset(Level)
 class Policy:
     """What is done to the pods of one namespace.
 
-    `enabled` holds the ids of the defaults that are switched on, `skip` those of them that the namespace opts out of.
-    `problems` are labels and annotations of ours that mean nothing, in words; `psa_problems` are those of upstream's.
+    Attributes:
+        mode: what /mutate does with its patch.
+        target: the level that pods are defaulted for.
+        enforce: the level that pods must not violate.
+        audit: the level whose violations are audited.
+        warn: the level whose violations give a warning.
+        server_minor: the API server's own minor version.
+        settings: the settings of the defaults.
+        enabled: ids of the enabled defaults.
+        item_limits: the resources that our own configuration gives, compiled.
+        skip: ids of the enabled defaults that the namespace opts out of.
+        runtime_class: name of the RuntimeClass to add; "" for none.
+        exemptions: the requests that are neither patched nor judged.
+        deny_in: the review that refuses violations of `enforce`.
+        allow_pod_skip: whether the skip annotation counts on pods too.
+        patch_templates: whether pod templates are patched too.
+        problems: a line for each invalid label and annotation of ours.
+        psa_problems: a line for each invalid label of Pod Security Admission.
+        judged: the levels by which pods are judged, without privileged.
+        oldest_restricted: the lowest minor version among those levels that are restricted; `server_minor` if none is.
     """
 
     mode: Mode
@@ -44,13 +62,14 @@ class Policy:
     enforce: LevelVersion
     audit: LevelVersion
     warn: LevelVersion
-    newest: int
+    server_minor: int
     settings: Settings
     enabled: frozenset[str]
     item_limits: Limits
     skip: frozenset[str]
     runtime_class: str
-    exempt_runtime_classes: frozenset[str]
+    exemptions: Exemptions
+    deny_in: DenyIn
     allow_pod_skip: bool
     patch_templates: bool
     problems: tuple[str, ...]
@@ -59,7 +78,7 @@ class Policy:
     oldest_restricted: int
 
     def restricted_since(self, minor: int) -> bool:
-        """Whether every restricted level that the pod is judged at has at least version v1.`minor`."""
+        """Whether every restricted level by which pods are judged has at least version v1.`minor`."""
         return self.oldest_restricted >= minor
 
 
@@ -67,10 +86,17 @@ def resolve(
     configuration: DefaulterConfiguration,
     labels: Mapping[str, str | None],
     annotations: Mapping[str, str | None],
-    newest: int = NEWEST_MINOR,
+    server_minor: int = NEWEST_MINOR,
 ) -> Policy:
-    """The policy of a namespace with these labels and annotations. `newest`: the API server's own minor version."""
-    known = {key: value or "" for key, value in labels.items()}  # null is empty, as the API server reads it
+    """Resolve the policy of a namespace. Invalid labels and annotations become problems of the policy.
+
+    Args:
+        configuration: decides what labels and annotations leave open.
+        labels: labels of the namespace; null counts as empty, as in the API server.
+        annotations: annotations of the namespace, likewise.
+        server_minor: the API server's own minor version.
+    """
+    known = {key: value or "" for key, value in labels.items()}
     defaults = configuration.defaults
     labels_read = _Labels(known)
     psa = _Labels(known)
@@ -97,7 +123,7 @@ def resolve(
     skip = labels_read.skip(annotations.get(SKIP_ANNOTATION) or "")
     enabled = enabled_ids(configuration.settings)
     runtime_class = configuration.settings.runtime_class_name.name
-    if RUNTIME_CLASS_ANNOTATION in annotations:  # a namespace that names one has opted in
+    if RUNTIME_CLASS_ANNOTATION in annotations:  # naming a class opts in
         runtime_class = annotations[RUNTIME_CLASS_ANNOTATION] or ""
         enabled |= {"runtimeClassName"}
     levels = (target, enforce, audit, warn)
@@ -107,40 +133,41 @@ def resolve(
         enforce=enforce,
         audit=audit,
         warn=warn,
-        newest=newest,
+        server_minor=server_minor,
         settings=configuration.settings,
         enabled=enabled,
         item_limits=configuration.settings.resources.compiled(),
         skip=enabled & skip,
         runtime_class=runtime_class,
-        exempt_runtime_classes=frozenset(configuration.exemptions.runtime_classes),
+        exemptions=configuration.exemptions,
+        deny_in=configuration.deny_in,
         allow_pod_skip=configuration.allow_pod_skip,
         patch_templates=configuration.patch_templates,
         problems=tuple(labels_read.problems),
         psa_problems=tuple(psa.problems),
-        judged=_judged(levels),
-        oldest_restricted=_oldest_restricted(levels, newest),
+        judged=_judged_levels(levels),
+        oldest_restricted=_oldest_restricted(levels, server_minor),
     )
 
 
 def retarget(policy: Policy, target: LevelVersion) -> Policy:
-    """The policy with another target profile: the question "what if" of a preview."""
+    """Return the policy with another target, for a preview."""
     levels = (target, policy.enforce, policy.audit, policy.warn)
     return replace(
         policy,
         target=target,
-        judged=_judged(levels),
-        oldest_restricted=_oldest_restricted(levels, policy.newest),
+        judged=_judged_levels(levels),
+        oldest_restricted=_oldest_restricted(levels, policy.server_minor),
     )
 
 
-def _judged(levels: Iterable[LevelVersion]) -> tuple[LevelVersion, ...]:
+def _judged_levels(levels: Iterable[LevelVersion]) -> tuple[LevelVersion, ...]:
     return tuple(level for level in dict.fromkeys(levels) if level.level is not Level.PRIVILEGED)
 
 
-def _oldest_restricted(levels: Iterable[LevelVersion], newest: int) -> int:
+def _oldest_restricted(levels: Iterable[LevelVersion], server_minor: int) -> int:
     minors = (level.version.minor for level in levels if level.level is Level.RESTRICTED)
-    return min((newest, *minors))
+    return min((server_minor, *minors))
 
 
 def _target(
@@ -159,7 +186,7 @@ def _target(
 
 
 class _Labels:
-    """Reads labels and collects what could not be understood."""
+    """Reads labels and collects a problem for each invalid one."""
 
     def __init__(self, labels: Mapping[str, str]) -> None:
         self.labels = labels
@@ -207,6 +234,6 @@ class _Labels:
 
 
 def split_ids(text: str) -> tuple[frozenset[str], tuple[str, ...]]:
-    """The ids in the value of a skip annotation, and what in it is none."""
+    """Split the value of a skip annotation into the ids of defaults and the unknown names."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     return frozenset(names) & frozenset(IDS), tuple(name for name in names if name not in IDS)

@@ -1,12 +1,30 @@
-"""What is known of the cluster around a pod. None means unknown: the default that needs it is skipped and says so."""
+"""What is known of one namespace, as gatherers report it. Every fact is known, absent or UNKNOWN.
+
+A gatherer decides nothing: it reports the objects that it saw, and what it means that a name is not among them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Final, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
-from patches.policy.limits import NO_LIMITS, Limits
+from patches.policy.limits import LimitItem
+
+T = TypeVar("T")
+
+
+class Unknown(Enum):
+    """The type of UNKNOWN."""
+
+    UNKNOWN = "unknown"
+
+
+UNKNOWN: Final = Unknown.UNKNOWN
+"""A fact that could not be found out. The default that needs it is skipped, with the reason `unknown`."""
+
+UnknownType: TypeAlias = Literal[Unknown.UNKNOWN]
 
 
 class RuntimeClass(NamedTuple):
@@ -16,18 +34,78 @@ class RuntimeClass(NamedTuple):
     has_overhead: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """The objects of a namespace that decide what may be added to its pods.
+class ServiceAccount(NamedTuple):
+    """Whether a `core/v1` ServiceAccount lets pods mount its token; None if it leaves that unset."""
 
-    `limits`: its LimitRanges. `quota_scopes`: the scopes named by its ResourceQuotas. `has_quota`: whether it has any.
-    `automount`: the ServiceAccounts that say something about automounting, and what. `runtime_classes`: those known by
-    name; a name that is not there does not exist where `runtime_classes_complete`, and is unknown otherwise.
+    automount: bool | None = None
+
+
+class Coverage(Enum):
+    """What it means that a name is not among the objects of a snapshot."""
+
+    COMPLETE = "complete"
+    """No such object exists."""
+    CACHED = "cached"
+    """No such object is in the cache; the API server may have a newer one."""
+    PARTIAL = "partial"
+    """Nobody knows whether such an object exists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Objects(Generic[T]):
+    """The objects of one kind, by name. An unreadable object is UNKNOWN."""
+
+    by_name: Mapping[str, T | UnknownType]
+    coverage: Coverage = Coverage.COMPLETE
+
+    def find(self, name: str) -> T | UnknownType | None:
+        """Find the object of this name: None if it does not exist, or is in no cache; UNKNOWN if nobody knows."""
+        return self.by_name.get(name, UNKNOWN if self.coverage is Coverage.PARTIAL else None)
+
+    def all(self) -> Mapping[str, T] | UnknownType:
+        """Return every object by name; UNKNOWN if one is unreadable or may be missing."""
+        known = {name: value for name, value in self.by_name.items() if value is not UNKNOWN}
+        return UNKNOWN if self.coverage is Coverage.PARTIAL or len(known) < len(self.by_name) else known
+
+    def updated(self, by_name: Mapping[str, T | UnknownType]) -> Objects[T]:
+        """Return these objects with those of `by_name` added; an object of the same name is replaced."""
+        return replace(self, by_name={**self.by_name, **by_name}) if by_name else self
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Snapshot:
+    """What is known of one namespace at one moment.
+
+    Attributes:
+        name: name of the namespace.
+        labels: its labels, at least those that start with PREFIX or PSA_PREFIX.
+        annotations: its annotations, likewise.
+        limit_ranges: the items of its LimitRanges.
+        resource_quotas: the scopes of its ResourceQuotas.
+        service_accounts: its ServiceAccounts.
+        runtime_classes: the RuntimeClasses of the cluster.
     """
 
-    limits: Limits | None = NO_LIMITS
-    quota_scopes: frozenset[str] | None = frozenset()
-    has_quota: bool = False
-    automount: Mapping[str, bool] | None = field(default_factory=dict)
-    runtime_classes: Mapping[str, RuntimeClass] = field(default_factory=dict)
-    runtime_classes_complete: bool = False
+    name: str
+    labels: Mapping[str, str | None]
+    annotations: Mapping[str, str | None]
+    limit_ranges: Objects[Sequence[LimitItem]]
+    resource_quotas: Objects[frozenset[str]]
+    service_accounts: Objects[ServiceAccount]
+    runtime_classes: Objects[RuntimeClass]
+
+
+def empty_snapshot(name: str) -> Snapshot:
+    """Return the snapshot of a namespace without manifests: it has no labels and no objects.
+
+    Its RuntimeClasses are unknown, because a file cannot say that one does not exist.
+    """
+    return Snapshot(
+        name,
+        labels={},
+        annotations={},
+        limit_ranges=Objects({}),
+        resource_quotas=Objects({}),
+        service_accounts=Objects({}),
+        runtime_classes=Objects({}, Coverage.PARTIAL),
+    )

@@ -14,20 +14,20 @@ from patches.standards.levels import NEWEST_MINOR, LevelVersion
 from patches.standards.violations import Violation
 
 
-def judge(pod: Pod, level: LevelVersion, newest: int = NEWEST_MINOR) -> tuple[Violation, ...]:
+def judge(pod: Pod, level: LevelVersion, server_minor: int = NEWEST_MINOR) -> tuple[Violation, ...]:
     """Judge a pod at a level.
 
     Args:
         pod: a pod, or a pod template, which is judged as its pods would be.
         level: the profile and its version.
-        newest: the API server's own minor version. `latest` and anything newer mean that one, and never a version
-            newer than NEWEST_MINOR.
+        server_minor: the API server's own minor version. The pod is judged by the lowest of it, the level's version and
+            NEWEST_MINOR; `latest` is above both.
 
     Returns:
         What the pod violates, in upstream's order; empty if it complies.
     """
     found: list[Violation] = []
-    for check in _applicable(level.level.strictness, min(level.version.minor, newest, NEWEST_MINOR)):
+    for check in _applicable(level.level.strictness, min(level.version.minor, server_minor, NEWEST_MINOR)):
         violation = check(pod)
         if violation is not None:
             found.append(violation)

@@ -14,7 +14,7 @@ from webhook.certificates.authority import Lifetimes, plan_step
 from webhook.certificates.issuing import certificate_pem
 from webhook.certificates.material import Material
 from webhook.certificates.self_signed import ensure_certificate
-from webhook.certificates.state import State, cluster_state
+from webhook.certificates.state import CertificateReport, cluster_state
 from webhook.cli import main
 
 NOW: Final = datetime(2030, 1, 31, 12, tzinfo=UTC)
@@ -34,7 +34,7 @@ def configuration(*bundles: bytes) -> dict[str, Any]:
     return {"webhooks": [{"clientConfig": {"caBundle": base64.b64encode(bundle).decode()}} for bundle in bundles]}
 
 
-def state(held: Material, mutating: dict[str, Any] | None, now: datetime = NOW) -> State:
+def state(held: Material, mutating: dict[str, Any] | None, now: datetime = NOW) -> CertificateReport:
     """The state of an install without a validating webhook configuration."""
     return cluster_state("here", held, {"mutating": mutating, "validating": None}, NAMES, now)
 

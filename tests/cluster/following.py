@@ -1,4 +1,4 @@
-"""A live source of the test's own, in its event loop, beside a real API server."""
+"""A live gatherer of the test's own, in its event loop, beside a real API server."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import msgspec
-
-from patches.policy.configuration import DefaulterConfiguration
 from tests.cluster.control_plane import ControlPlane
-from tests.sources.live_faults import beside, until
+from tests.gatherers.live_cluster import Live, configured, live
+from tests.gatherers.live_faults import beside, until
 from webhook.cluster.api import ClusterClient
-from webhook.sources.live import LiveSource
 
 PROMISE = 1.0
 """Seconds within which the next admission sees a change."""
@@ -30,13 +27,13 @@ async def connected(plane: ControlPlane, kind: type[ClusterClient] = ClusterClie
 
 
 @asynccontextmanager
-async def following(plane: ControlPlane, **configuration: Any) -> AsyncIterator[LiveSource]:
-    """A source that follows the API server and is synced."""
-    async with connected(plane) as cluster:
-        source = LiveSource(cluster, msgspec.convert(configuration, DefaulterConfiguration))
-        async with beside(source.run()):
-            await until(lambda: source.synced)
-            yield source
+async def following(plane: ControlPlane, **configuration: Any) -> AsyncIterator[Live]:
+    """A gatherer that follows the API server and is synced, and its namespaces."""
+    async with connected(plane) as client:
+        found = live(client, configured(**configuration))
+        async with beside(found.gatherer.run()):
+            await until(lambda: found.gatherer.synced)
+            yield found
 
 
 async def seen(holds: Callable[[], Any]) -> None:
@@ -45,6 +42,6 @@ async def seen(holds: Callable[[], Any]) -> None:
 
 
 async def admin(plane: ControlPlane, method: str, path: str, body: Any = None) -> Any:
-    """What the administrator does, while the source goes on following."""
+    """What the administrator does, while the gatherer goes on following."""
     kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
     return await asyncio.to_thread(plane.admin.must, method, path, body, kind)

@@ -70,8 +70,9 @@ class Install:
 
     @property
     def log(self) -> list[dict[str, Any]]:
-        """The log, line by line."""
-        return [json.loads(line) for line in (self.directory / "serve.log").read_text().splitlines()]
+        """The log, line by line. The last one counts once it is complete: it may be read while it is being written."""
+        complete, _, _ = (self.directory / "serve.log").read_text().rpartition("\n")
+        return [json.loads(line) for line in complete.splitlines()]
 
     def configure(self, text: str) -> None:
         """Give the replica another configuration, as the kubelet does when a ConfigMap changes."""

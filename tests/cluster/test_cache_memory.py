@@ -50,7 +50,8 @@ def test_ten_thousand_namespaces(tmp_path: Path) -> None:
     found: dict[str, Any] = json.loads(ended.stdout)
     tell(
         f"{found['empty']:.0f} MiB resident before, {found['full']:.0f} with {found['objects']}, {found['again']:.0f} "
-        f"after listing again; synced in {found['seconds']:.1f} s, configured anew in {found['configure']:.0f} ms"
+        f"after listing again; synced in {found['seconds']:.1f} s, configured anew in {found['configure']:.1f} ms; all "
+        f"compiled in {found['compile']:.0f} ms, by the other configuration in {found['compile_anew']:.0f} ms"
     )
     objects = found["objects"]
     assert objects["namespaces"] >= _COUNT

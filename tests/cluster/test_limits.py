@@ -12,19 +12,19 @@ import msgspec
 import pytest
 
 from patches.arrival import arrive
-from patches.evaluation import Outcome, mutate
+from patches.compiler import compile_namespace
+from patches.evaluation import Evaluation, evaluate
 from patches.model.decisions import Decision, Reason, State
 from patches.model.pod import Origin, locate
 from patches.model.quantities import nanos
 from patches.policy.configuration import DefaulterConfiguration
-from patches.policy.limits import NO_LIMITS
+from patches.policy.namespace import CompiledNamespace
 from tests.cluster import random_limits
 from tests.cluster.client import Answer, pods, spread
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.telling import FIXED, fresh, tell
 from tests.cluster.webhooks import defaulter, namespace
-from webhook.sources.manifests import ManifestSource
-from webhook.sources.state import NamespaceState
+from webhook.gatherers.manifests import ManifestGatherer
 
 pytestmark = pytest.mark.cluster
 
@@ -47,19 +47,19 @@ class Tried(NamedTuple):
     value: Any
     without: Answer
     patched: Answer
-    state: NamespaceState
+    compiled: CompiledNamespace
 
     @property
-    def outcome(self) -> Outcome:
+    def evaluation(self) -> Evaluation:
         """What the engine makes of the pod as it arrives in admission."""
         pod = locate(copy.deepcopy(self.without.body), Origin.ADMISSION)
         assert pod is not None
-        return mutate(pod, None, self.state.policy, self.state.facts)
+        return evaluate(pod, self.compiled)
 
     @property
     def ordered(self) -> bool:
         """Whether no two LimitRanges compete: then the server takes either, from request to request."""
-        limits = self.state.facts.limits or NO_LIMITS
+        limits = self.compiled.known_limits
         rows = (*limits.default_requests.values(), *limits.default_limits.values())
         return all(row.reason is not Reason.LIMIT_RANGE_ORDER for row in rows)
 
@@ -79,15 +79,17 @@ def tried(
         objects += [namespace(one), *random_limits.limit_ranges(chance, one)]
         if index % 11 == 10:
             objects.append(random_limits.quota(chance, one))
-    source = ManifestSource(msgspec.convert(configuration, DefaulterConfiguration), newest=plane.minor)
+    gatherer = ManifestGatherer(server_minor=plane.minor)
     for value in objects:
-        source.add(value)
+        gatherer.add(value)
+    typed = msgspec.convert(configuration, DefaulterConfiguration)
+    compiled = {one: compile_namespace(gatherer.snapshot(one), typed, plane.minor) for one in names}
     rows = [(one, random_limits.pod(chance)) for one in names for _ in range(_PODS)]
 
     def attempt(row: tuple[str, Any]) -> Tried:
         one, value = row
         without = plane.bypassing.create(pods(one), value, dry_run=True)
-        return Tried(one, value, without, plane.admin.create(pods(one), value, dry_run=True), source.state_now(one))
+        return Tried(one, value, without, plane.admin.create(pods(one), value, dry_run=True), compiled[one])
 
     directory = tmp_path_factory.mktemp(name) / "served"
     with defaulter(plane, directory, name, objects=objects, config=_file(configuration)):
@@ -132,7 +134,7 @@ def test_none_accepted_without_us_is_refused_with_us(tried: list[Tried], plane: 
     assert len(accepted) > len(tried) / 3  # a little more than half, as a rule
     for row in accepted:
         if row.ordered:
-            assert _resources(row.outcome.patched) == _resources(row.patched.body), (row.namespace, row.value)
+            assert _resources(row.evaluation.patched) == _resources(row.patched.body), (row.namespace, row.value)
 
 
 def test_offline_defaulting_is_the_server_s(tried: list[Tried]) -> None:
@@ -143,9 +145,9 @@ def test_offline_defaulting_is_the_server_s(tried: list[Tried]) -> None:
             continue
         pod = locate({"apiVersion": "v1", "kind": "Pod", **copy.deepcopy(row.value)}, Origin.MANIFEST)
         assert pod is not None
-        limits = row.state.facts.limits or NO_LIMITS
+        limits = row.compiled.known_limits
         assert _resources(arrive(pod, limits).document) == _resources(row.without.body), row.value
-        patched = pod.view(mutate(pod, None, row.state.policy, row.state.facts).patched)
+        patched = pod.view(evaluate(pod, row.compiled).patched)
         assert _resources(arrive(patched, limits).document) == _resources(row.patched.body), row.value
         count += 1
     tell(f"{count} pods compared")
@@ -159,7 +161,7 @@ def _skips(tried: list[Tried]) -> list[tuple[Tried, Decision]]:
         (row, decision)
         for row in tried
         if row.without.ok and row.patched.ok and row.ordered
-        for decision in row.outcome.decisions
+        for decision in row.evaluation.decisions
         if decision.id == "resources" and decision.state is State.SKIPPED and decision.reason in necessary
     ]
 

@@ -16,7 +16,7 @@ from tests.cluster.control_plane import ControlPlane
 from tests.cluster.following import admin, connected, seen
 from tests.cluster.programs import restartable
 from tests.cluster.telling import tell
-from tests.sources.live_faults import Recorder, beside, until
+from tests.gatherers.live_faults import Recorder, beside, until
 from webhook.cluster.api import ClusterClient
 from webhook.cluster.reflector import Reflector
 

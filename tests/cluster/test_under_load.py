@@ -75,7 +75,8 @@ def test_the_configuration_is_swapped(scene: Scene) -> None:
         for number in range(10):
             lines = len(install.log)
             text = "mode: perhaps\n" if number == 5 else f"mode: enforce\n# {number}\n"
-            said = "stays" if number == 5 else f"configuration {hashlib.sha256(text.encode()).hexdigest()[:12]}"
+            digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+            said = "keeping the one before" if number == 5 else f"configuration {digest}"
             install.configure(text)
             eventually(lambda: any(said in row["message"] for row in install.log[lines:]), said)  # noqa: B023 (at once)
             load.window(50)

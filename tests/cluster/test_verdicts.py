@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 import pytest
 
 from patches.arrival import arrive
+from patches.compiler import compile_namespace
+from patches.evaluation import Evaluation
 from patches.model.pod import Origin, Pod, locate
 from patches.policy.configuration import DefaulterConfiguration
-from patches.policy.policy import PSA_PREFIX, Policy, resolve
+from patches.policy.namespace import CompiledNamespace
+from patches.policy.policy import PSA_PREFIX, Policy
+from patches.policy.snapshot import empty_snapshot
 from patches.standards.checks import CHECKS
 from patches.standards.judge import judge
 from patches.standards.levels import LevelVersion
@@ -19,7 +24,7 @@ from tests.cluster import random_pods
 from tests.cluster.client import Answer, pods, spread
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.telling import FIXED, fresh, tell
-from webhook.review.messages import judged_audit, violates, would_violate
+from webhook.review.messages import verdict_audit, violates, would_violate
 
 pytestmark = pytest.mark.cluster
 
@@ -34,12 +39,17 @@ _LEVELS: Final = {
 
 
 class Sent(NamedTuple):
-    """One pod, the policy of its namespace, and what the API server answered."""
+    """One pod, its namespace, and what the API server answered."""
 
     value: Any
-    policy: Policy
+    namespace: CompiledNamespace
     answer: Answer
     audit: dict[str, str]
+
+    @property
+    def policy(self) -> Policy:
+        """The policy of its namespace."""
+        return self.namespace.policy
 
     @property
     def reached(self) -> bool:
@@ -63,19 +73,20 @@ def sent(request: pytest.FixtureRequest, plane: ControlPlane) -> list[Sent]:
     seed = fresh() if request.param is None else request.param
     chance = random.Random(seed)  # noqa: S311 (test data)
     prefix = "verdicts-fixed" if request.param else "verdicts-fresh"
-    policies: dict[str, Policy] = {}
+    namespaces: dict[str, CompiledNamespace] = {}
     for index in range(_NAMESPACES):
         labels = _labels(chance)
         name = plane.namespace(f"{prefix}-{index}", labels)
-        policies[name] = resolve(DefaulterConfiguration(), labels, {}, plane.minor)
-    rows = [(random_pods.pod(chance), chance.choice(list(policies))) for _ in range(_PODS)]
+        snapshot = replace(empty_snapshot(name), labels=labels)
+        namespaces[name] = compile_namespace(snapshot, DefaulterConfiguration(), plane.minor)
+    rows = [(random_pods.pod(chance), chance.choice(list(namespaces))) for _ in range(_PODS)]
 
     def create(row: tuple[Any, str]) -> tuple[Answer, str]:
         return plane.bypassing.create(pods(row[1]), row[0], dry_run=True), row[1]
 
     answers = spread(create, rows)
     return [
-        Sent(value, policies[name], answer, plane.audit.annotations(answer.audit_id))
+        Sent(value, namespaces[name], answer, plane.audit.annotations(answer.audit_id))
         for (value, _), (answer, name) in zip(rows, answers, strict=True)
     ]
 
@@ -96,7 +107,7 @@ def test_most_pods_reach_the_plugin(sent: list[Sent], plane: ControlPlane) -> No
     for row in reached:
         pod = _arrived(row.value)
         levels: tuple[LevelVersion, ...] = (row.policy.enforce, row.policy.audit, row.policy.warn)
-        counts.update({found.id for level in levels for found in judge(pod, level, row.policy.newest)})
+        counts.update({found.id for level in levels for found in judge(pod, level, row.policy.server_minor)})
     tell(f"{len(reached)} of {len(sent)} reached: {allowed} allowed ({warned} with a warning)")
     tell(dict(counts.most_common()))
     tell(dict(others.most_common(8)))
@@ -120,10 +131,11 @@ def test_decisions_texts_and_warnings_are_the_same(sent: list[Sent]) -> None:
             continue
         pod, policy = _arrived(row.value), row.policy
         enforced, warned, audited = (
-            judge(pod, level, policy.newest) for level in (policy.enforce, policy.warn, policy.audit)
+            judge(pod, level, policy.server_minor) for level in (policy.enforce, policy.warn, policy.audit)
         )
         expected = violates(policy.enforce, enforced) if enforced else ""
         assert row.answer.message.partition(" is forbidden: ")[2] == expected, row.value
         assert _warning(row) == (would_violate(policy.warn, warned) if warned and not enforced else None), row.value
+        evaluation = Evaluation(pod, row.namespace, verdicts={policy.audit: audited})
         audit = {key.removeprefix(PSA_PREFIX): text for key, text in row.audit.items() if key.startswith(PSA_PREFIX)}
-        assert audit == judged_audit(policy, {policy.audit: audited}, is_pod=True), row.value
+        assert audit == verdict_audit(evaluation), row.value

@@ -19,15 +19,16 @@ from typing import Any, Final
 import msgspec
 import yaml
 
-from patches.evaluation import Outcome, mutate
+from patches.compiler import compile_namespace
+from patches.evaluation import Evaluation, evaluate
 from patches.model.pod import Origin, Pod, locate
 from patches.model.shapes import Json
 from patches.policy.configuration import DefaulterConfiguration
+from patches.policy.namespace import CompiledNamespace
 from patches.policy.policy import IDS
 from patches.standards.levels import NEWEST_MINOR
 from tests.shared_data import ROOT
-from webhook.sources.manifests import ManifestSource
-from webhook.sources.state import NamespaceState
+from webhook.gatherers.manifests import ManifestGatherer
 
 FOLDER: Final = ROOT / "tests" / "cases" / "defaults"
 
@@ -45,7 +46,7 @@ class Case:
     origin: Origin
     configuration: dict[str, Any]
     objects: tuple[Json, ...]
-    newest: int
+    server_minor: int
     old: Json
     document: Json
     expected: Json
@@ -57,20 +58,19 @@ class Case:
         """The namespace of the document."""
         return str(self.document["metadata"].get("namespace") or "default")
 
-    def state(self) -> NamespaceState:
-        """The policy and the facts of the case's namespace."""
+    def compiled(self) -> CompiledNamespace:
+        """The case's namespace."""
         configuration = msgspec.convert(self.configuration, DefaulterConfiguration)
-        source = ManifestSource(configuration, newest=self.newest)
+        gatherer = ManifestGatherer(server_minor=self.server_minor)
         for value in self.objects:
-            assert source.add(value), value
-        return source.state_now(self.namespace)
+            assert gatherer.add(value), value
+        return compile_namespace(gatherer.snapshot(self.namespace), configuration, self.server_minor)
 
-    def run(self, document: Json = None) -> Outcome:
+    def run(self, document: Json = None) -> Evaluation:
         """What the library makes of the case's document, or of another in its place."""
-        state = self.state()
         pod = view(self.document if document is None else document, self.origin)
         old = None if self.old is None else view(self.old, self.origin)
-        return mutate(pod, old, state.policy, state.facts)
+        return evaluate(pod, self.compiled(), old=old)
 
 
 def view(document: Json, origin: Origin) -> Pod:
@@ -100,7 +100,7 @@ def _read(default: str, name: str, keys: dict[str, Any]) -> Case:
         origin=Origin(keys.pop("origin", "manifest")),
         configuration=configuration,
         objects=tuple(keys.pop("objects", ())),
-        newest=keys.pop("newest", NEWEST_MINOR),
+        server_minor=keys.pop("newest", NEWEST_MINOR),
         old=keys.pop("old", None),
         document=keys.pop("in"),
         expected=keys.pop("out"),

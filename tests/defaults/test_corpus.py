@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from patches.evaluation import mutate
+from patches.evaluation import evaluate
 from patches.model.pod import Origin
 from patches.policy.configuration import DefaulterConfiguration
 from patches.policy.policy import resolve
-from patches.policy.snapshot import Facts
 from patches.standards.levels import parse_level_version
 from tests.defaults.cases import view
+from tests.patches.build import namespace
 from tests.shared_data import read_jsonl_gz, shared
 
 
@@ -20,7 +20,7 @@ def test_as_many_pods_pass_restricted_as_can() -> None:
     policy = resolve(DefaulterConfiguration(), {}, {})
     count = passed = 0
     for row in read_jsonl_gz(shared("corpus/pods.jsonl.gz")):
-        outcome = mutate(view(row["pod"], Origin.MANIFEST), None, policy, Facts())
+        outcome = evaluate(view(row["pod"], Origin.MANIFEST), namespace(policy))
         complies = not outcome.verdicts[level]
         assert complies == row["restricted_once_defaulted"], (row["id"], outcome.verdicts[level])
         count += 1

@@ -13,30 +13,30 @@ from patches.defaults.default import Default
 from patches.defaults.draft import Draft
 from patches.model.decisions import State
 from patches.model.needs import Need
-from patches.policy.snapshot import Facts
+from patches.policy.namespace import CompiledNamespace
 from tests.defaults.cases import load_cases, view
 
 KINDS: Final = {
     "limits": Need.LIMIT_RANGE,
     "quota_scopes": Need.RESOURCE_QUOTA,
     "has_quota": Need.RESOURCE_QUOTA,
-    "automount": Need.SERVICE_ACCOUNT,
+    "known_limits": Need.LIMIT_RANGE,
+    "service_accounts": Need.SERVICE_ACCOUNT,
     "runtime_classes": Need.RUNTIME_CLASS,
-    "runtime_classes_complete": Need.RUNTIME_CLASS,
 }
-"""The kind of object behind each field of the facts."""
+"""The kind of object behind each attribute of a compiled namespace."""
 
 
 class Recorder:
-    """Facts that note which of their fields are read."""
+    """A compiled namespace that notes which of its attributes are read."""
 
-    def __init__(self, facts: Facts) -> None:
-        self._facts = facts
+    def __init__(self, namespace: CompiledNamespace) -> None:
+        self._namespace = namespace
         self.read: set[str] = set()
 
     def __getattr__(self, name: str) -> Any:
         self.read.add(name)
-        return getattr(self._facts, name)
+        return getattr(self._namespace, name)
 
 
 each_default = pytest.mark.parametrize("default", DEFAULTS, ids=lambda default: default.id)
@@ -48,10 +48,9 @@ def test_it_reads_what_it_needs_to_know(default: Default) -> None:
     read: set[str] = set()
     for case in load_cases():
         if case.id == default.id:
-            state = case.state()
-            facts = Recorder(state.facts)
-            default.apply(Draft(view(case.document, case.origin), state.policy, cast("Facts", facts), None))
-            read |= facts.read
+            recorder = Recorder(case.compiled())
+            default.apply(Draft(view(case.document, case.origin), cast("CompiledNamespace", recorder), None))
+            read |= recorder.read - {"policy"}
     assert {KINDS[name] for name in read} == default.needs
 
 

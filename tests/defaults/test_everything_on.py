@@ -6,12 +6,13 @@ from typing import Any, Final
 
 import msgspec
 
-from patches.evaluation import mutate
+from patches.compiler import compile_namespace
+from patches.evaluation import evaluate
 from patches.model.pod import Origin
 from patches.policy.configuration import DefaulterConfiguration
 from patches.policy.policy import IDS
 from tests.defaults.cases import view
-from webhook.sources.manifests import ManifestSource
+from webhook.gatherers.manifests import ManifestGatherer
 
 EVERYTHING: Final[dict[str, Any]] = {
     **{name: {"enabled": True} for name in IDS},
@@ -40,16 +41,17 @@ RUNTIME_CLASS: Final = {
 
 def test_bare_pod_gets_everything() -> None:
     """A bare pod gets each field that its guide asks a defaulting webhook for, and nothing that violates restricted."""
-    source = ManifestSource(msgspec.convert({"settings": EVERYTHING}, DefaulterConfiguration))
-    assert source.add(RUNTIME_CLASS)
-    state = source.state_now("default")
+    gatherer = ManifestGatherer()
+    assert gatherer.add(RUNTIME_CLASS)
+    configuration = msgspec.convert({"settings": EVERYTHING}, DefaulterConfiguration)
+    namespace = compile_namespace(gatherer.snapshot("default"), configuration)
     document = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": "web"},
         "spec": {"containers": [{"name": "app", "image": "registry.example/app"}]},
     }
-    outcome = mutate(view(document, Origin.MANIFEST), None, state.policy, state.facts)
+    outcome = evaluate(view(document, Origin.MANIFEST), namespace)
     assert outcome.patched["spec"] == {
         "automountServiceAccountToken": False,
         "hostUsers": False,

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
 import pytest
 
-from patches.evaluation import mutate
+from patches.evaluation import evaluate
 from patches.model.decisions import Decision, Reason, State
 from patches.model.pod import Origin
 from patches.model.shapes import Json
 from patches.policy.configuration import DefaulterConfiguration
 from patches.policy.limits import LimitItem, compile_limits
+from patches.policy.namespace import CompiledNamespace
 from patches.policy.policy import IDS, resolve
-from patches.policy.snapshot import Facts, RuntimeClass
+from patches.policy.snapshot import RuntimeClass
 from tests.defaults.cases import view
+from tests.patches.build import namespace
 
 POD_LIMITS: Final = compile_limits({"limits": [LimitItem("Pod", max={"cpu": "1000"})]})
 
@@ -23,12 +26,12 @@ REACHED: Final = frozenset({Reason.RUNTIME_CLASS_ABSENT, Reason.TOO_MANY_CONTAIN
 """The reasons that are reached here and by no case."""
 
 
-def decide(default: str, facts: Facts, document: Json, **settings: Any) -> tuple[list[Decision], int]:
-    """What one default decides under these facts, and how many operations it makes of it."""
+def decide(default: str, around: CompiledNamespace, document: Json, **settings: Any) -> tuple[list[Decision], int]:
+    """What one default decides in this namespace, and how many operations it makes of it."""
     entries = {name: {"enabled": name == default} for name in IDS}
     entries[default] |= settings
     configuration = msgspec.convert({"settings": entries}, DefaulterConfiguration)
-    outcome = mutate(view(document, Origin.MANIFEST), None, resolve(configuration, {}, {}), facts)
+    outcome = evaluate(view(document, Origin.MANIFEST), replace(around, policy=resolve(configuration, {}, {})))
     return list(outcome.decisions), len(outcome.operations)
 
 
@@ -42,10 +45,10 @@ def pod(containers: int = 1) -> Json:
     }
 
 
-@pytest.mark.parametrize("facts", [Facts(limits=None), Facts(quota_scopes=None)], ids=["limits", "quotas"])
-def test_resources_need_limit_ranges_and_quotas(facts: Facts) -> None:
+@pytest.mark.parametrize("around", [namespace(limits=None), namespace(quota_scopes=None)], ids=["limits", "quotas"])
+def test_resources_need_limit_ranges_and_quotas(around: CompiledNamespace) -> None:
     """Where the LimitRanges or the ResourceQuotas are unknown, no resources are added."""
-    assert decide("resources", facts, pod()) == (
+    assert decide("resources", around, pod()) == (
         [Decision("resources", "/spec/containers", State.SKIPPED, Reason.UNKNOWN)],
         0,
     )
@@ -54,7 +57,7 @@ def test_resources_need_limit_ranges_and_quotas(facts: Facts) -> None:
 def test_token_needs_the_accounts() -> None:
     """Where the ServiceAccounts are unknown, one may have opted in: the token stays (fact 1)."""
     path = "/spec/automountServiceAccountToken"
-    assert decide("automountServiceAccountToken", Facts(automount=None), pod()) == (
+    assert decide("automountServiceAccountToken", namespace(accounts_known=False), pod()) == (
         [Decision("automountServiceAccountToken", path, State.SKIPPED, Reason.UNKNOWN)],
         0,
     )
@@ -67,8 +70,10 @@ def test_token_needs_the_accounts() -> None:
 )
 def test_runtime_class_must_exist(complete: bool, reason: Reason) -> None:  # noqa: FBT001 (a parameter of the test)
     """A class is absent only where all classes are known; both ways it is not added (fact 11)."""
-    facts = Facts(runtime_classes={"kata": RuntimeClass({}, has_overhead=False)}, runtime_classes_complete=complete)
-    assert decide("runtimeClassName", facts, pod(), name="gvisor") == (
+    around = namespace(
+        runtime_classes={"kata": RuntimeClass({}, has_overhead=False)}, runtime_classes_complete=complete
+    )
+    assert decide("runtimeClassName", around, pod(), name="gvisor") == (
         [Decision("runtimeClassName", "/spec/runtimeClassName", State.SKIPPED, reason)],
         0,
     )
@@ -77,12 +82,12 @@ def test_runtime_class_must_exist(complete: bool, reason: Reason) -> None:  # no
 def test_sums_of_a_huge_pod_are_not_weighed() -> None:
     """Bounds of type Pod are weighed for up to 256 containers, which a request has time for."""
     request = {"limits": [{"type": "Container", "defaultRequest": {"cpu": "1m"}}]}
-    decisions, _ = decide("resources", Facts(limits=POD_LIMITS), pod(256), **request)
+    decisions, _ = decide("resources", namespace(limits=POD_LIMITS), pod(256), **request)
     assert {decision.state for decision in decisions} == {State.APPLIED}
     assert len(decisions) == 256
-    assert decide("resources", Facts(limits=POD_LIMITS), pod(257), **request) == (
+    assert decide("resources", namespace(limits=POD_LIMITS), pod(257), **request) == (
         [Decision("resources", "/spec/containers", State.SKIPPED, Reason.TOO_MANY_CONTAINERS)],
         0,
     )
-    decisions, _ = decide("resources", Facts(), pod(257), **request)
+    decisions, _ = decide("resources", namespace(), pod(257), **request)
     assert len(decisions) == 257

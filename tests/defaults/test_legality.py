@@ -11,15 +11,16 @@ import jsonpatch
 import msgspec
 import pytest
 
-from patches.evaluation import Outcome, mutate
+from patches.compiler import compile_namespace
+from patches.evaluation import Evaluation, evaluate
 from patches.model.decisions import Decision, Reason, State
 from patches.model.pod import Origin
 from patches.model.shapes import Json
 from patches.policy.configuration import DefaulterConfiguration
+from patches.policy.snapshot import empty_snapshot
 from tests.defaults.cases import view
 from tests.defaults.test_everything_on import EVERYTHING
 from tests.shared_data import read_jsonl_gz, shared
-from webhook.sources.manifests import ManifestSource
 
 AT_LEAST: Final = {
     "seccompProfile": (92, 96),
@@ -38,23 +39,24 @@ NOT_ASKED: Final = "nothing says Windows"
 
 
 @pytest.fixture(scope="module")
-def rows() -> list[tuple[Any, Outcome]]:
+def rows() -> list[tuple[Any, Evaluation]]:
     """Each pod that the API server accepted, and what the engine makes of it with every default on."""
-    state = ManifestSource(msgspec.convert({"settings": EVERYTHING}, DefaulterConfiguration)).state_now("default")
+    configuration = msgspec.convert({"settings": EVERYTHING}, DefaulterConfiguration)
+    namespace = compile_namespace(empty_snapshot("default"), configuration)
     return [
-        (row, mutate(view(row["pod"], Origin.MANIFEST), None, state.policy, state.facts))
+        (row, evaluate(view(row["pod"], Origin.MANIFEST), namespace))
         for row in read_jsonl_gz(shared("conformance/legality.jsonl.gz"))
         if row["accepted"]
     ]
 
 
-def is_made(addition: Any, outcome: Outcome) -> bool:
+def is_made(addition: Any, outcome: Evaluation) -> bool:
     """Whether the engine makes an addition: at its very place, or at the end of the list that stands there."""
     path = addition["patch"][-1]["path"]
     return any(operation["path"] in (path, f"{path}/-") for operation in outcome.operations)
 
 
-def test_nothing_that_was_refused_is_added(rows: list[tuple[Any, Outcome]]) -> None:
+def test_nothing_that_was_refused_is_added(rows: list[tuple[Any, Evaluation]]) -> None:
     """No addition that the API server refused is made."""
     refused = [(row["id"], addition, out) for row, out in rows for addition in row["adds"] if not addition["accepted"]]
     assert not [(name, addition["patch"]) for name, addition, out in refused if is_made(addition, out)]
@@ -62,7 +64,7 @@ def test_nothing_that_was_refused_is_added(rows: list[tuple[Any, Outcome]]) -> N
     assert (len(rows), len(refused)) == (102, 255)
 
 
-def test_adding_nothing_does_not_pass(rows: list[tuple[Any, Outcome]]) -> None:
+def test_adding_nothing_does_not_pass(rows: list[tuple[Any, Evaluation]]) -> None:
     """Of what the API server accepted, at least so many additions are made, and each other one has its reason."""
     made: Counter[str] = Counter()
     total: Counter[str] = Counter()
@@ -82,7 +84,7 @@ def test_adding_nothing_does_not_pass(rows: list[tuple[Any, Outcome]]) -> None:
         assert made[default] >= least, default
 
 
-def why_not(default: str, path: str, outcome: Outcome) -> str:
+def why_not(default: str, path: str, outcome: Evaluation) -> str:
     """The decision nearest to an addition that is not made; of `os`, which may not have been asked, none is needed."""
     default = "readOnlyRootFilesystem" if default == "writableTmp" else default
     own = [decision for decision in outcome.decisions if decision.id == default]
@@ -105,7 +107,7 @@ def shared_length(one: str, other: str) -> int:
     return count
 
 
-def test_every_skip_names_a_rule(rows: list[tuple[Any, Outcome]]) -> None:
+def test_every_skip_names_a_rule(rows: list[tuple[Any, Evaluation]]) -> None:
     """What is skipped, kept or in conflict has a reason that belongs to its state."""
     assert reasons(rows, State.CONFLICT) <= {Reason.EXPLICIT_VALUE, Reason.RUNS_AS_ROOT, Reason.ADDED_CAPABILITIES}
     assert reasons(rows, State.KEPT) <= {
@@ -134,16 +136,17 @@ def test_every_skip_names_a_rule(rows: list[tuple[Any, Outcome]]) -> None:
     }
 
 
-def reasons(rows: Iterable[tuple[Any, Outcome]], state: State) -> set[Reason]:
+def reasons(rows: Iterable[tuple[Any, Evaluation]], state: State) -> set[Reason]:
     """The reasons that are given for a state."""
     decisions: Iterable[Decision] = (decision for _, outcome in rows for decision in outcome.decisions)
     return {decision.reason for decision in decisions if decision.state is state}
 
 
-def test_patches_apply_and_need_no_second_pass(rows: list[tuple[Any, Outcome]]) -> None:
+def test_patches_apply_and_need_no_second_pass(rows: list[tuple[Any, Evaluation]]) -> None:
     """Each patch applies, leads to what the engine says, and leaves nothing to do."""
-    state = ManifestSource(msgspec.convert({"settings": EVERYTHING}, DefaulterConfiguration)).state_now("default")
+    configuration = msgspec.convert({"settings": EVERYTHING}, DefaulterConfiguration)
+    namespace = compile_namespace(empty_snapshot("default"), configuration)
     for row, outcome in rows:
         patched: Json = jsonpatch.apply_patch(row["pod"], list(outcome.operations))
         assert patched == outcome.patched
-        assert not mutate(view(patched, Origin.MANIFEST), None, state.policy, state.facts).operations, row["id"]
+        assert not evaluate(view(patched, Origin.MANIFEST), namespace).operations, row["id"]

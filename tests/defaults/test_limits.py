@@ -10,17 +10,17 @@ from typing import Any, Final
 import msgspec
 
 from patches.arrival import arrive
-from patches.evaluation import mutate
+from patches.evaluation import evaluate
 from patches.model.pod import Origin
 from patches.model.quantities import nanos
 from patches.model.shapes import Json
 from patches.policy.configuration import DefaulterConfiguration
 from patches.policy.limits import Limits, compile_limits
 from patches.policy.policy import resolve
-from patches.policy.snapshot import Facts
 from tests.defaults.cases import view
+from tests.patches.build import namespace
 from tests.shared_data import read_jsonl_gz, shared
-from webhook.sources.objects import limit_items
+from webhook.gatherers.objects import limit_items
 
 ITEM: Final = {
     "type": "Container",
@@ -68,14 +68,14 @@ def test_what_fits_is_added_and_nothing_else() -> None:
     for limits, entry in accepted_pods():
         own = entry["pod"]["spec"].get("resources") or {}
         pod_level = bool(own.get("requests") or own.get("limits"))
-        outcome = mutate(view(entry["pod"], Origin.MANIFEST), None, policy, Facts(limits=limits))
+        outcome = evaluate(view(entry["pod"], Origin.MANIFEST), namespace(policy, limits=limits))
         values = {operation["path"]: operation.get("value") for operation in outcome.operations}
         for addition in entry["adds"]:
             made = values.get(addition["path"]) == addition["value"]
             assert made == (addition["accepted"] and not pod_level), (entry["pod"], addition)
             counts[pod_level, addition["accepted"], made] += 1
         patched = view(outcome.patched, Origin.MANIFEST)
-        assert not mutate(patched, None, policy, Facts(limits=limits)).operations
+        assert not evaluate(patched, namespace(policy, limits=limits)).operations
     sys.stdout.write(
         f"\nof {counts.total()} additions {counts[False, True, True]} were accepted and are made, "
         f"{counts[True, True, False]} were but stand beside resources of the pod, the rest was refused\n",

@@ -6,13 +6,13 @@ from typing import Any, Final
 
 import pytest
 
-from patches.evaluation import mutate
+from patches.evaluation import evaluate
 from patches.model.decisions import Reason, State
 from patches.model.pod import Origin
 from patches.policy.configuration import DefaulterConfiguration
 from patches.policy.policy import resolve
-from patches.policy.snapshot import Facts
 from tests.defaults.cases import view
+from tests.patches.build import namespace
 
 SPEC: Final[list[tuple[str, Any]]] = [
     ("hostPID", True),
@@ -53,7 +53,7 @@ def decision(spec: dict[str, Any]) -> tuple[State, Reason]:
     """What `os` decides on a pod whose nodeSelector says windows."""
     spec = {"nodeSelector": {"kubernetes.io/os": "windows"}, "containers": [{"name": "app"}], **spec}
     document = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}, "spec": spec}
-    outcome = mutate(view(document, Origin.MANIFEST), None, resolve(DefaulterConfiguration(), {}, {}), Facts())
+    outcome = evaluate(view(document, Origin.MANIFEST), namespace(resolve(DefaulterConfiguration(), {}, {})))
     row = next(row for row in outcome.decisions if row.id == "os")
     return row.state, row.reason
 

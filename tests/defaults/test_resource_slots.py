@@ -8,7 +8,7 @@ import pytest
 
 from patches.defaults.resource_slots import Slot, pod_sum
 from patches.model.decisions import Reason
-from patches.policy.limits import NO_LIMITS, LimitItem, arriving_needs, compile_items, compile_limits
+from patches.policy.limits import NO_LIMITS, LimitItem, compile_items, compile_limits, effective_resources
 from tests.patches.build import document, view
 
 
@@ -55,7 +55,7 @@ def slot(resources: Any, wanted: dict[str, Any], pod: dict[str, Any] | None = No
     container = view(document({"resources": resources})).containers[0]
     limits = compile_limits({"a": [LimitItem("Pod", **(pod or {})), LimitItem("Container", **given)]})
     ours = compile_items([LimitItem("Container", **wanted)], Reason.UNSET)
-    return Slot(container, "cpu", arriving_needs(container, limits), ours, limits)
+    return Slot(container, "cpu", effective_resources(container, limits), ours, limits)
 
 
 def written(found: Slot) -> tuple[object, object]:
@@ -137,7 +137,7 @@ def test_the_sum_of_the_pod_is_bounded() -> None:
     limits = compile_limits({"a": [LimitItem("Pod", max={"cpu": "4"})]})
     ours = compile_items([LimitItem("Container", default={"cpu": "2500m", "memory": "1"})], Reason.UNSET)
     slots = [
-        Slot(container, name, arriving_needs(container, limits), ours, limits)
+        Slot(container, name, effective_resources(container, limits), ours, limits)
         for container in view(value).containers
         for name in ("cpu", "memory")
     ]
@@ -148,4 +148,4 @@ def test_the_sum_of_the_pod_is_bounded() -> None:
 def test_nothing_is_pending_where_nothing_is_wanted() -> None:
     """Then a slot is not tried again."""
     container = view(document()).containers[0]
-    assert not Slot(container, "cpu", arriving_needs(container, NO_LIMITS), NO_LIMITS, NO_LIMITS).pending
+    assert not Slot(container, "cpu", effective_resources(container, NO_LIMITS), NO_LIMITS, NO_LIMITS).pending

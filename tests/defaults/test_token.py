@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from patches.evaluation import mutate
+from patches.evaluation import evaluate
 from patches.model.decisions import Reason
 from patches.model.pod import Origin, locate
 from patches.policy.configuration import DefaulterConfiguration
 from patches.policy.policy import resolve
-from patches.policy.snapshot import Facts
+from tests.patches.build import namespace
 
 _ID = "automountServiceAccountToken"
 
@@ -40,7 +40,7 @@ def test_the_plugin_injects_one_volume_so_of_several_some_are_the_authors() -> N
     pod = locate(document, Origin.ADMISSION)
     assert pod is not None
     begin = time.process_time()
-    outcome = mutate(pod, None, resolve(DefaulterConfiguration(), {}, {}), Facts())
+    outcome = evaluate(pod, namespace(resolve(DefaulterConfiguration(), {}, {})))
     assert time.process_time() - begin < 3
     (decision,) = [decision for decision in outcome.decisions if decision.id == _ID]
     assert decision.reason is Reason.AUTHOR_VOLUME

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from patches.evaluation import mutate
+from patches.evaluation import evaluate
 from patches.model.decisions import Decision, Reason, State
 from patches.model.pod import Origin
 from patches.policy.configuration import DefaulterConfiguration
 from patches.policy.policy import resolve
-from patches.policy.snapshot import Facts
 from tests.defaults.cases import view
+from tests.patches.build import namespace
 
 
 def _decisions(default: str, **container: Any) -> list[Decision]:
@@ -20,7 +20,7 @@ def _decisions(default: str, **container: Any) -> list[Decision]:
         "metadata": {"name": "p"},
         "spec": {"containers": [{"name": "c", **container}]},
     }
-    outcome = mutate(view(document, Origin.MANIFEST), None, resolve(DefaulterConfiguration(), {}, {}), Facts())
+    outcome = evaluate(view(document, Origin.MANIFEST), namespace(resolve(DefaulterConfiguration(), {}, {})))
     return [decision for decision in outcome.decisions if decision.id == default]
 
 

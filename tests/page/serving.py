@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
 from aiohttp import web
 
+from patches.standards.levels import NEWEST_MINOR, parse_level_version
 from tests.leftovers import KEEPERS, Kept
-from patches.policy.configuration import DefaulterConfiguration
-from patches.standards.levels import parse_level_version
+from tests.review.builders import configured
+from tests.server.serving import local_preview_app
 from webhook.documents.reader import flatten, read_documents
-from webhook.preview.preview import Options, preview
+from webhook.gatherers.gatherer import GatheredNamespaces
+from webhook.gatherers.manifests import ManifestGatherer
+from webhook.preview.preview import PreviewOptions, Surroundings, preview
 from webhook.preview.results import encode_report
-from webhook.server.previews import create_preview_app
-from webhook.sources.manifests import ManifestSource
 
 _SECONDS: Final = 30
 
@@ -67,7 +68,7 @@ class Site:
 
     def application(self) -> web.Application:
         """The server's own application, behind what this site answers instead."""
-        app = create_preview_app(_describe, None)
+        app = local_preview_app(ManifestGatherer())
         app.middlewares.insert(0, self._instead)
         return app
 
@@ -88,20 +89,17 @@ class Site:
         return web.Response(status=answer.status, text=answer.text, headers=headers, content_type="application/json")
 
 
-async def _describe(_: Collection[str]) -> ManifestSource:
-    return ManifestSource(DefaulterConfiguration())
-
-
 def report(body: str, query: Mapping[str, str]) -> str:
     """What the engine makes of `body`."""
     profile = query.get("profile")
-    options = Options(
+    options = PreviewOptions(
         namespace=query.get("namespace") or "default",
         profile=parse_level_version(profile) if profile else None,
         full_diff=query.get("diff") == "full",
     )
     documents = list(flatten(read_documents(body.encode(), "input")))
-    return encode_report(preview(documents, ManifestSource(DefaulterConfiguration()), options)[0])
+    surroundings = Surroundings(GatheredNamespaces({}, {}), configured(), NEWEST_MINOR)
+    return encode_report(preview(documents, surroundings, options)[0])
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 
 from patches.model.decisions import Reason, State, Withheld
 from patches.policy.policy import IDS
-from patches.standards.checks import FIELDS
+from patches.standards.checks import CHECK_FIELDS
 from patches.standards.levels import NEWEST_MINOR, Level
 from tests.shared_data import ROOT
 from webhook.page.assets import load_assets
@@ -47,7 +47,7 @@ def test_reasons_are_told_in_the_words_of_the_documentation() -> None:
 def test_checks_name_the_field_and_the_value() -> None:
     """The field is that of the warnings, what satisfies the check is the column of docs/checks.md."""
     checks = _table("checks.js", "CHECKS")
-    assert {name: check["field"] for name, check in checks.items()} == FIELDS
+    assert {name: check["field"] for name, check in checks.items()} == CHECK_FIELDS
     assert {name: check["fix"] for name, check in checks.items()} == {
         name: row[-1] for name, row in _rows("checks.md").items()
     }

@@ -9,14 +9,14 @@ from typing import Any
 import jsonpatch
 import pytest
 
+from patches.compiler import active_defaults
 from patches.defaults import DEFAULTS
-from patches.evaluation import Outcome, active, applied_list
+from patches.evaluation import Evaluation, applied_list
 from patches.model.decisions import Decision, Reason, State, Withheld
 from patches.model.pod import Origin
 from patches.policy.policy import IDS
-from patches.policy.snapshot import Facts
 from patches.standards.levels import Level
-from tests.patches.build import OURS, PSA, document, policy, run, template, view
+from tests.patches.build import OURS, PSA, document, namespace, policy, run, template, view
 from webhook.errors import InvalidObject
 
 APPLIED = OURS + "applied"
@@ -27,17 +27,17 @@ EVERYTHING = (
 )
 
 
-def ids(outcome: Outcome) -> list[str]:
+def ids(outcome: Evaluation) -> list[str]:
     """The defaults that said something, in order, each once."""
     return list(dict.fromkeys(decision.id for decision in outcome.decisions))
 
 
-def verdicts(outcome: Outcome) -> dict[str, list[str]]:
+def verdicts(outcome: Evaluation) -> dict[str, list[str]]:
     """The ids of what is violated, by level."""
     return {str(level): [violation.id for violation in found] for level, found in outcome.verdicts.items()}
 
 
-def untouched(outcome: Outcome, value: Any) -> bool:
+def untouched(outcome: Evaluation, value: Any) -> bool:
     """Whether nothing was done and nothing decided."""
     return (outcome.operations, outcome.decisions, outcome.applied) == ((), (), "") and outcome.patched is value
 
@@ -76,8 +76,8 @@ def test_what_still_violates_is_judged_after_patching() -> None:
 def test_the_api_server_s_version_is_what_latest_means() -> None:
     """A 1.34 server does not know the exemptions of 1.35."""
     value = document(hostUsers=False, securityContext={"runAsUser": 0})
-    assert "runAsUser" in verdicts(run(value, policy(newest=34)))["restricted:latest"]
-    assert verdicts(run(value, policy(newest=35))) == {"restricted:latest": []}
+    assert "runAsUser" in verdicts(run(value, policy(server_minor=34)))["restricted:latest"]
+    assert verdicts(run(value, policy(server_minor=35))) == {"restricted:latest": []}
 
 
 @pytest.mark.parametrize(
@@ -98,16 +98,18 @@ def test_the_target_decides_what_acts(labels: dict[str, str | None], acting: set
 def test_every_default_acts_in_the_order_of_the_list() -> None:
     """With every setting on, at restricted all of them, at baseline those that no profile asks for."""
     everything = frozenset(IDS)
-    assert [default.id for default in active(Level.RESTRICTED, everything)] == [default.id for default in DEFAULTS]
-    assert {default.id for default in active(Level.BASELINE, everything)} == everything - {
+    assert [default.id for default in active_defaults(Level.RESTRICTED, everything)] == [
+        default.id for default in DEFAULTS
+    ]
+    assert {default.id for default in active_defaults(Level.BASELINE, everything)} == everything - {
         "runAsNonRoot",
         "os",
         "seccompProfile",
         "allowPrivilegeEscalation",
         "capabilities",
     }
-    assert active(Level.PRIVILEGED, everything) == ()
-    assert active(Level.RESTRICTED, frozenset()) == ()
+    assert active_defaults(Level.PRIVILEGED, everything) == ()
+    assert active_defaults(Level.RESTRICTED, frozenset()) == ()
     assert {default.id for default in DEFAULTS} == everything
 
 
@@ -366,8 +368,8 @@ def test_a_quantity_that_is_none_is_an_invalid_pod() -> None:
 
 
 def test_what_is_unknown_is_skipped_and_said() -> None:
-    """Facts that could not be learnt cost the defaults that need them, and no others."""
-    outcome = run(document(), facts=Facts(limits=None, automount=None))
+    """Objects that could not be learnt cost the defaults that need them, and no others."""
+    outcome = run(document(), around=namespace(limits=None, accounts_known=False))
     unknown = {decision.id for decision in outcome.decisions if decision.reason is Reason.UNKNOWN}
     assert unknown == {"automountServiceAccountToken", "resources"}
     assert verdicts(outcome) == {"restricted:latest": []}

@@ -8,44 +8,71 @@ import patches
 def test_the_surface_is_what_it_says() -> None:
     """Adding a name, or taking one away, is a decision."""
     assert patches.__all__ == [
+        "CHECKS",
+        "CHECK_FIELDS",
+        "DEFAULTS",
+        "NEWEST_MINOR",
+        "PREFIX",
+        "PSA_PREFIX",
+        "TEMPLATES",
+        "UNKNOWN",
+        "Check",
+        "CompiledNamespace",
+        "Coverage",
         "Decision",
+        "Default",
         "DefaulterConfiguration",
         "DefaulterError",
-        "Facts",
+        "Evaluation",
+        "Exemption",
         "InvalidObject",
         "Level",
         "LevelVersion",
         "LimitItem",
-        "Limits",
+        "Missing",
+        "Mode",
+        "NamespaceCompiler",
+        "Objects",
         "Operation",
         "Origin",
-        "Outcome",
         "Pod",
         "Policy",
+        "Quantity",
         "Reason",
         "RuntimeClass",
+        "ServiceAccount",
+        "Snapshot",
+        "Stage",
         "State",
+        "UnknownType",
         "Version",
         "Violation",
         "Withheld",
-        "compile_limits",
+        "compile_namespace",
+        "empty_snapshot",
+        "escape",
+        "evaluate",
+        "field_path",
+        "invalid_object",
+        "json_schema",
         "judge",
         "locate",
-        "mutate",
+        "nanos",
         "parse_level_version",
-        "resolve",
+        "unescape",
+        "validate",
         "violation_text",
     ]
     assert all(hasattr(patches, name) for name in patches.__all__)
 
 
-def test_the_two_calls_work_with_what_is_exported() -> None:
+def test_the_calls_work_with_what_is_exported() -> None:
     """From a document to the patched one and its verdicts, without another import."""
     document = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [{"name": "c"}]}}
     pod = patches.locate(document, patches.Origin.MANIFEST)
     assert pod is not None
     restricted = patches.parse_level_version("restricted")
     assert len(patches.judge(pod, restricted)) == 4
-    policy = patches.resolve(patches.DefaulterConfiguration(), {}, {})
-    outcome = patches.mutate(pod, None, policy, patches.Facts())
-    assert outcome.verdicts == {restricted: ()}
+    namespace = patches.compile_namespace(patches.empty_snapshot("shop"), patches.DefaulterConfiguration())
+    evaluation = patches.evaluate(pod, namespace)
+    assert evaluation.verdicts == {restricted: ()}

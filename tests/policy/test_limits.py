@@ -12,13 +12,13 @@ from patches.policy.limits import (
     NO_LIMITS,
     Bound,
     Constraint,
+    EffectiveResources,
     LimitItem,
     Limits,
-    Needs,
-    arriving_needs,
     broken,
     compile_items,
     compile_limits,
+    effective_resources,
 )
 from tests.patches.build import document, template, view
 from webhook.errors import InvalidObject
@@ -129,11 +129,11 @@ def test_a_quantity_that_is_none() -> None:
         compile_limits({"a": [container(max={"cpu": "much"})]})
 
 
-def needs(resources: Any, limits: Limits = NO_LIMITS, kind: str = "containers") -> Needs:
+def needs(resources: Any, limits: Limits = NO_LIMITS, kind: str = "containers") -> EffectiveResources:
     """The needs of a container with these resources."""
     value = document()
     value["spec"][kind] = [{"name": "c", "resources": resources}]
-    return arriving_needs(next(c for c in view(value).containers if c.list_name == kind), limits)
+    return effective_resources(next(c for c in view(value).containers if c.list_name == kind), limits)
 
 
 GIVES = compile_limits({"a": [container(default={"cpu": "4"}, default_request={"cpu": "2"})]})
@@ -142,7 +142,7 @@ GIVES = compile_limits({"a": [container(default={"cpu": "4"}, default_request={"
 @pytest.mark.parametrize("resources", [None, {}, {"requests": None, "limits": {}}])
 def test_nothing_set(resources: Any) -> None:
     """Then only what LimitRanges give arrives."""
-    assert needs(resources) == Needs({}, {})
+    assert needs(resources) == EffectiveResources({}, {})
     given = needs(resources, GIVES)
     assert (given.requests["cpu"].text, given.limits["cpu"].text) == ("2", "4")
     assert given.requests["cpu"].reason is Reason.LIMIT_RANGE
@@ -170,7 +170,7 @@ def test_a_null_amount_is_set_to_zero() -> None:
 
 def test_ephemeral_containers_are_given_nothing() -> None:
     """LimitRanges know regular and init containers."""
-    assert needs(None, GIVES, "ephemeralContainers") == Needs({}, {})
+    assert needs(None, GIVES, "ephemeralContainers") == EffectiveResources({}, {})
     assert needs(None, GIVES, "initContainers").limits["cpu"].text == "4"
 
 
@@ -179,7 +179,7 @@ def test_an_invalid_quantity_of_a_pod_names_its_field() -> None:
     value = template()
     value["spec"]["template"]["spec"]["containers"][0]["resources"] = {"limits": {"cpu": "many"}}
     with pytest.raises(InvalidObject) as caught:
-        arriving_needs(view(value).containers[0], NO_LIMITS)
+        effective_resources(view(value).containers[0], NO_LIMITS)
     assert caught.value.field == "spec.template.spec.containers[0].resources.limits"
     assert caught.value.problem == "'many' is not a quantity such as 500m, 1.5 or 128Mi"
 

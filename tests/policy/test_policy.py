@@ -195,14 +195,14 @@ def test_the_runtime_class_annotation(annotation: Any, name: str, is_on: bool) -
 def test_what_comes_from_the_configuration() -> None:
     """Settings that no namespace changes."""
     found = policy(
-        newest=30,
+        server_minor=30,
         allowPodSkip=True,
         patchTemplates=True,
         exemptions={"runtimeClasses": ["a", "b"]},
         settings={"os": {"enabled": False}},
     )
-    assert (found.newest, found.allow_pod_skip, found.patch_templates) == (30, True, True)
-    assert found.exempt_runtime_classes == {"a", "b"}
+    assert (found.server_minor, found.allow_pod_skip, found.patch_templates) == (30, True, True)
+    assert set(found.exemptions.runtime_classes) == {"a", "b"}
     assert "os" not in found.enabled
     assert found.item_limits.default_requests["cpu"].text == "100m"
     assert found.settings.os.enabled is False
@@ -235,7 +235,7 @@ def test_what_is_judged(labels: dict[str, str | None], judged: list[str]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("labels", "newest", "oldest"),
+    ("labels", "server_minor", "oldest"),
     [
         ({}, 37, 37),
         ({}, 33, 33),
@@ -246,9 +246,9 @@ def test_what_is_judged(labels: dict[str, str | None], judged: list[str]) -> Non
         ({PSA + "enforce": "restricted", PSA + "enforce-version": "v1.99"}, 35, 35),
     ],
 )
-def test_conditions_on_a_version(labels: dict[str, str | None], newest: int, oldest: int) -> None:
+def test_conditions_on_a_version(labels: dict[str, str | None], server_minor: int, oldest: int) -> None:
     """They hold where every restricted level that a pod is judged at is new enough, and the server too."""
-    found = policy(labels, newest=newest)
+    found = policy(labels, server_minor=server_minor)
     assert found.restricted_since(oldest)
     assert not found.restricted_since(oldest + 1)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
 from io import BytesIO
 from typing import Final
 
@@ -12,25 +11,21 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from patches.policy.configuration import DefaulterConfiguration
-from patches.standards.levels import parse_level_version
+from patches.standards.levels import NEWEST_MINOR, parse_level_version
 from tests.shared_data import read_jsonl_gz, shared
 from webhook.documents.reader import Document, read_documents
 from webhook.documents.writer import to_yaml_all
-from webhook.preview.preview import Options, preview
+from webhook.gatherers.gatherer import GatheredNamespaces
+from webhook.gatherers.manifests import ManifestGatherer
+from webhook.preview.preview import PreviewOptions, Surroundings, preview
 from webhook.preview.requests import Form, encoded
 from webhook.server.previews import create_preview_app
-from webhook.sources.manifests import ManifestSource
 
 _BATCH: Final = 150
 """Workloads in a request."""
 
 
-def _nothing() -> ManifestSource:
-    return ManifestSource(DefaulterConfiguration())
-
-
-async def _describe(_: Collection[str]) -> ManifestSource:
-    return _nothing()
+_NOTHING: Final = Surroundings(GatheredNamespaces({}, {}), DefaulterConfiguration(), NEWEST_MINOR)
 
 
 @pytest.mark.slow
@@ -39,8 +34,8 @@ def test_real_workloads() -> None:
     objects = [record["object"] for record in read_jsonl_gz(shared("corpus/workloads.jsonl.gz"))]
     expected = [record["restricted_once_defaulted"] for record in read_jsonl_gz(shared("corpus/pods.jsonl.gz"))]
     documents = list(read_documents(to_yaml_all(objects).encode(), "workloads.yaml"))
-    options = Options(profile=parse_level_version("restricted:latest"))
-    report, status = preview(documents, _nothing(), options)
+    options = PreviewOptions(profile=parse_level_version("restricted:latest"))
+    report, status = preview(documents, _NOTHING, options)
     assert status == 1
     assert not [result.error for result in report.results if result.error]
     for value, result in zip(objects, report.results, strict=True):
@@ -54,13 +49,13 @@ def test_real_workloads() -> None:
 async def test_real_workloads_over_http() -> None:
     """`POST /preview` takes them within its limits, and answers as the library does, in JSON and in YAML."""
     objects = [record["object"] for record in read_jsonl_gz(shared("corpus/workloads.jsonl.gz"))]
-    options = Options(profile=parse_level_version("restricted:latest"))
+    options = PreviewOptions(profile=parse_level_version("restricted:latest"))
     answered = 0
-    async with TestClient(TestServer(create_preview_app(_describe, None))) as client:
+    async with TestClient(TestServer(create_preview_app(ManifestGatherer(), DefaulterConfiguration, None))) as client:
         for start in range(0, len(objects), _BATCH):
             sent = to_yaml_all(objects[start : start + _BATCH]).encode()
             documents = list(read_documents(sent, "manifest"))
-            report, _ = preview(documents, _nothing(), options)
+            report, _ = preview(documents, _NOTHING, options)
             for form in (Form.JSON, Form.YAML):
                 headers = {"Content-Type": "application/yaml", "Accept": form.value}
                 reply = await client.post("/preview?profile=restricted:latest", data=BytesIO(sent), headers=headers)

@@ -1,4 +1,4 @@
-"""Policies and facts: labels, settings and clusters of all kinds."""
+"""Policies and namespaces: labels, settings and clusters of all kinds."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import msgspec
 
 from patches.policy.configuration import DefaulterConfiguration
 from patches.policy.limits import LimitItem, compile_limits
+from patches.policy.namespace import CompiledNamespace
 from patches.policy.policy import IDS, Policy, resolve
-from patches.policy.snapshot import Facts, RuntimeClass
+from patches.policy.snapshot import RuntimeClass
 from patches.standards.levels import NEWEST_MINOR
+from tests.patches.build import namespace
 from tests.properties.choices import Choices
 
 OURS: Final = "pod-security-defaulter.io/"
@@ -104,15 +106,17 @@ def limit_ranges(choose: Choices) -> dict[str, list[LimitItem]]:
     }
 
 
-def facts(choose: Choices) -> Facts:
-    """What is known of a cluster, in parts perhaps nothing."""
-    return Facts(
+def surroundings(choose: Choices) -> CompiledNamespace:
+    """A namespace of a cluster of which in parts perhaps nothing is known."""
+    automount = choose.one(({}, {}, {"builder": False}, {"default": True}, None))
+    return namespace(
         limits=None if choose.flag(20) else compile_limits(limit_ranges(choose)),
         quota_scopes=choose.one(
             (frozenset(), frozenset(), frozenset({"Terminating"}), frozenset({"BestEffort"}), None)
         ),
         has_quota=choose.flag(),
-        automount=choose.one(({}, {}, {"builder": False}, {"default": True}, None)),
+        automount=automount,
+        accounts_known=automount is not None,
         runtime_classes=choose.one((_CLASSES, {})),
         runtime_classes_complete=choose.flag(),
     )

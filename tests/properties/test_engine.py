@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from typing import Any, Final
 
 import jsonpatch
 from hypothesis import event, given, note, settings
 from hypothesis import strategies as st
 
-from patches.arrival import arrive, validated
-from patches.evaluation import Outcome, mutate
+from patches.arrival import arrive, with_app_armor_fields
+from patches.evaluation import Evaluation, evaluate
 from patches.model.decisions import Reason, State
 from patches.model.pod import Origin, Pod, locate
 from patches.model.shapes import Json
+from patches.policy.namespace import CompiledNamespace
 from patches.policy.policy import Policy
-from patches.policy.snapshot import Facts
+from patches.policy.snapshot import UNKNOWN
 from patches.standards.judge import judge
 from patches.standards.levels import LATEST, Level, LevelVersion, Version
 from tests.properties.api_server import complaints
 from tests.properties.choices import choosing
 from tests.properties.pods import APPLIED, TOKEN, TOKEN_MOUNT, document, pod
-from tests.properties.policies import facts, policy
+from tests.properties.policies import policy, surroundings
 
 LEVELS: Final = [
     LevelVersion(level, version)
@@ -33,7 +35,7 @@ DOCUMENTS: Final = choosing(document)
 PODS: Final = choosing(pod)
 ORIGINS: Final = st.sampled_from(Origin)
 POLICIES: Final = choosing(policy, 150)
-FACTS: Final = choosing(facts, 60)
+FACTS: Final = choosing(surroundings, 60)
 
 
 def view(document: Json, origin: Origin) -> Pod:
@@ -79,7 +81,7 @@ def may_be_overwritten(path: tuple[str | int, ...]) -> bool:
     return path[-1] in ("imagePullPolicy", "pullPolicy") or path == ("metadata", "annotations", APPLIED)
 
 
-def operation_is_allowed(operation: Any, origin: Origin, outcome: Outcome) -> bool:
+def operation_is_allowed(operation: Any, origin: Origin, outcome: Evaluation) -> bool:
     """Only additions; removals of the token; the two replacements, under admission only."""
     path = operation["path"]
     match operation["op"]:
@@ -95,10 +97,10 @@ def operation_is_allowed(operation: Any, origin: Origin, outcome: Outcome) -> bo
 
 @settings(max_examples=400)
 @given(DOCUMENTS, ORIGINS, POLICIES, FACTS)
-def test_patching(value: Json, origin: Origin, rules: Policy, known: Facts) -> None:
+def test_patching(value: Json, origin: Origin, rules: Policy, known: CompiledNamespace) -> None:
     """The patch only adds, applies, leaves the input and every explicit value alone, and is the same every time."""
     before = copy.deepcopy(value)
-    outcome = mutate(view(value, origin), None, rules, known)
+    outcome = evaluate(view(value, origin), replace(known, policy=rules))
     note(f"operations: {outcome.operations}")
     event("patched" if outcome.operations else "left alone")
     assert value == before, "the input was modified"
@@ -118,7 +120,7 @@ def test_patching(value: Json, origin: Origin, rules: Policy, known: Facts) -> N
         changed = [path for path in changed if not may_be_overwritten(path)]
     assert changed == []
 
-    again = mutate(view(copy.deepcopy(value), origin), None, rules, known)
+    again = evaluate(view(copy.deepcopy(value), origin), replace(known, policy=rules))
     assert (again.operations, again.decisions, again.applied) == (
         outcome.operations,
         outcome.decisions,
@@ -128,11 +130,11 @@ def test_patching(value: Json, origin: Origin, rules: Policy, known: Facts) -> N
 
 @settings(max_examples=400)
 @given(DOCUMENTS, ORIGINS, POLICIES, FACTS)
-def test_twice_changes_nothing(value: Json, origin: Origin, rules: Policy, known: Facts) -> None:
+def test_twice_changes_nothing(value: Json, origin: Origin, rules: Policy, known: CompiledNamespace) -> None:
     """A second pass over the engine's own output finds nothing to do."""
-    first = mutate(view(value, origin), None, rules, known)
+    first = evaluate(view(value, origin), replace(known, policy=rules))
     note(f"first: {first.operations}")
-    second = mutate(view(first.patched, origin), None, rules, known)
+    second = evaluate(view(first.patched, origin), replace(known, policy=rules))
     assert second.operations == ()
     assert second.applied == ""
     assert second.verdicts == first.verdicts
@@ -140,31 +142,31 @@ def test_twice_changes_nothing(value: Json, origin: Origin, rules: Policy, known
 
 @settings(max_examples=400)
 @given(DOCUMENTS, ORIGINS, POLICIES, FACTS)
-def test_no_violation_is_gained(value: Json, origin: Origin, rules: Policy, known: Facts) -> None:
+def test_no_violation_is_gained(value: Json, origin: Origin, rules: Policy, known: CompiledNamespace) -> None:
     """At no level and version does the patched pod violate what it did not before, as sent and as it arrives."""
     pod = view(value, origin)
-    outcome = mutate(pod, None, rules, known)
+    outcome = evaluate(pod, replace(known, policy=rules))
     note(f"operations: {outcome.operations}")
     patched = pod.view(outcome.patched)
-    seen = validated(patched) if origin is Origin.ADMISSION and not pod.is_template else patched
+    seen = with_app_armor_fields(patched) if origin is Origin.ADMISSION and not pod.is_template else patched
     relevant = [level for level in LEVELS if level in rules.judged] or []
     for before, after in ((pod, patched), (arrive(pod), arrive(patched))):
         for level in dict.fromkeys([*rules.judged, *relevant]):
-            newest = rules.newest
-            was = {violation.id for violation in judge(before, level, newest)}
-            now = {violation.id for violation in judge(after, level, newest)}
+            server_minor = rules.server_minor
+            was = {violation.id for violation in judge(before, level, server_minor)}
+            now = {violation.id for violation in judge(after, level, server_minor)}
             assert now <= was, level
-            assert outcome.verdicts[level] == judge(seen, level, newest)
+            assert outcome.verdicts[level] == judge(seen, level, server_minor)
 
 
 @settings(max_examples=200)
 @given(PODS, ORIGINS, POLICIES, FACTS)
 def test_no_violation_is_gained_at_levels_that_nobody_asked_about(
-    value: Json, origin: Origin, rules: Policy, known: Facts
+    value: Json, origin: Origin, rules: Policy, known: CompiledNamespace
 ) -> None:
     """Also not at other versions, but for `spec.os`, which is added where every level in question knows it."""
     pod = view(value, origin)
-    outcome = mutate(pod, None, rules, known)
+    outcome = evaluate(pod, replace(known, policy=rules))
     patched = pod.view(outcome.patched)
     for level in LEVELS:
         was = {violation.id for violation in judge(pod, level)}
@@ -174,11 +176,11 @@ def test_no_violation_is_gained_at_levels_that_nobody_asked_about(
 
 @settings(max_examples=400)
 @given(PODS, ORIGINS, POLICIES, FACTS)
-def test_what_was_accepted_is_accepted(value: Json, origin: Origin, rules: Policy, known: Facts) -> None:
+def test_what_was_accepted_is_accepted(value: Json, origin: Origin, rules: Policy, known: CompiledNamespace) -> None:
     """The patched pod gives the API server and the kubelet no reason to refuse it that it did not give before."""
-    outcome = mutate(view(value, origin), None, rules, known)
+    outcome = evaluate(view(value, origin), replace(known, policy=rules))
     note(f"operations: {outcome.operations}")
-    classes = known.runtime_classes
+    classes = {name: found for name, found in known.runtime_classes.by_name.items() if found is not UNKNOWN}
     if not known.has_quota:  # an overhead can be paid for
         classes = {name: found._replace(has_overhead=False) for name, found in classes.items()}
     assert complaints(outcome.patched, classes) <= complaints(value, classes)
@@ -186,9 +188,9 @@ def test_what_was_accepted_is_accepted(value: Json, origin: Origin, rules: Polic
 
 @settings(max_examples=300)
 @given(DOCUMENTS, ORIGINS, POLICIES, FACTS)
-def test_every_decision_is_borne_out(value: Json, origin: Origin, rules: Policy, known: Facts) -> None:
+def test_every_decision_is_borne_out(value: Json, origin: Origin, rules: Policy, known: CompiledNamespace) -> None:
     """What is said to be applied is there, what is kept or in conflict is as the author wrote it."""
-    outcome = mutate(view(value, origin), None, rules, known)
+    outcome = evaluate(view(value, origin), replace(known, policy=rules))
     added = {operation["path"] for operation in outcome.operations}
     for decision in outcome.decisions:
         assert decision.id in rules.enabled
@@ -204,10 +206,12 @@ def test_every_decision_is_borne_out(value: Json, origin: Origin, rules: Policy,
 
 @settings(max_examples=200)
 @given(PODS, PODS, POLICIES, FACTS)
-def test_an_update_touches_new_ephemeral_containers_only(value: Json, old: Json, rules: Policy, known: Facts) -> None:
+def test_an_update_touches_new_ephemeral_containers_only(
+    value: Json, old: Json, rules: Policy, known: CompiledNamespace
+) -> None:
     """The rest of a pod is immutable, and a patch of it would be refused or dropped."""
     pod, earlier = view(value, Origin.ADMISSION), view(old, Origin.ADMISSION)
-    outcome = mutate(pod, earlier, rules, known)
+    outcome = evaluate(pod, replace(known, policy=rules), old=earlier)
     names = {row.name for row in earlier.containers if row.list_name == "ephemeralContainers"}
     fresh = [
         f"{row.path}/" for row in pod.containers if row.list_name == "ephemeralContainers" and row.name not in names
@@ -217,5 +221,5 @@ def test_an_update_touches_new_ephemeral_containers_only(value: Json, old: Json,
         assert operation["path"].startswith(tuple(fresh))
         assert "/resources" not in operation["path"]
         assert TOKEN_MOUNT not in json.dumps(operation)
-    second = mutate(pod.view(outcome.patched), earlier, rules, known)
+    second = evaluate(pod.view(outcome.patched), replace(known, policy=rules), old=earlier)
     assert second.operations == ()

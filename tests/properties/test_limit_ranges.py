@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -10,13 +11,13 @@ from hypothesis import assume, event, given, note, settings
 from hypothesis import strategies as st
 
 from patches.arrival import arrive
-from patches.evaluation import mutate
+from patches.evaluation import evaluate
 from patches.model.pod import Origin, locate
 from patches.model.shapes import Json
 from patches.policy.configuration import DefaulterConfiguration
 from patches.policy.limits import LimitItem, compile_limits
 from patches.policy.policy import Policy, resolve
-from patches.policy.snapshot import Facts
+from tests.patches.build import namespace
 from tests.properties.choices import Choices, choosing
 from tests.properties.limit_ranger import admit, amounts, each_container, refusals
 from tests.properties.policies import item, limit_ranges
@@ -72,15 +73,15 @@ def test_what_was_accepted_is_accepted(
     if origin is Origin.ADMISSION:
         document = admit(document, ranges)
     assume(not refusals(admit(document, ranges), ranges))
-    facts = Facts(limits=compile_limits(ranges))
+    facts = namespace(limits=compile_limits(ranges))
     before = locate(document, origin)
     assert before is not None
-    outcome = mutate(before, None, policy, facts)
+    outcome = evaluate(before, replace(facts, policy=policy))
     note(f"operations: {outcome.operations}")
     event("added" if any("/resources" in row["path"] for row in outcome.operations) else "nothing added")
     assert refusals(admit(outcome.patched, ranges), ranges) == []
-    assert mutate(before.view(outcome.patched), None, policy, facts).operations == ()
-    arrived = mutate(before.view(admit(outcome.patched, ranges)), None, policy, facts)
+    assert evaluate(before.view(outcome.patched), replace(facts, policy=policy)).operations == ()
+    arrived = evaluate(before.view(admit(outcome.patched, ranges)), replace(facts, policy=policy))
     assert [row for row in arrived.operations if "/resources" in row["path"]] == []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import jsonpatch
@@ -13,9 +13,11 @@ import msgspec
 from patches.model.shapes import Json
 from patches.policy.configuration import DefaulterConfiguration
 from patches.policy.policy import PSA_PREFIX
-from webhook.review.codec import Request, Response, decode_review, encode_review
-from webhook.review.reviewer import Reviewer
-from webhook.sources.manifests import ManifestSource
+from webhook.gatherers.gatherer import Gatherer
+from webhook.gatherers.manifests import ManifestGatherer
+from webhook.review.codec import AdmissionRequest, AdmissionResponse, decode_review, encode_review
+from webhook.review.namespace_cache import NamespaceCache
+from webhook.review.reviewer import OnEvaluation, Reviewer
 
 UID: Final = "f0e1d2c3-b4a5-4697-8879-6a5b4c3d2e1f"
 NAMESPACE: Final = "shop"
@@ -87,17 +89,17 @@ def review(document: Json, **request: Json) -> dict[str, Any]:
     }
 
 
-def request(document: Json, **fields: Json) -> Request:
+def request(document: Json, **fields: Json) -> AdmissionRequest:
     """The decoded request of creating `document`."""
     return decode_review(json.dumps(review(document, **fields)).encode())
 
 
-def update(old: Json, new: Json, **fields: Json) -> Request:
+def update(old: Json, new: Json, **fields: Json) -> AdmissionRequest:
     """The decoded request of changing `old` to `new`."""
     return request(new, operation="UPDATE", oldObject=old, **fields)
 
 
-def debug_session(old: Json, new: Json) -> Request:
+def debug_session(old: Json, new: Json) -> AdmissionRequest:
     """The decoded request that `kubectl debug` makes."""
     return update(old, new, subResource="ephemeralcontainers")
 
@@ -105,6 +107,27 @@ def debug_session(old: Json, new: Json) -> Request:
 def configured(**settings: Json) -> DefaulterConfiguration:
     """The configuration that a file with these entries means."""
     return msgspec.convert(settings, DefaulterConfiguration)
+
+
+def namespace_object(labels: Mapping[str, str], annotations: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The Namespace `shop`."""
+    metadata = {"name": NAMESPACE, "labels": dict(labels), "annotations": dict(annotations or {})}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+
+
+def gatherer_of(objects: Iterable[Json], **options: Any) -> ManifestGatherer:
+    """A gatherer that holds these objects, of which every one counts."""
+    gatherer = ManifestGatherer(**options)
+    for value in objects:
+        assert gatherer.add(value), value
+    return gatherer
+
+
+def reviewer_of(
+    gatherer: Gatherer, configuration: DefaulterConfiguration | None = None, on_evaluation: OnEvaluation | None = None
+) -> Reviewer:
+    """A reviewer for the namespaces of a gatherer."""
+    return Reviewer(NamespaceCache(gatherer, configuration or configured()), on_evaluation)
 
 
 def reviewer(
@@ -115,16 +138,10 @@ def reviewer(
     **settings: Json,
 ) -> Reviewer:
     """A reviewer for a namespace `shop` with these labels, among these objects, under this configuration."""
-    configuration = configured(**settings)
-    source = ManifestSource(configuration)
-    metadata = {"name": NAMESPACE, "labels": dict(labels or {}), "annotations": dict(annotations or {})}
-    source.add({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
-    for value in objects:
-        source.add(value)
-    return Reviewer(configuration, source)
+    return reviewer_of(gatherer_of([namespace_object(labels or {}, annotations), *objects]), configured(**settings))
 
 
-def sent(response: Response) -> dict[str, Any]:
+def sent(response: AdmissionResponse) -> dict[str, Any]:
     """The response as an API server reads it."""
     answer = json.loads(encode_review(response))
     assert (answer["apiVersion"], answer["kind"]) == ("admission.k8s.io/v1", "AdmissionReview")
@@ -133,7 +150,7 @@ def sent(response: Response) -> dict[str, Any]:
     return result
 
 
-def operations(response: Response) -> list[dict[str, Any]]:
+def operations(response: AdmissionResponse) -> list[dict[str, Any]]:
     """The operations of the patch, none without one."""
     answer = sent(response)
     assert ("patch" in answer) == ("patchType" in answer)
@@ -144,7 +161,7 @@ def operations(response: Response) -> list[dict[str, Any]]:
     return decoded
 
 
-def applied(response: Response, document: Json) -> dict[str, Any]:
+def applied(response: AdmissionResponse, document: Json) -> dict[str, Any]:
     """The document once the patch is applied, by another library than ours."""
     patched: dict[str, Any] = jsonpatch.apply_patch(document, operations(response))
     return patched

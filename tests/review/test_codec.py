@@ -9,7 +9,7 @@ import pytest
 
 from tests.review.builders import UID, pod, request, review, sent
 from webhook.errors import UndecodableReview
-from webhook.review.codec import Response, Status, decode_old_object, decode_review, encode_json, encode_review
+from webhook.review.codec import AdmissionResponse, Status, decode_old_object, decode_review, encode_json, encode_review
 
 
 def refused(body: bytes) -> str:
@@ -168,7 +168,7 @@ def test_a_duplicate_key_counts_as_its_last() -> None:
 
 def test_the_smallest_answer() -> None:
     """What is empty is left out; `allowed` and `uid` never are."""
-    assert json.loads(encode_review(Response(uid=UID, allowed=False))) == {
+    assert json.loads(encode_review(AdmissionResponse(uid=UID, allowed=False))) == {
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
         "response": {"uid": UID, "allowed": False},
@@ -177,7 +177,7 @@ def test_the_smallest_answer() -> None:
 
 def test_the_largest_answer() -> None:
     """Names are those of admission/v1, the patch is in base64 and a status says that it is a failure."""
-    response = Response(
+    response = AdmissionResponse(
         uid=UID,
         allowed=True,
         patch=b'[{"op":"add"}]',
@@ -200,7 +200,7 @@ def test_the_largest_answer() -> None:
 def test_a_uid_comes_back_as_it_was() -> None:
     """Whatever text the uid is, the answer has the same."""
     strange = 'ü "quoted" \\ \u2028\u0000'
-    assert sent(Response(uid=request(pod(), uid=strange).uid, allowed=True))["uid"] == strange
+    assert sent(AdmissionResponse(uid=request(pod(), uid=strange).uid, allowed=True))["uid"] == strange
 
 
 def test_encode_json_keeps_text() -> None:

@@ -7,33 +7,54 @@ from typing import Any
 
 import pytest
 
-from patches.evaluation import Outcome, mutate
+from patches.compiler import compile_namespace
+from patches.evaluation import Evaluation, evaluate
 from patches.model.decisions import Decision, Reason, State
-from patches.model.pod import Origin, locate
-from patches.policy.configuration import DefaulterConfiguration, Mode
-from patches.policy.policy import PREFIX, PSA_PREFIX, Policy, resolve
-from patches.policy.snapshot import Facts
-from patches.standards.checks import CHECKS, FIELDS
+from patches.model.pod import Origin, Pod, locate
+from patches.policy.configuration import Mode
+from patches.policy.namespace import CompiledNamespace
+from patches.policy.policy import PREFIX, PSA_PREFIX
+from patches.standards.checks import CHECK_FIELDS, CHECKS
 from patches.standards.levels import parse_level_version
 from patches.standards.violations import Violation
-from tests.review.builders import BARE, PRIVILEGED_TEXT, container, pod, privileged_pod
+from tests.review.builders import (
+    BARE,
+    NAMESPACE,
+    PRIVILEGED_TEXT,
+    configured,
+    container,
+    deployment,
+    gatherer_of,
+    namespace_object,
+    pod,
+    privileged_pod,
+)
 from webhook.review import messages
 
 RESTRICTED = parse_level_version("restricted")
 PRIVILEGED = Violation("privileged", "privileged", 'container "app" must not set securityContext.privileged=true')
 
 
-def outcome_of(document: dict[str, Any], labels: Mapping[str, str]) -> tuple[Policy, Outcome]:
-    """The policy of a namespace with these labels, and what it makes of a pod."""
-    policy = resolve(DefaulterConfiguration(), labels, {})
-    view = locate(document, Origin.ADMISSION)
-    assert view is not None
-    return policy, mutate(view, None, policy, Facts())
+def compiled(labels: Mapping[str, str]) -> CompiledNamespace:
+    """The namespace `shop` with these labels, and nothing in it."""
+    return compile_namespace(gatherer_of([namespace_object(labels)]).snapshot(NAMESPACE), configured())
+
+
+def view(document: dict[str, Any]) -> Pod:
+    """The pod in a document that has one."""
+    found = locate(document, Origin.ADMISSION)
+    assert found is not None
+    return found
+
+
+def evaluated(document: dict[str, Any], labels: Mapping[str, str]) -> Evaluation:
+    """What becomes of a pod in a namespace with these labels."""
+    return evaluate(view(document), compiled(labels))
 
 
 def test_every_check_has_a_field() -> None:
     """A hint can be given for each check, and for nothing else."""
-    assert sorted(FIELDS) == sorted(check.id for check in CHECKS)
+    assert sorted(CHECK_FIELDS) == sorted(check.id for check in CHECKS)
 
 
 def test_upstream_texts() -> None:
@@ -64,8 +85,8 @@ def test_refusal_is_upstreams_text_then_the_hint() -> None:
 
 def test_one_verdict_for_one_level() -> None:
     """Where warn, enforce and target are one level, its text comes once, bare, and the hint in a line of its own."""
-    policy, outcome = outcome_of(privileged_pod(), {PSA_PREFIX + "enforce": "baseline"})
-    assert messages.mutate_warnings(policy, outcome, is_update=False) == [
+    evaluation = evaluated(privileged_pod(), {PSA_PREFIX + "enforce": "baseline"})
+    assert messages.mutation_warnings(evaluation, is_update=False) == [
         f'would violate PodSecurity "baseline:latest": {PRIVILEGED_TEXT}',
         "pod-security-defaulter: to pass, change securityContext.privileged",
     ]
@@ -74,8 +95,8 @@ def test_one_verdict_for_one_level() -> None:
 def test_levels_that_differ_are_told_apart() -> None:
     """Warn's text is upstream's to the letter, so that the built-in plugin adds no second line; others carry a hint."""
     labels = {PSA_PREFIX + "enforce": "privileged", PSA_PREFIX + "warn": "baseline", PREFIX + "profile": "restricted"}
-    policy, outcome = outcome_of(privileged_pod(), labels | {PREFIX + "profile-version": "v1.20"})
-    warn, target = messages.mutate_warnings(policy, outcome, is_update=False)
+    evaluation = evaluated(privileged_pod(), labels | {PREFIX + "profile-version": "v1.20"})
+    warn, target = messages.mutation_warnings(evaluation, is_update=False)
     assert warn == f'would violate PodSecurity "baseline:latest": {PRIVILEGED_TEXT}'
     assert target.startswith(f'would violate PodSecurity "restricted:v1.20": {PRIVILEGED_TEXT}, ')
     assert "; to pass, change securityContext.privileged; " in target
@@ -90,16 +111,16 @@ def test_three_levels_in_order() -> None:
         PREFIX + "profile": "restricted",
         PREFIX + "profile-version": "v1.20",
     }
-    policy, outcome = outcome_of(privileged_pod(), labels)
-    levels = [text.split('"')[1] for text in messages.mutate_warnings(policy, outcome, is_update=False)]
+    evaluation = evaluated(privileged_pod(), labels)
+    levels = [text.split('"')[1] for text in messages.mutation_warnings(evaluation, is_update=False)]
     assert levels == ["baseline:latest", "restricted:v1.24", "restricted:v1.20"]
 
 
 def test_the_hint_of_what_is_enforced() -> None:
     """Where warn follows enforce its text stays bare, and the field to change follows, whatever the target is."""
     labels = {PSA_PREFIX + "enforce": "baseline", PREFIX + "profile": "restricted"}
-    policy, outcome = outcome_of(privileged_pod(), labels)
-    warn, target, hint = messages.mutate_warnings(policy, outcome, is_update=False)
+    evaluation = evaluated(privileged_pod(), labels)
+    warn, target, hint = messages.mutation_warnings(evaluation, is_update=False)
     assert warn == f'would violate PodSecurity "baseline:latest": {PRIVILEGED_TEXT}'
     assert target.startswith('would violate PodSecurity "restricted:latest": ')
     assert hint == "pod-security-defaulter: to pass, change securityContext.privileged"
@@ -107,46 +128,46 @@ def test_the_hint_of_what_is_enforced() -> None:
 
 def test_a_pod_that_complies_is_answered_in_silence() -> None:
     """What was applied on a pod that passes is told by its annotation, not by a warning."""
-    policy, outcome = outcome_of(pod(), {PSA_PREFIX + "enforce": "restricted"})
-    assert outcome.applied
-    assert messages.mutate_warnings(policy, outcome, is_update=False) == []
+    evaluation = evaluated(pod(), {PSA_PREFIX + "enforce": "restricted"})
+    assert evaluation.applied
+    assert messages.mutation_warnings(evaluation, is_update=False) == []
 
 
 def test_preview_says_that_the_namespace_adds_nothing() -> None:
     """A preview shows what would be added; where admission adds nothing it says so."""
-    policy, outcome = outcome_of(privileged_pod(), {})
-    verdict, mode = messages.preview_warnings(policy, outcome, Mode.AUDIT)
+    evaluation = evaluated(privileged_pod(), {})
+    verdict, mode = messages.preview_warnings(evaluation, Mode.AUDIT)
     assert verdict.startswith('would violate PodSecurity "restricted:latest": ')
     assert mode == "the namespace's mode is audit: admission adds nothing"
-    assert messages.preview_warnings(policy, outcome, Mode.ENFORCE) == [verdict]
+    assert messages.preview_warnings(evaluation, Mode.ENFORCE) == [verdict]
 
 
 def test_preview_passes_on_problems() -> None:
     """A label that means nothing is said in the preview too."""
-    policy, outcome = outcome_of(pod(), {PREFIX + "profile": "strict"})
-    (problem,) = messages.preview_warnings(policy, outcome, Mode.ENFORCE)
+    evaluation = evaluated(pod(), {PREFIX + "profile": "strict"})
+    (problem,) = messages.preview_warnings(evaluation, Mode.ENFORCE)
     assert problem.startswith(f'pod-security-defaulter: metadata.labels[{PREFIX}profile]: Invalid value: "strict"')
 
 
 def test_what_would_be_added_is_brief() -> None:
     """Among many containers only the ids are warned of, each once; the audit annotation has all of it."""
     many = pod(containers=[container(f"c{number}") for number in range(50)])
-    policy, outcome = outcome_of(many, {PREFIX + "mode": "warn"})
-    added = next(text for text in messages.mutate_warnings(policy, outcome, is_update=False) if "would add" in text)
+    evaluation = evaluated(many, {PREFIX + "mode": "warn"})
+    added = next(text for text in messages.mutation_warnings(evaluation, is_update=False) if "would add" in text)
     assert len(added) < 256
     assert added.count("capabilities") == 1
-    audit = messages.mutate_audit(policy, outcome, is_pod=True)
+    audit = messages.mutation_audit(evaluation)
     assert audit["would-apply"].count("capabilities:containers/c") == 50
 
 
 def test_the_kubelets_side_of_run_as_non_root_is_said() -> None:
     """An image's user is seen by nobody here: whoever reads what is added reads what that may mean."""
-    policy, outcome = outcome_of(pod(), {PREFIX + "mode": "warn"})
-    *_, added = messages.mutate_warnings(policy, outcome, is_update=False)
+    evaluation = evaluated(pod(), {PREFIX + "mode": "warn"})
+    *_, added = messages.mutation_warnings(evaluation, is_update=False)
     assert "runAsNonRoot" in added
     assert added.endswith(" (an image that runs as root will not start)")
-    policy, outcome = outcome_of(pod(securityContext={"runAsNonRoot": True}), {PREFIX + "mode": "warn"})
-    *_, added = messages.mutate_warnings(policy, outcome, is_update=False)
+    evaluation = evaluated(pod(securityContext={"runAsNonRoot": True}), {PREFIX + "mode": "warn"})
+    *_, added = messages.mutation_warnings(evaluation, is_update=False)
     assert "would add" in added
     assert "image" not in added
 
@@ -154,9 +175,9 @@ def test_the_kubelets_side_of_run_as_non_root_is_said() -> None:
 def test_audit_of_a_judgement() -> None:
     """Enforced policy for pods only, violations of the audit level, and labels that could not be read."""
     labels = {PSA_PREFIX + "enforce": "strict", PSA_PREFIX + "audit": "restricted", PSA_PREFIX + "audit-version": "v1"}
-    policy, _ = outcome_of(pod(), labels)
-    verdicts = {policy.audit: [PRIVILEGED]}
-    audit = messages.judged_audit(policy, verdicts, is_pod=True)
+    namespace = compiled(labels)
+    verdicts = {namespace.policy.audit: (PRIVILEGED,)}
+    audit = messages.verdict_audit(Evaluation(view(pod()), namespace, verdicts=verdicts))
     assert audit == {
         "enforce-policy": "restricted:latest",
         "audit-violations": f'would violate PodSecurity "restricted:latest": {PRIVILEGED_TEXT}',
@@ -165,13 +186,14 @@ def test_audit_of_a_judgement() -> None:
         "metadata.labels[pod-security.kubernetes.io/audit-version]: Invalid value: "
         '"v1": must be "latest" or "v1.x"',
     }
-    assert "enforce-policy" not in messages.judged_audit(policy, verdicts, is_pod=False)
+    template = Evaluation(view(deployment(pod())), namespace, verdicts=verdicts)
+    assert "enforce-policy" not in messages.verdict_audit(template)
 
 
 def test_audit_of_a_mutation() -> None:
     """What was applied and what was skipped, as lists that a program can read."""
-    policy, outcome = outcome_of(pod(containers=[container("a"), privileged_pod()["spec"]["containers"][0]]), {})
-    audit = messages.mutate_audit(policy, outcome, is_pod=True)
+    evaluation = evaluated(pod(containers=[container("a"), privileged_pod()["spec"]["containers"][0]]), {})
+    audit = messages.mutation_audit(evaluation)
     assert set(audit) == {"enforce-policy", "applied", "skipped"}
     assert audit["enforce-policy"] == "privileged:latest"
     assert "allowPrivilegeEscalation:containers/a" in audit["applied"].split(",")
@@ -203,17 +225,17 @@ def test_names_with_control_characters_reach_no_text() -> None:
     evil = container("a\r\nWarning: 299 - \x1b[31m", securityContext={"privileged": True})
     for mode in Mode:
         labels = {PREFIX + "mode": mode.value, PSA_PREFIX + "enforce": "baseline", PSA_PREFIX + "audit": "restricted"}
-        policy, outcome = outcome_of(pod(containers=[evil, container("b\n")]), labels)
-        texts = messages.mutate_warnings(policy, outcome, is_update=True)
-        texts += messages.mutate_audit(policy, outcome, is_pod=True).values()
-        texts += [messages.refusal(level, found) for level, found in outcome.verdicts.items()]
+        evaluation = evaluated(pod(containers=[evil, container("b\n")]), labels)
+        texts = messages.mutation_warnings(evaluation, is_update=True)
+        texts += messages.mutation_audit(evaluation).values()
+        texts += [messages.refusal(level, found) for level, found in evaluation.verdicts.items()]
         assert all(text.isprintable() for text in texts), texts
 
 
 def test_bare_pod_in_upstreams_words() -> None:
     """The whole text for a bare pod that nothing is added to."""
     labels = {PREFIX + "mode": "audit", PSA_PREFIX + "warn": "restricted", PSA_PREFIX + "enforce": "privileged"}
-    policy, outcome = outcome_of(pod(), labels)
-    assert messages.mutate_warnings(policy, outcome, is_update=False) == [
+    evaluation = evaluated(pod(), labels)
+    assert messages.mutation_warnings(evaluation, is_update=False) == [
         f'would violate PodSecurity "restricted:latest": {BARE}'
     ]

@@ -10,7 +10,7 @@ import pytest
 from patches.model.patch import Operation
 from tests.review.builders import UID, sent
 from webhook.review import respond
-from webhook.review.codec import Response
+from webhook.review.codec import AdmissionResponse
 
 
 def test_allowed_says_nothing_more() -> None:
@@ -54,7 +54,7 @@ def test_forbidden() -> None:
     ],
     ids=["invalid", "errored"],
 )
-def test_refusals_for_other_reasons(response: Response, code: int, reason: str) -> None:
+def test_refusals_for_other_reasons(response: AdmissionResponse, code: int, reason: str) -> None:
     """Broken input and failed look-ups are refusals with a status, never a patch."""
     assert sent(response) == {
         "uid": UID,

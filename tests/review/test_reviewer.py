@@ -9,39 +9,35 @@ from typing import Any, TypeAlias
 import pytest
 
 from patches.policy.policy import PSA_PREFIX
+from patches.policy.snapshot import Snapshot
 from tests.review.builders import (
     RESTRICTED,
     UID,
     configured,
     container,
     deployment,
+    gatherer_of,
+    namespace_object,
     operations,
     pod,
     privileged_pod,
     request,
     review,
     reviewer,
+    reviewer_of,
     sent,
     update,
 )
-from webhook.errors import NamespaceUnknown
-from webhook.review.codec import Request, Response, decode_review
+from tests.review.gatherers import AccountlessGatherer, UnlabelledGatherer, UnreachableGatherer
+from webhook.review.codec import AdmissionRequest, AdmissionResponse, decode_review
+from webhook.review.namespace_cache import NamespaceCache
 from webhook.review.reviewer import Reviewer
-from webhook.sources.state import NamespaceState
 
-Call: TypeAlias = Callable[[Reviewer, Request], Awaitable[Response]]
+Call: TypeAlias = Callable[[Reviewer, AdmissionRequest], Awaitable[AdmissionResponse]]
 
 UNTOUCHED = {"uid": UID, "allowed": True}
 
 both = pytest.mark.parametrize("call", [Reviewer.mutate, Reviewer.validate], ids=["mutate", "validate"])
-
-
-class Unreachable:
-    """A source that cannot learn anything."""
-
-    async def state(self, namespace: str, account: str = "") -> NamespaceState:  # noqa: ARG002 (a Source's own shape)
-        """Raise, in words that hold a control character."""
-        raise NamespaceUnknown(f"namespace {namespace}: connection refused\nby peer")
 
 
 POD_FIELDS = ("initContainers", "ephemeralContainers", "volumes", "securityContext", "nodeSelector", "os", "hostUsers")
@@ -145,7 +141,7 @@ async def test_the_namespace_is_the_requests(call: Call) -> None:
 @both
 async def test_a_namespace_that_cannot_be_learnt(call: Call) -> None:
     """Nothing may be decided then: refused with 500 and one line that says why."""
-    answer = sent(await call(Reviewer(configured(), Unreachable()), request(pod())))
+    answer = sent(await call(reviewer_of(UnreachableGatherer()), request(pod())))
     assert answer == {
         "uid": UID,
         "allowed": False,
@@ -161,9 +157,9 @@ async def test_a_namespace_that_cannot_be_learnt(call: Call) -> None:
 @both
 async def test_what_needs_no_namespace_is_answered_without(call: Call) -> None:
     """Exempt and unrelated requests are answered also while no namespace can be learnt."""
-    away = Reviewer(configured(exemptions={"usernames": ["jane"]}), Unreachable())
+    away = reviewer_of(UnreachableGatherer(), configured(exemptions={"usernames": ["jane"]}))
     assert sent(await call(away, request(pod())))["allowed"]
-    away = Reviewer(configured(), Unreachable())
+    away = reviewer_of(UnreachableGatherer())
     assert sent(await call(away, request(pod(), operation="DELETE"))) == UNTOUCHED
 
 
@@ -330,11 +326,12 @@ async def test_a_name_is_not_needed() -> None:
 @both
 async def test_the_generation_is_in_the_audit_annotations(call: Call) -> None:
     """Of what was decided by the configuration; and a new configuration answers the next request."""
-    chosen = reviewer(RESTRICTED)
+    namespaces = NamespaceCache(gatherer_of([namespace_object(RESTRICTED)]), configured())
+    chosen = Reviewer(namespaces)
     assert "generation" not in sent(await call(chosen, request(pod()))).get("auditAnnotations", {})
-    chosen.configure(configured(), "abc123")
+    namespaces.configure(configured(), "abc123")
     assert sent(await call(chosen, request(pod())))["auditAnnotations"]["generation"] == "abc123"
-    chosen.configure(configured(exemptions={"usernames": ["jane"]}), "def456")
+    namespaces.configure(configured(exemptions={"usernames": ["jane"]}), "def456")
     assert sent(await call(chosen, request(pod())))["auditAnnotations"] == {
         "exempt": "user",
         "generation": "def456",
@@ -342,25 +339,19 @@ async def test_the_generation_is_in_the_audit_annotations(call: Call) -> None:
 
 
 @both
-async def test_the_source_is_told_the_account(call: Call) -> None:
+async def test_the_account_of_the_pod_is_looked_up(call: Call) -> None:
     """Whose word counts is the pod's account; a template that names none has the account `default`."""
-    asked: list[tuple[str, str]] = []
-
-    class Asked(Unreachable):
-        async def state(self, namespace: str, account: str = "") -> NamespaceState:
-            asked.append((namespace, account))
-            return await super().state(namespace, account)
-
-    chosen = Reviewer(configured(), Asked())
+    gatherer = AccountlessGatherer()
+    chosen = reviewer_of(gatherer, configured(settings={"automountServiceAccountToken": {"serviceAccounts": "all"}}))
     await call(chosen, request(pod(serviceAccountName="robot")))
     await call(chosen, request(deployment(pod())))
-    assert asked == [("shop", "robot"), ("shop", "default")]
+    assert gatherer.looked_up == [("shop", "robot"), ("shop", "default")]
 
 
 @both
 async def test_a_controller_is_not_denied_for_what_cannot_be_learnt(call: Call) -> None:
     """Its author is warned and the audit log has it; a pod is refused."""
-    chosen = Reviewer(configured(), Unreachable(), generation="abc123")
+    chosen = Reviewer(NamespaceCache(UnreachableGatherer(), configured(), "abc123"))
     answer = sent(await call(chosen, request(deployment(pod()))))
     assert answer["allowed"]
     assert answer["warnings"] == [
@@ -376,20 +367,16 @@ async def test_a_controller_is_not_denied_for_what_cannot_be_learnt(call: Call) 
 @both
 async def test_one_configuration_decides(call: Call) -> None:
     """What waited for its namespace while the configuration was swapped is asked again, and signed by the new one."""
-    chosen = reviewer(RESTRICTED)
-    source = chosen._source
     asked = 0
 
-    class Swapping(Unreachable):
-        async def state(self, namespace: str, account: str = "") -> NamespaceState:
+    class SwappingGatherer(UnlabelledGatherer):
+        async def gather(self, namespace: str, deadline: float) -> Snapshot:
             nonlocal asked
             asked += 1
-            state = await source.state(namespace, account)
             if asked == 1:
-                chosen.configure(configured(), "second")
-            return state
+                namespaces.configure(configured(), "second")
+            return await super().gather(namespace, deadline)
 
-    chosen._source = Swapping()
-    chosen.configure(configured(), "first")
-    assert sent(await call(chosen, request(pod())))["auditAnnotations"]["generation"] == "second"
+    namespaces = NamespaceCache(SwappingGatherer(), configured(), "first")
+    assert sent(await call(Reviewer(namespaces), request(pod())))["auditAnnotations"]["generation"] == "second"
     assert asked == 2

@@ -13,11 +13,9 @@ import yaml
 from patches.model.shapes import Json
 from patches.policy.configuration import DefaulterConfiguration
 from patches.policy.policy import PREFIX
-from tests.review.builders import applied, configured, operations, sent
+from tests.review.builders import applied, configured, gatherer_of, operations, reviewer_of, sent
 from tests.shared_data import shared
-from webhook.review.codec import Response, decode_review
-from webhook.review.reviewer import Reviewer
-from webhook.sources.manifests import ManifestSource
+from webhook.review.codec import AdmissionResponse, decode_review
 
 TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 (a path)
 PATCHED = (
@@ -44,12 +42,10 @@ def case(name: str) -> dict[str, Any]:
     return deepcopy(recorded()[name])
 
 
-async def mutated(review: Json, configuration: DefaulterConfiguration | None = None) -> Response:
+async def mutated(review: Json, configuration: DefaulterConfiguration | None = None) -> AdmissionResponse:
     """The answer among the objects that were there when the reviews were recorded."""
-    source = ManifestSource(configuration or configured())
-    for value in yaml.safe_load_all(shared("reviews/objects.yaml").read_bytes()):
-        source.add(value)
-    reviewer = Reviewer(configuration or configured(), source)
+    objects = yaml.safe_load_all(shared("reviews/objects.yaml").read_bytes())
+    reviewer = reviewer_of(gatherer_of(objects), configuration)
     response = await reviewer.mutate(decode_review(json.dumps(review).encode()))
     assert (response.uid, response.allowed) == (review["request"]["uid"], True)
     return response
@@ -78,7 +74,7 @@ def volumes(pod: Json) -> list[str]:
     return ["injected" if name.startswith("kube-api-access-") else name for name in names]
 
 
-def paths(response: Response) -> set[str]:
+def paths(response: AdmissionResponse) -> set[str]:
     """The paths that a patch touches."""
     return {operation["path"] for operation in operations(response)}
 

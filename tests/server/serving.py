@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import ssl
 from collections.abc import AsyncIterator
@@ -16,38 +15,15 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from tests.review.builders import NAMESPACE, configured, reviewer
+from patches.policy.configuration import DefaulterConfiguration
+from tests.review.builders import configured, reviewer
 from webhook.certificates.self_signed import CertificateFiles, ensure_certificate
 from webhook.certificates.tls import KeyPair, server_context
+from webhook.gatherers.gatherer import PreviewGatherer
 from webhook.review.reviewer import Reviewer
 from webhook.server.app import create_app, create_runner
+from webhook.server.previews import create_preview_app
 from webhook.server.readiness import Readiness
-from webhook.sources.manifests import ManifestSource
-from webhook.sources.state import NamespaceState
-
-
-class Slow:
-    """A source that takes its time over one namespace and knows the others at once."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self.asked = asyncio.Event()
-        self._source = ManifestSource(configured())
-
-    async def state(self, namespace: str, account: str = "") -> NamespaceState:  # noqa: ARG002 (a Source's own shape)
-        """The state of an unlabelled namespace."""
-        if namespace == NAMESPACE:
-            self.asked.set()
-            await asyncio.sleep(self.seconds)
-        return self._source.state_now(namespace)
-
-
-class Failing:
-    """A source with a bug."""
-
-    async def state(self, namespace: str, account: str = "") -> NamespaceState:  # noqa: ARG002 (a Source's own shape)
-        """Raise what nobody expects."""
-        raise RuntimeError(f"no state of {namespace}")
 
 
 @dataclass(frozen=True)
@@ -76,6 +52,14 @@ class Client:
         """Get a path; the status and text of the answer."""
         async with self.session.get(self.address + path) as reply:
             return reply.status, await reply.text()
+
+
+def local_preview_app(
+    gatherer: PreviewGatherer, configuration: DefaulterConfiguration | None = None
+) -> web.Application:
+    """The application of previews without a cluster, by default under the default configuration."""
+    chosen = configuration or configured()
+    return create_preview_app(gatherer, lambda: chosen, None)
 
 
 def certificate(directory: Path) -> CertificateFiles:

@@ -23,31 +23,31 @@ from tests.server.serving import serving
 from tests.shared_data import ROOT
 from webhook.certificates.self_signed import CertificateFiles
 from webhook.certificates.tls import KeyPair, server_context
-from webhook.server.app import GRACE_SECONDS, Site, Started, create_app, serve
+from webhook.server.app import GRACE_SECONDS, OnStart, Site, create_app, serve
 from webhook.server.handlers import patience
 from webhook.server.readiness import Readiness
 
 SERVE_SLOWLY = """
 import asyncio, pathlib, sys
-from tests.review.builders import configured
-from tests.server.serving import Slow, certificate
+from tests.review.builders import reviewer_of
+from tests.review.gatherers import SlowGatherer
+from tests.server.serving import certificate
 from webhook.certificates.tls import KeyPair, server_context
-from webhook.review.reviewer import Reviewer
 from webhook.server.app import Site, create_app, serve
 from webhook.server.readiness import Readiness
 
 async def main():
     files = certificate(pathlib.Path(sys.argv[1]))
-    source = Slow(float(sys.argv[2]))
+    gatherer = SlowGatherer(float(sys.argv[2]))
 
     async def started(ports):
         print(*ports, flush=True)
-        await source.asked.wait()
+        await gatherer.asked.wait()
         print("asked", flush=True)
 
     context = server_context(KeyPair.read(files.cert, files.key))
     readiness = Readiness()
-    app = create_app(Reviewer(configured(), source), readiness)
+    app = create_app(reviewer_of(gatherer), readiness)
     await serve([Site(app, "127.0.0.1", 0, context)], readiness, started)
 
 asyncio.run(main())
@@ -106,7 +106,7 @@ async def _until_refused(port: int) -> None:
         await asyncio.sleep(0.02)
 
 
-async def _serve(files: CertificateFiles, port: int, started: Started) -> None:
+async def _serve(files: CertificateFiles, port: int, started: OnStart) -> None:
     readiness = Readiness()
     context = server_context(KeyPair.read(files.cert, files.key))
     await serve([Site(create_app(reviewer(), readiness), "127.0.0.1", port, context)], readiness, started)

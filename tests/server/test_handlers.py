@@ -16,7 +16,6 @@ from tests.review.builders import (
     BARE,
     RESTRICTED,
     UID,
-    configured,
     container,
     debug_session,
     deployment,
@@ -24,12 +23,13 @@ from tests.review.builders import (
     privileged_pod,
     review,
     reviewer,
+    reviewer_of,
 )
-from tests.server.serving import Failing, Slow, serving
+from tests.review.gatherers import FailingGatherer, SlowGatherer
+from tests.server.serving import serving
 from webhook.certificates.self_signed import CertificateFiles
-from webhook.review.reviewer import Reviewer
+from webhook.gatherers.gatherer import LOOKUP_SECONDS
 from webhook.server.handlers import BODY_LIMIT, LONGEST_PATIENCE, patience
-from webhook.sources.questions import PATIENCE
 
 PATHS = ("/mutate", "/validate")
 MIB = 1024 * 1024
@@ -164,7 +164,7 @@ async def test_health_and_readiness(files: CertificateFiles) -> None:
 @pytest.mark.parametrize("path", PATHS)
 async def test_the_callers_patience(files: CertificateFiles, path: str) -> None:
     """A namespace that cannot be learnt in time is answered in time: refused with 500, not a broken connection."""
-    async with serving(files, Reviewer(configured(), Slow(60))) as client:
+    async with serving(files, reviewer_of(SlowGatherer(60))) as client:
         start = time.monotonic()
         answer = await client.ask(f"{path}?timeout=2s", review(pod()))
         assert time.monotonic() - start < 5
@@ -180,7 +180,7 @@ async def test_the_callers_patience(files: CertificateFiles, path: str) -> None:
 @pytest.mark.parametrize("path", PATHS)
 async def test_a_controller_is_let_through_when_time_is_up(files: CertificateFiles, path: str) -> None:
     """It is never denied: its author is warned that nothing was looked at."""
-    async with serving(files, Reviewer(configured(), Slow(60))) as client:
+    async with serving(files, reviewer_of(SlowGatherer(60))) as client:
         answer = await client.ask(f"{path}?timeout=2s", review(deployment(pod())))
     assert (answer["uid"], answer["allowed"]) == (UID, True)
     assert answer["warnings"] == [
@@ -190,7 +190,7 @@ async def test_a_controller_is_let_through_when_time_is_up(files: CertificateFil
 
 async def test_a_live_lookup_ends_before_the_patience_of_templates() -> None:
     """Their webhook has 2 s: what the caches lack is unknown by then, and the rest is still decided."""
-    assert patience("2s") - PATIENCE >= 0.2
+    assert patience("2s") - LOOKUP_SECONDS >= 0.2
 
 
 async def test_connections_end_while_draining(files: CertificateFiles) -> None:
@@ -204,10 +204,10 @@ async def test_connections_end_while_draining(files: CertificateFiles) -> None:
 
 async def test_one_slow_namespace_holds_up_no_other(files: CertificateFiles) -> None:
     """While one review waits, others are answered."""
-    source = Slow(60)
-    async with serving(files, Reviewer(configured(), source)) as client:
+    gatherer = SlowGatherer(60)
+    async with serving(files, reviewer_of(gatherer)) as client:
         slow = asyncio.create_task(client.ask("/mutate?timeout=3s", review(pod())))
-        await source.asked.wait()
+        await gatherer.asked.wait()
         assert (await client.ask("/mutate", review(pod(), namespace="other")))["patch"]
         assert not slow.done()
         assert not (await slow)["allowed"]
@@ -219,7 +219,7 @@ async def test_a_bug_of_ours(files: CertificateFiles, path: str, caplog: pytest.
     secret = pod(containers=[container(env=[{"name": "PASSWORD", "value": "hunter2"}])])
     uid = "f0e1\nERROR forged line"
     with caplog.at_level(logging.INFO):
-        async with serving(files, Reviewer(configured(), Failing())) as client:
+        async with serving(files, reviewer_of(FailingGatherer())) as client:
             answer = await client.ask(path, review(secret, uid=uid))
     assert (answer["uid"], answer["allowed"]) == (uid, False)
     assert answer["status"] == {

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import urllib.request
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -18,13 +18,12 @@ import pytest
 import schemathesis
 from aiohttp.test_utils import TestClient, TestServer
 
-from patches.policy.configuration import DefaulterConfiguration
 from tests.served import served
+from tests.server.serving import local_preview_app
 from tests.shared_data import ROOT
+from webhook.gatherers.manifests import ManifestGatherer
 from webhook.preview.requests import Form
 from webhook.server.openapi import description
-from webhook.server.previews import create_preview_app
-from webhook.sources.manifests import ManifestSource
 
 _PREVIEWING: Final = "serving the preview page on "
 _EXAMPLES: Final = 500
@@ -131,14 +130,10 @@ def test_the_description_is_valid(*, needs_token: bool) -> None:
     assert (("security" in operation), {"401", "503"} <= operation["responses"].keys()) == (needs_token, needs_token)
 
 
-async def _described(_: Collection[str]) -> ManifestSource:
-    return ManifestSource(DefaulterConfiguration())
-
-
 @pytest.mark.parametrize("path", ["/", "/openapi.json"])
 async def test_who_has_a_file_is_not_sent_it_again(path: str) -> None:
     """304 for its ETag among others, also as the weak one that a proxy makes of it, and for * (RFC 9110, 13.1.2)."""
-    async with TestClient(TestServer(create_preview_app(_described, None))) as client:
+    async with TestClient(TestServer(local_preview_app(ManifestGatherer()))) as client:
         etag = (await client.get(path)).headers["ETag"]
         sent = [etag, f'"other", {etag}', f"W/{etag}", "*", '"other"', etag.strip('"'), ""]
         replies = [await client.get(path, headers={"If-None-Match": tags}) for tags in sent]

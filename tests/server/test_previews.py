@@ -16,13 +16,15 @@ import pytest
 from aiohttp import web
 
 from patches.policy.policy import PSA_PREFIX
-from tests.review.builders import configured, pod
+from tests.review.builders import gatherer_of, pod
+from tests.server.serving import local_preview_app
 from webhook.documents.reader import Document, read_documents
 from webhook.errors import NamespaceUnknown
+from webhook.gatherers.gatherer import GatheredNamespaces
+from webhook.gatherers.manifests import ManifestGatherer
 from webhook.server.app import create_runner
-from webhook.server.pace import Pace
-from webhook.server.previews import PREVIEW_BODY_LIMIT, create_preview_app
-from webhook.sources.manifests import ManifestSource
+from webhook.server.previews import PREVIEW_BODY_LIMIT
+from webhook.server.rate_limiter import RateLimiter
 
 _YAML = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: c, image: i}]}\n"
 _BROKEN = "apiVersion: v1\nkind: Pod\nspec: {containers: 7}\n"
@@ -31,15 +33,19 @@ _BROKEN = "apiVersion: v1\nkind: Pod\nspec: {containers: 7}\n"
 @asynccontextmanager
 async def _previewing(*objects: Any) -> AsyncIterator[tuple[aiohttp.ClientSession, str]]:
     """A client and the address of a preview that knows these objects."""
-    source = ManifestSource(configured())
-    for value in objects:
-        source.add(value)
-
-    async def describe(_: Collection[str]) -> ManifestSource:
-        return source.copy()
-
-    async with _running(create_preview_app(describe, None)) as started:
+    async with _running(local_preview_app(gatherer_of(objects))) as started:
         yield started
+
+
+class _RaisingGatherer(ManifestGatherer):
+    """A gatherer that only raises."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
+
+    async def gather_all(self, namespaces: Collection[str]) -> GatheredNamespaces:  # noqa: ARG002 (it asks nobody)
+        raise self._error
 
 
 @asynccontextmanager
@@ -176,11 +182,7 @@ async def test_odd_kinds_hide_nothing() -> None:
 
 async def test_a_bug_is_a_problem_too(caplog: pytest.LogCaptureFixture) -> None:
     """Of 500, in JSON, not to be stored; the log has the trace, and nothing of the request."""
-
-    async def describe(_: Collection[str]) -> ManifestSource:
-        raise RuntimeError("a bug")
-
-    app = create_preview_app(describe, None)
+    app = local_preview_app(_RaisingGatherer(RuntimeError("a bug")))
     async with _running(app) as (session, address), session.post(f"{address}/preview", data=b"a: hunter2") as reply:
         assert (reply.status, await reply.json()) == (500, {"message": "internal error", "field": ""})
         assert reply.headers["Cache-Control"] == "no-store"
@@ -190,11 +192,7 @@ async def test_a_bug_is_a_problem_too(caplog: pytest.LogCaptureFixture) -> None:
 
 async def test_a_namespace_that_cannot_be_learnt() -> None:
     """503, and which it is."""
-
-    async def describe(_: Collection[str]) -> ManifestSource:
-        raise NamespaceUnknown('namespace "shop" could not be looked up: try again')
-
-    app = create_preview_app(describe, None)
+    app = local_preview_app(_RaisingGatherer(NamespaceUnknown('namespace "shop" could not be looked up: try again')))
     async with _running(app) as (session, address), session.post(f"{address}/preview", data=_YAML.encode()) as reply:
         assert reply.status == 503
         assert "shop" in (await reply.json())["message"]
@@ -274,11 +272,11 @@ async def test_openapi_names_every_answer() -> None:
     assert set(schemas["Report"]["properties"]) == {"results", "summary"}
 
 
-def test_pace() -> None:
+def test_rate_limiter() -> None:
     """A burst, then the rate; another caller has a bucket of its own; a clock that stands still gives nothing back."""
-    pace = Pace(2.0, 3)
-    assert [pace.wait("a", 0) for _ in range(4)] == [0, 0, 0, 0.5]
-    assert pace.wait("b", 0) == 0
-    assert pace.wait("a", 0.4) == pytest.approx(0.1)
-    assert pace.wait("a", 0.5) == 0
-    assert [pace.wait("a", 100) for _ in range(4)] == [0, 0, 0, 0.5]
+    limiter = RateLimiter(2.0, 3)
+    assert [limiter.take("a", 0) for _ in range(4)] == [0, 0, 0, 0.5]
+    assert limiter.take("b", 0) == 0
+    assert limiter.take("a", 0.4) == pytest.approx(0.1)
+    assert limiter.take("a", 0.5) == 0
+    assert [limiter.take("a", 100) for _ in range(4)] == [0, 0, 0, 0.5]

@@ -25,12 +25,12 @@ def test_ready_needs_every_condition() -> None:
     readiness = Readiness([lambda: [Condition("cache", ok, "3 objects"), Condition("configuration", ok=True)]])
     readiness.serving = True
     assert not readiness.ready
-    assert readiness.told() == "[+]serving\n[-]cache 3 objects\n[+]configuration\nnot ready\n"
+    assert readiness.report() == "[+]serving\n[-]cache 3 objects\n[+]configuration\nnot ready\n"
     ok = True
     assert readiness.ready
     readiness.serving = False
     assert not readiness.ready
-    assert readiness.told() == "[-]serving\n[+]cache 3 objects\n[+]configuration\nnot ready\n"
+    assert readiness.report() == "[-]serving\n[+]cache 3 objects\n[+]configuration\nnot ready\n"
 
 
 async def test_health_is_on_a_port_of_its_own(files: CertificateFiles) -> None:

@@ -17,16 +17,18 @@ import jsonpatch
 import pytest
 import yaml
 
-from patches.evaluation import mutate
+from patches.compiler import NamespaceCompiler
+from patches.evaluation import evaluate
 from patches.model.decisions import State, Withheld
 from patches.model.pod import Origin, Pod, locate
 from patches.model.updates import new_ephemeral_containers
+from patches.policy.namespace import CompiledNamespace
 from patches.policy.policy import PREFIX, PSA_PREFIX
 from patches.standards.judge import judge
+from tests.review.builders import gatherer_of
 from tests.served import served
 from tests.shared_data import read_jsonl_gz, shared
 from webhook.configuration.reader import read_configuration
-from webhook.sources.manifests import ManifestSource
 
 pytestmark = pytest.mark.slow
 
@@ -129,9 +131,8 @@ async def test_recorded_reviews(policy: str, accounts: str, tmp_path: Path) -> N
     configuration = f"settings: {{automountServiceAccountToken: {{serviceAccounts: {accounts}}}}}\n"
     (tmp_path / "configuration.yaml").write_text(configuration)
     (tmp_path / "objects.yaml").write_text(yaml.safe_dump_all(objects))
-    source = ManifestSource(read_configuration(configuration.encode(), "configuration.yaml"))
-    for value in objects:
-        source.add(value)
+    gatherer = gatherer_of(objects)
+    compiler = NamespaceCompiler(read_configuration(configuration.encode(), "configuration.yaml"))
     with served(
         tmp_path, "--config", tmp_path / "configuration.yaml", "--objects", tmp_path / "objects.yaml"
     ) as server:
@@ -156,7 +157,8 @@ async def test_recorded_reviews(policy: str, accounts: str, tmp_path: Path) -> N
         assert answer["response"]["uid"] == review["request"]["uid"]
         assert answer["response"]["allowed"]
         assert "patch" not in second["response"], "a second pass finds something to do"
-        tally.take(review["request"], answer["response"], source, of_corpus=position < len(reviews) - _SPECIAL)
+        namespace = compiler.compile(gatherer.snapshot(review["request"]["namespace"]))
+        tally.take(review["request"], answer["response"], namespace, of_corpus=position < len(reviews) - _SPECIAL)
     assert len(reviews) == 1536
     if policy == "mode warn":
         assert not any("patch" in answer["response"] for answer in answers)
@@ -182,7 +184,7 @@ class _Tally:
         self.containers = 0
 
     def take(
-        self, request: dict[str, Any], response: dict[str, Any], source: ManifestSource, *, of_corpus: bool
+        self, request: dict[str, Any], response: dict[str, Any], namespace: CompiledNamespace, *, of_corpus: bool
     ) -> None:
         """Verify one answer by its bytes, against the library and a fresh judgement."""
         document = request["object"]
@@ -190,21 +192,20 @@ class _Tally:
         before, after = _leaves(_without_token(document)), _leaves(_without_token(patched))
         assert {path: after.get(path) for path in before} == before, "a value that the author set has changed"
 
-        state = source.state_now(request["namespace"])
         pod = _view(document)
         old = _view(request["oldObject"]) if request["operation"] == "UPDATE" else None
-        outcome = mutate(pod, old, state.policy, state.facts)
+        evaluation = evaluate(pod, namespace, old=old)
         sent = json.loads(base64.b64decode(response["patch"])) if "patch" in response else []
-        assert sent == ([] if outcome.withheld else [*outcome.operations]), "the library and the server differ"
+        assert sent == ([] if evaluation.withheld else [*evaluation.operations]), "the library and the server differ"
         fresh = pod.view(patched)
-        if outcome.withheld is Withheld.TEMPLATE:  # judged as its pods will be
-            fresh = pod.view(jsonpatch.apply_patch(document, [*outcome.operations]))
-        for level, violations in outcome.verdicts.items():
+        if evaluation.withheld is Withheld.TEMPLATE:  # judged as its pods will be
+            fresh = pod.view(jsonpatch.apply_patch(document, [*evaluation.operations]))
+        for level, violations in evaluation.verdicts.items():
             assert violations == judge(fresh, level), "the verdict differs from a fresh evaluation"
 
-        for decision in outcome.decisions:
+        for decision in evaluation.decisions:
             self.states.setdefault(decision.id, Counter())[decision.state] += 1
-        if outcome.decisions:
+        if evaluation.decisions:
             self.containers += len(pod.containers) if old is None else len(new_ephemeral_containers(pod, old))
         if of_corpus and document["kind"] == "Pod":
             self.tokens["had" if _has_token(document) else "never had"] += 1

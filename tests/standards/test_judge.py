@@ -19,9 +19,9 @@ def view(spec: dict[str, Any]) -> Pod:
     return pod
 
 
-def ids(pod: Pod, level: str, newest: int = NEWEST_MINOR) -> list[str]:
+def ids(pod: Pod, level: str, server_minor: int = NEWEST_MINOR) -> list[str]:
     """The ids of what `pod` violates."""
-    return [violation.id for violation in judge(pod, parse_level_version(level), newest)]
+    return [violation.id for violation in judge(pod, parse_level_version(level), server_minor)]
 
 
 BARE = view({"containers": [{"name": "app"}]})
@@ -85,13 +85,13 @@ def test_an_override_begins_with_its_own_version() -> None:
 def test_latest_and_newer_versions_are_the_newest_known(level: str) -> None:
     """Whatever is newer than the newest known version behaves as it, also where the API server is newer."""
     assert ids(SAFE_FROM_1_37, level) == []
-    assert ids(SAFE_FROM_1_37, level, newest=99) == []
+    assert ids(SAFE_FROM_1_37, level, server_minor=99) == []
 
 
 @pytest.mark.parametrize("level", ["baseline:latest", "baseline:v1.37"])
 def test_nothing_is_newer_than_the_api_server(level: str) -> None:
     """In a cluster, latest and any version newer than the API server's own mean that one."""
-    assert ids(SAFE_FROM_1_37, level, newest=36) == ["sysctls"]
+    assert ids(SAFE_FROM_1_37, level, server_minor=36) == ["sysctls"]
 
 
 def test_an_older_version_stays_what_it_says() -> None:

@@ -9,11 +9,19 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from patches.policy.policy import PSA_PREFIX
-from tests.review.builders import RESTRICTED, configured, pod, privileged_pod, request, review
-from webhook.review.codec import Response, decode_review
+from tests.review.builders import (
+    RESTRICTED,
+    gatherer_of,
+    namespace_object,
+    pod,
+    privileged_pod,
+    request,
+    review,
+    reviewer_of,
+)
+from webhook.review.codec import AdmissionResponse, decode_review
 from webhook.review.reviewer import Reviewer
-from webhook.sources.manifests import ManifestSource
-from webhook.telemetry.admissions import Admissions, decision
+from webhook.telemetry.admissions import AdmissionRecorder, outcome_of
 from webhook.telemetry.gauges import Gauge
 from webhook.telemetry.logs import FIELDS
 from webhook.telemetry.metrics import Metrics
@@ -32,9 +40,7 @@ def _samples(metrics: Metrics, name: str) -> dict[tuple[str, ...], float]:
 def _counting(**labels: str) -> tuple[Reviewer, Metrics]:
     """A reviewer of the namespace of the builders, with its counts."""
     metrics = Metrics()
-    source = ManifestSource(configured())
-    source.add({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "labels": labels}})
-    return Reviewer(configured(), source, tally=metrics), metrics
+    return reviewer_of(gatherer_of([namespace_object(labels)]), on_evaluation=metrics.count_evaluation), metrics
 
 
 async def test_defaults_are_counted_by_id_and_state() -> None:
@@ -66,12 +72,12 @@ async def test_violations_are_counted_by_check_level_and_mode() -> None:
 async def test_requests_are_counted_by_decision() -> None:
     """Each answer once, with its time; the labels are endpoint, operation, kind and decision."""
     reviewer, metrics = _counting(**RESTRICTED)
-    admissions = Admissions(metrics)
+    admissions = AdmissionRecorder(metrics)
     asked = request(pod())
     for _ in range(3):
-        admissions.answered("mutate", asked, await reviewer.mutate(asked), 0.002)
-    admissions.answered("validate", asked, await reviewer.validate(asked), 0.002)
-    admissions.undecodable("mutate", 0.001)
+        admissions.record("mutate", asked, await reviewer.mutate(asked), 0.002)
+    admissions.record("validate", asked, await reviewer.validate(asked), 0.002)
+    admissions.record_undecodable("mutate", 0.001)
     assert _samples(metrics, "psd_requests_total") == {  # by decision, endpoint, kind, operation
         ("patched", "mutate", "Pod", "CREATE"): 3,
         ("denied", "validate", "Pod", "CREATE"): 1,
@@ -83,11 +89,11 @@ async def test_requests_are_counted_by_decision() -> None:
 async def test_label_values_are_bounded() -> None:
     """What a caller makes up becomes `other`, so that nobody can grow the page."""
     metrics = Metrics()
-    admissions = Admissions(metrics)
+    admissions = AdmissionRecorder(metrics)
     for number in range(50):
         body = review(pod(), operation=f"OP{number}", kind={"group": "", "version": "v1", "kind": f"Kind{number}"})
         asked = decode_review(json.dumps(body).encode())
-        admissions.answered("mutate", asked, Response(uid=asked.uid, allowed=True), 0)
+        admissions.record("mutate", asked, AdmissionResponse(uid=asked.uid, allowed=True), 0)
     assert _samples(metrics, "psd_requests_total") == {("allowed", "mutate", "other", "other"): 50}
 
 
@@ -97,7 +103,7 @@ async def test_the_log_has_each_admission(caplog: pytest.LogCaptureFixture) -> N
     reviewer, metrics = _counting(**RESTRICTED)
     asked = request(pod(), uid="u" * 1000)
     response = await reviewer.mutate(asked)
-    Admissions(metrics).answered("mutate", asked, response, 0.25)
+    AdmissionRecorder(metrics).record("mutate", asked, response, 0.25)
     (record,) = caplog.records
     fields = getattr(record, FIELDS)
     assert fields["uid"] == "u" * 253
@@ -121,7 +127,7 @@ async def test_nothing_of_the_pod_is_logged_but_ids(caplog: pytest.LogCaptureFix
         }
         asked = request(pod(metadata={"annotations": {"note": secret}}, containers=[container]))
         for endpoint, answer in (("mutate", reviewer.mutate), ("validate", reviewer.validate)):
-            Admissions(metrics).answered(endpoint, asked, await answer(asked), 0)
+            AdmissionRecorder(metrics).record(endpoint, asked, await answer(asked), 0)
     assert len(caplog.records) == 4
     assert all(secret not in str(vars(record)) for record in caplog.records)
     assert secret.encode() not in metrics.page()
@@ -134,7 +140,7 @@ async def test_nothing_of_the_pod_is_logged_but_ids(caplog: pytest.LogCaptureFix
 async def test_decisions(labels: dict[str, str], expected: str) -> None:
     """A patch, or none."""
     reviewer, _ = _counting(**labels)
-    assert decision(await reviewer.mutate(request(pod()))) == expected
+    assert outcome_of(await reviewer.mutate(request(pod()))) == expected
 
 
 async def test_gauges_are_asked_each_time() -> None:

@@ -27,7 +27,7 @@ AUTHORITY_NAME: Final = "pod-security-defaulter CA"
 _LONGEST_SETTLE: Final = timedelta(minutes=5)
 _SETTLES_IN_A_LIFE: Final = 20
 _OVERLAP_SETTLES: Final = 6
-"""Less than the two thirds of a life after which a renewal would start the overlap again."""
+"""The overlap is 6/20 of a serving certificate's lifetime: it ends before the renewal at 2/3 would restart it."""
 
 
 class Lifetimes(NamedTuple):
@@ -73,8 +73,8 @@ def repair(current: Material, good: Material | None, names: Sequence[str], now: 
         now: the time, with its zone.
 
     Returns:
-        `good` if it still is, and `current` is not; else `current`. From an empty Secret, which asks for new
-        certificates, `good` without the CA's key: it stays served and trusted while a new CA takes over.
+        `current`, if it can serve or `good` cannot; else `good`. If the Secret was emptied to get new certificates,
+        `good` without the CA's key: it is served and trusted until the new CA takes over.
     """
     if good is None or current.can_serve(names, now) or not good.can_serve(names, now):
         return current
@@ -149,4 +149,6 @@ def _skew(lifetime: timedelta) -> timedelta:
 
 def _issue_time(certificate: x509.Certificate) -> datetime:
     span = certificate.not_valid_after_utc - certificate.not_valid_before_utc
-    return certificate.not_valid_before_utc + min(SKEW, span / 11)  # a tenth of a life is an eleventh of the span
+    return certificate.not_valid_before_utc + min(
+        SKEW, span / 11
+    )  # `_validity` backdates by a tenth of the lifetime: an eleventh of the span

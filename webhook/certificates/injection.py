@@ -16,7 +16,7 @@ CONFIGURATIONS: Final[Mapping[str, str]] = {
 def bundle_patch(configuration: Mapping[str, Any], bundle: bytes) -> list[dict[str, Any]]:
     """Make the JSON patch that gives each webhook the bundle.
 
-    The patch applies only to the configuration as it was read: by now the list may have another webhook at an index.
+    The patch tests the resourceVersion first: its indexes are wrong if the list of webhooks has changed since.
 
     Args:
         configuration: a MutatingWebhookConfiguration or ValidatingWebhookConfiguration.

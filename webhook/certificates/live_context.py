@@ -1,7 +1,7 @@
 """A TLS context for a listener's whole life, whose certificate and client CA are replaced while it serves.
 
-At each handshake, the listener's context hands over to the context that holds the present certificate. So a
-replacement takes effect as a whole, a CA of clients can also be withdrawn, and open connections are not touched.
+The listener keeps one context. At each handshake its SNI callback switches to the context with the current certificate
+and client CA. So a replacement is atomic, a client CA can be removed, and open connections continue.
 """
 
 from __future__ import annotations

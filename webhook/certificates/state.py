@@ -40,7 +40,7 @@ class ConfigurationState(msgspec.Struct, rename="camel"):
     trusting: int = 0
 
 
-class State(msgspec.Struct, rename="camel", omit_defaults=True):
+class CertificateReport(msgspec.Struct, rename="camel", omit_defaults=True):
     """The certificates of one source. `problems` are sentences; `leader` holds the Lease."""
 
     source: str
@@ -50,10 +50,10 @@ class State(msgspec.Struct, rename="camel", omit_defaults=True):
     leader: str | None = None
 
 
-def chain_state(source: str, chain: Sequence[x509.Certificate], now: datetime) -> State:
+def chain_state(source: str, chain: Sequence[x509.Certificate], now: datetime) -> CertificateReport:
     """Describe a chain in a file: the server's own certificate, then the CAs that signed it."""
     rows = [_row("ca" if index else "serving", cert, chain, now) for index, cert in enumerate(chain)]
-    return State(source, rows, list(_validity_problems(rows, now)))
+    return CertificateReport(source, rows, list(_validity_problems(rows, now)))
 
 
 def cluster_state(
@@ -62,14 +62,14 @@ def cluster_state(
     configurations: Mapping[str, Mapping[str, Any] | None],
     names: Sequence[str],
     now: datetime,
-) -> State:
+) -> CertificateReport:
     """Describe the content of our Secret, and the webhook configurations by kind; None for one that does not exist."""
     rows = [_row("ca", ca, material.bundle, now) for ca in material.bundle]
     if material.serving is not None:
         rows.append(_row("serving", material.serving, material.bundle, now))
     states = [_configuration(kind, value, material.bundle) for kind, value in configurations.items()]
     problems = [*_material_problems(material, rows, names, now), *_configuration_problems(states)]
-    return State(source, rows, problems, states)
+    return CertificateReport(source, rows, problems, states)
 
 
 def _row(role: str, cert: x509.Certificate, authorities: Sequence[x509.Certificate], now: datetime) -> CertificateState:

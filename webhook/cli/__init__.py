@@ -1,4 +1,4 @@
-"""The command line. Commands import what they need when they run, so that `--help` answers at once."""
+"""The command line. Each command imports its modules when it runs, so that `--help` is fast."""
 
 from __future__ import annotations
 
@@ -11,30 +11,43 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final, NoReturn
 
-_DESCRIPTION: Final = "Secure defaults for pods, and the Pod Security verdict on what they lead to."
+_DESCRIPTION: Final = "Add secure defaults to pods, and judge the result by the Pod Security Standards."
 _SHORTEST_LIFETIME: Final = 10
-"""Seconds. Certificates count whole ones, and a renewal takes some."""
-_STATUS: Final = "Exit status: 0 all compliant, 1 violations remain, 2 input cannot be read."
-_CERTS_STATUS: Final = "Exit status: 0 all well, 1 something is wrong, 2 it cannot be read."
+"""Seconds. Certificates have no fractions of seconds, and a renewal takes a few."""
+_STATUS: Final = "Exit status: 0 if all pods comply, 1 if violations remain, 2 if the input cannot be read."
+_CERTS_STATUS: Final = "Exit status: 0 if all is well, 1 if there is a problem, 2 if the certificates cannot be read."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit status."""
-    options = _parser().parse_args(arguments)
-    command = import_module(f"webhook.cli.{options.command}")
+    """Run a command.
+
+    Args:
+        arguments: the arguments after the program's name; None for those of the process.
+
+    Returns:
+        The exit status.
+    """
+    parsed = _parser().parse_args(arguments)
+    command = import_module(f"webhook.cli.{parsed.command}")
+    from webhook.cli.options import read_options  # noqa: PLC0415 (`--help` does not need it)
+    from webhook.errors import DefaulterError, exit_status  # noqa: PLC0415
+
     try:
-        status: int = command.run(options)
-    except BrokenPipeError:  # the reader of our output has gone: nothing is left to say
+        status: int = command.run(read_options(parsed, command.OPTIONS))
+    except DefaulterError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return exit_status(error)
+    except BrokenPipeError:  # nobody reads our output any longer
         sys.stderr.close()
         return 1
     return status
 
 
 class _Version(argparse.Action):
-    """Prints the installed version, looked up only when it is asked for."""
+    """Prints the installed version. Looks it up only for this option."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        """Print and leave."""
+        """Print the version and exit."""
         print(parser.prog, version("pod-security-defaulter"))
         parser.exit()
 
@@ -45,15 +58,21 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_serve(commands.add_parser("serve", help="serve admission over HTTPS"))
     _add_documents(
-        commands.add_parser("preview", help="show what would be added, and what would still violate", epilog=_STATUS),
+        commands.add_parser(
+            "preview",
+            help="show which defaults would be added, and what would still violate the profile",
+            epilog=_STATUS,
+        ),
         ("table", "json", "yaml", "diff"),
     )
     _add_documents(
-        commands.add_parser("check", help="judge only: what violates the profile as written", epilog=_STATUS),
+        commands.add_parser(
+            "check", help="show what violates the profile as written, without defaults", epilog=_STATUS
+        ),
         ("table", "json"),
     )
     _add_certs(commands.add_parser("certs", help="show the state of certificates", epilog=_CERTS_STATUS))
-    config = commands.add_parser("config", help="print the effective configuration and explain every setting")
+    config = commands.add_parser("config", help="print the effective configuration, with every setting explained")
     _add_config(config)
     config.add_argument(
         "-o",
@@ -67,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--config", type=Path, metavar="FILE|DIR", help="configuration; of a directory all files, joined in order"
+        "--config", type=Path, metavar="FILE|DIR", help="configuration file; files of a directory are merged by name"
     )
 
 
@@ -75,59 +94,65 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     _add_inputs(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8443, help="port to listen on, 0 for any (default: %(default)s)")
-    parser.add_argument(
-        "--health-host", metavar="HOST", help="address for probes and metrics (default: that of --host)"
-    )
-    parser.add_argument("--health-port", type=int, metavar="PORT", help="port for probes and metrics, plain HTTP")
+    parser.add_argument("--health-host", metavar="HOST", help="address for probes and metrics (default: as --host)")
+    parser.add_argument("--health-port", type=int, metavar="PORT", help="port for probes and metrics, over plain HTTP")
     parser.add_argument(
         "--preview-port",
         type=int,
         metavar="PORT",
-        help="port for previews and their page; without --cluster plain HTTP, and on loopback only",
+        help="port for previews and their page; without --cluster over plain HTTP, and on loopback only",
     )
-    parser.add_argument("--preview-host", metavar="HOST", help="address for them (default: that of --host)")
-    parser.add_argument("--no-admission", dest="admission", action="store_false", help="answer no reviews")
-    parser.add_argument("--drain-seconds", type=_seconds, default=0.0, metavar="N", help="go on serving after SIGTERM")
-    parser.add_argument("--demo", action="store_true", help="print a sample request and what comes back")
+    parser.add_argument("--preview-host", metavar="HOST", help="address for previews (default: as --host)")
+    parser.add_argument("--no-admission", dest="admission", action="store_false", help="serve no admission reviews")
+    parser.add_argument(
+        "--drain-seconds", type=_seconds, default=0.0, metavar="N", help="seconds to keep serving after SIGTERM"
+    )
+    parser.add_argument("--demo", action="store_true", help="send a sample review at start, and print the response")
     logs = parser.add_argument_group("logs")
     logs.add_argument("--log-format", choices=("text", "json"), default="text", help="(default: %(default)s)")
     logs.add_argument(
         "--log-level",
         choices=("debug", "info", "warning", "error"),
         default="info",
-        help="info has a line for each review (default: %(default)s)",
+        help="info logs a line for each review (default: %(default)s)",
     )
-    tls = parser.add_argument_group("TLS", "One of: files, a local certificate, or one that is managed in the cluster.")
-    tls.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate chain, PEM; read again when it changes")
-    tls.add_argument("--tls-key", type=Path, metavar="FILE", help="its key, PEM")
-    tls.add_argument("--self-signed", type=Path, metavar="DIR", help="make a local certificate there, or reuse it")
+    tls = parser.add_argument_group(
+        "TLS", "Use certificate files, a local self-signed certificate, or one that is managed in the cluster."
+    )
+    tls.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate chain, PEM; reloaded when it changes")
+    tls.add_argument("--tls-key", type=Path, metavar="FILE", help="key of the certificate, PEM")
+    tls.add_argument("--self-signed", type=Path, metavar="DIR", help="create or reuse a local certificate there")
     tls.add_argument(
         "--managed-certificates",
         action="store_true",
-        help="keep a CA and a certificate in our Secret, and the CA in our webhook configurations",
+        help="maintain a CA and a certificate in our Secret, and write the CA to our webhook configurations",
     )
     tls.add_argument(
         "--inject-ca",
         action="append",
         choices=("mutating", "validating"),
         default=[],
-        help="which webhook configuration gets the managed CA; may be repeated",
+        help="webhook configuration to write the managed CA to; may be repeated",
     )
     tls.add_argument(
         "--certificate-lifetime",
         type=_lifetime,
         metavar="SECONDS",
-        help="of managed serving certificates; the CA lives four times as long (default: 90 days)",
+        help="lifetime of managed serving certificates; the CA lives four times as long (default: 90 days)",
     )
-    tls.add_argument("--client-ca", type=Path, metavar="FILE", help="answer only who has a certificate of this CA, PEM")
+    tls.add_argument(
+        "--client-ca", type=Path, metavar="FILE", help="accept only clients with a certificate of this CA, PEM"
+    )
     cluster = parser.add_argument_group("cluster")
-    cluster.add_argument("--cluster", action="store_true", help="learn namespaces from the API server, as they change")
+    cluster.add_argument("--cluster", action="store_true", help="follow the namespaces of a cluster")
     _add_connection(cluster)
 
 
 def _add_cluster(parser: argparse._ActionsContainer) -> None:
-    parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help="(default: $KUBECONFIG, or that of kubectl)")
-    parser.add_argument("--context", metavar="NAME", help="context of the kubeconfig (default: its current one)")
+    parser.add_argument(
+        "--kubeconfig", type=Path, metavar="FILE", help="kubeconfig (default: $KUBECONFIG, or as kubectl)"
+    )
+    parser.add_argument("--context", metavar="NAME", help="context of the kubeconfig (default: the current one)")
 
 
 def _add_connection(parser: argparse._ActionsContainer) -> None:
@@ -135,12 +160,14 @@ def _add_connection(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--own-namespace",
         metavar="NAME",
-        help="where our Secret and Lease are (default: $POD_NAMESPACE, or that of the pod or context)",
+        help="namespace of our Secret and Lease (default: $POD_NAMESPACE, or that of the pod or context)",
     )
 
 
 def _add_certs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="of this chain in PEM, instead of the cluster's")
+    parser.add_argument(
+        "--tls-cert", type=Path, metavar="FILE", help="show this certificate chain, PEM, not the cluster's"
+    )
     _add_connection(parser)
     parser.add_argument("-o", "--output", choices=("table", "json"), default="table", help="(default: %(default)s)")
 
@@ -167,18 +194,18 @@ def _add_documents(parser: argparse.ArgumentParser, outputs: Sequence[str]) -> N
         action="append",
         required=True,
         metavar="FILE|DIR|-",
-        help="manifests; a directory's *.yaml, *.yml and *.json, below it too; - for standard input; may be repeated",
+        help="manifests; of a directory all *.yaml, *.yml and *.json below it; - for standard input; may be repeated",
     )
     _add_inputs(parser)
     parser.add_argument(
         "-n",
         "--namespace",
-        help="namespace of objects that name none (default: that of the context, or default); asks the current cluster",
+        help="namespace of objects without one (default: that of the context, or default); asks the current cluster",
     )
     _add_cluster(parser)
-    parser.add_argument("--offline", action="store_true", help="ask no cluster, also with -n")
+    parser.add_argument("--offline", action="store_true", help="ask no cluster, even with -n")
     parser.add_argument(
-        "--profile", type=_profile, metavar="LEVEL[:VERSION]", help="judge by this, e.g. restricted:v1.30"
+        "--profile", type=_profile, metavar="LEVEL[:VERSION]", help="judge by this profile, e.g. restricted:v1.30"
     )
     parser.add_argument("-o", "--output", choices=outputs, default=outputs[0], help="(default: %(default)s)")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="(default: %(default)s)")
@@ -192,12 +219,12 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE|DIR",
-        help="manifests of Namespaces, LimitRanges, ResourceQuotas, ServiceAccounts and RuntimeClasses",
+        help="manifests of Namespaces, LimitRanges, ResourceQuotas, ServiceAccounts, RuntimeClasses; may be repeated",
     )
 
 
 def _profile(text: str) -> object:
-    from patches.standards.levels import parse_level_version  # noqa: PLC0415 (only this option needs it)
+    from patches import parse_level_version  # noqa: PLC0415 (only this option needs it)
 
     try:
         return parse_level_version(text)

@@ -1,12 +1,9 @@
-"""`certs`: the state of certificates, in the cluster or in a file. Keys are never printed."""
+"""`certs`: shows the state of certificates in the cluster or in a file. It never prints keys."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -15,25 +12,32 @@ import msgspec
 
 from webhook.certificates.injection import CONFIGURATIONS
 from webhook.certificates.objects import NAME, SECRET, lease_path, secret_material, secrets_path, served_names
-from webhook.certificates.state import CertificateState, State, chain_state, cluster_state
+from webhook.certificates.state import CertificateReport, CertificateState, chain_state, cluster_state
 from webhook.certificates.tls import parse_certificates, read_file
-from webhook.cli.in_cluster import connected, own_namespace
+from webhook.cli.options import CertsOptions
 from webhook.cluster.api import ClusterClient
-from webhook.errors import CertificateError, ClusterError, InputError
+from webhook.cluster.connection import connect, own_namespace
+from webhook.cluster.options import ConnectionOptions
+from webhook.errors import ClusterError, InputError
 from webhook.review.messages import printable
 
+OPTIONS: Final = CertsOptions
 _HEADINGS: Final = ("", "SERIAL", "FROM", "UNTIL", "DAYS LEFT", "SIGNED BY", "ROTATION")
 _SHORT: Final = 16
-"""Digits of a serial number in a table: enough to tell one from another."""
+"""Digits of a serial number in the table: enough to tell certificates apart."""
 
 
-def run(options: argparse.Namespace) -> int:
-    """Print the state; returns the exit status."""
-    try:
-        state = _of_file(options.tls_cert) if options.tls_cert else asyncio.run(_of_cluster(options))
-    except (CertificateError, InputError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+def run(options: CertsOptions) -> int:
+    """Print the state of the certificates.
+
+    Returns:
+        The exit status: 0 if all is well, 1 if there is a problem.
+
+    Raises:
+        InputError: if there is no such file or Secret, or it cannot be read.
+        ClusterError: if the cluster does not answer.
+    """
+    state = _file_state(options.tls_cert) if options.tls_cert else asyncio.run(_secret_state(options.connection))
     if options.output == "json":
         print(msgspec.json.format(msgspec.json.encode(state), indent=2).decode())
     else:
@@ -41,20 +45,16 @@ def run(options: argparse.Namespace) -> int:
     return 1 if state.problems else 0
 
 
-def _of_file(path: Path) -> State:
+def _file_state(path: Path) -> CertificateReport:
     return chain_state(str(path), parse_certificates(read_file(path), str(path)), datetime.now(UTC))
 
 
-async def _of_cluster(options: argparse.Namespace) -> State:
-    async with AsyncExitStack() as stack:
-        cluster = await connected(options, stack)
-        namespace = own_namespace(options, cluster)
-        try:
-            secret = await _get(cluster, f"{secrets_path(namespace)}/{SECRET}")
-            configurations = {kind: await _get(cluster, f"{path}/{NAME}") for kind, path in CONFIGURATIONS.items()}
-            lease = await _get(cluster, lease_path(namespace))
-        except ClusterError as error:
-            raise InputError(str(error)) from error
+async def _secret_state(options: ConnectionOptions) -> CertificateReport:
+    async with connect(options) as client:
+        namespace = own_namespace(options, client)
+        secret = await _get(client, f"{secrets_path(namespace)}/{SECRET}")
+        configurations = {kind: await _get(client, f"{path}/{NAME}") for kind, path in CONFIGURATIONS.items()}
+        lease = await _get(client, lease_path(namespace))
     if secret is None:
         raise InputError(f"there is no Secret {SECRET} in namespace {namespace}: is it --own-namespace that differs?")
     names, now = served_names(namespace), datetime.now(UTC)
@@ -63,16 +63,16 @@ async def _of_cluster(options: argparse.Namespace) -> State:
     return state
 
 
-async def _get(cluster: ClusterClient, path: str) -> dict[str, Any] | None:
+async def _get(client: ClusterClient, path: str) -> dict[str, Any] | None:
     try:
-        return msgspec.json.decode(await cluster.get(path), type=dict[str, Any])
+        return msgspec.json.decode(await client.get(path), type=dict[str, Any])
     except ClusterError as error:
         if error.not_found:
             return None
         raise
 
 
-def _table(state: State) -> Iterator[str]:
+def _table(state: CertificateReport) -> Iterator[str]:
     yield printable(state.source)
     rows = [_HEADINGS, *map(_cells, state.certificates)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -82,8 +82,8 @@ def _table(state: State) -> Iterator[str]:
         names = f" for {', '.join(certificate.names)}" if certificate.names else ""
         yield printable(f"{certificate.role} {certificate.serial[:_SHORT]}: {certificate.subject}{names}")
     for configuration in state.configurations:
-        told = f"{configuration.trusting} of {configuration.webhooks} webhooks trust these CAs"
-        yield f"{configuration.kind} webhook configuration: {told if configuration.exists else 'none'}"
+        trust = f"{configuration.trusting} of {configuration.webhooks} webhooks trust these CAs"
+        yield f"{configuration.kind} webhook configuration: {trust if configuration.exists else 'none'}"
     if state.configurations:
         yield f"leader: {printable(state.leader or 'none')}"
     yield from (f"problem: {printable(problem)}" for problem in state.problems)

@@ -1,12 +1,15 @@
-"""`check`: what violates the profile as written. Nothing is patched."""
+"""`check`: shows what violates the profile as written. It patches nothing."""
 
 from __future__ import annotations
 
-import argparse
+from typing import Final
 
 from webhook.cli.manifests import run_on_manifests
+from webhook.cli.options import ManifestOptions
+
+OPTIONS: Final = ManifestOptions
 
 
-def run(options: argparse.Namespace) -> int:
-    """Run the command; returns the exit status."""
+def run(options: ManifestOptions) -> int:
+    """Run the command and return the exit status."""
     return run_on_manifests(options, patch=False)

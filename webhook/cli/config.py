@@ -1,30 +1,26 @@
-"""`config`: the effective configuration, each setting explained in the words of the schema."""
+"""`config`: prints the effective configuration, with every setting explained by the schema."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
-from patches.policy.configuration import json_schema
-from webhook.cli import inputs
+from patches import json_schema
+from webhook.cli.options import ConfigOptions
+from webhook.configuration.reader import load_configuration
 from webhook.documents.writer import to_yaml
-from webhook.errors import ConfigurationError
 
-_INDENT = "  "
+OPTIONS: Final = ConfigOptions
+_INDENT: Final = "  "
 
 
-def run(options: argparse.Namespace) -> int:
-    """Print the configuration; returns the exit status."""
+def run(options: ConfigOptions) -> int:
+    """Print the configuration and return the exit status. Raises ConfigurationError if it cannot be used."""
     schema = json_schema()
-    try:
-        effective = msgspec.json.decode(msgspec.json.encode(inputs.configuration(options.config)))
-    except ConfigurationError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    effective = msgspec.json.decode(msgspec.json.encode(load_configuration(options.config)))
     match options.output:
         case "schema":
             text = _json(schema)
@@ -33,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
         case "yaml":
             text = to_yaml(effective)
         case _:
-            text = "\n".join(_explained(effective, schema, schema, "")) + "\n"
+            text = "\n".join(_explain(effective, schema, schema, "")) + "\n"
     sys.stdout.write(text)
     return 0
 
@@ -42,8 +38,8 @@ def _json(value: Any) -> str:
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
 
 
-def _explained(value: dict[str, Any], node: dict[str, Any], schema: dict[str, Any], indent: str) -> Iterator[str]:
-    """The fields of an object as YAML, each under a comment that says what it does."""
+def _explain(value: dict[str, Any], node: dict[str, Any], schema: dict[str, Any], indent: str) -> Iterator[str]:
+    """Yield the fields of an object as YAML, each below a comment that explains it."""
     properties = _resolve(node, schema).get("properties", {})
     for name, field in value.items():
         described = properties[name]
@@ -52,13 +48,13 @@ def _explained(value: dict[str, Any], node: dict[str, Any], schema: dict[str, An
             yield f"{indent}# {text}"
         if isinstance(field, dict) and "properties" in _resolve(described, schema):
             yield f"{indent}{name}:"
-            yield from _explained(field, described, schema, indent + _INDENT)
+            yield from _explain(field, described, schema, indent + _INDENT)
         else:
             yield from (f"{indent}{line}" for line in to_yaml({name: field}).splitlines())
 
 
 def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    """A schema node, with its reference followed."""
+    """Resolve the reference of a schema node, if it has one."""
     for candidate in (node, *node.get("allOf", ())):
         reference = candidate.get("$ref")
         if reference:

@@ -1,4 +1,4 @@
-"""`serve --demo`: one review sent to the server that has just started, and what came back, decoded."""
+"""`serve --demo`: sends one review to the new server and prints the decoded response."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _REVIEW: Final[dict[str, Any]] = {
 
 
 async def show(address: str, authority: Path) -> None:
-    """Print a curl to paste, send the same review to `address`, and print the answer."""
+    """Print a curl command to paste, send the same review to `address`, and print the response."""
     print("\nTry it from another terminal:\n")
     print("curl --silent --header 'Content-Type: application/json' --data-binary @- \\")
     print(f"  --cacert {authority} {address}/mutate <<'EOF'")

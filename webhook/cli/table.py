@@ -1,4 +1,4 @@
-"""A report for people: one block for each object, and a line of totals."""
+"""Prints a report for people: a block for each object, and a line of totals."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Final, TextIO
 
 import msgspec
 
-from patches.model.decisions import Reason, State
-from patches.standards.checks import FIELDS
+from patches import CHECK_FIELDS, Reason, State
 from webhook.preview.results import DefaultRow, Report, Result, ViolationRow
 from webhook.review.messages import printable
 
@@ -35,14 +34,15 @@ class _Paint:
 
 
 def write_table(report: Report, out: TextIO, *, colour: bool) -> None:
-    """Write the report to `out`."""
+    """Write the report to `out`, with ANSI colours if `colour`."""
     paint = _Paint(colour=colour)
     out.writelines("\n".join([*_block(result, paint), "", ""]) for result in report.results)
     summary = report.summary
     after = "" if summary.compliant_after is msgspec.UNSET else f", {summary.compliant_after} once defaulted"
     errors = sum(1 for result in report.results if result.error)
-    unread = f"; {errors} documents could not be read" if errors else ""
-    out.write(f"{summary.objects} objects with pods: {summary.compliant_before} compliant as written{after}{unread}\n")
+    unread = f"; {errors} {'document' if errors == 1 else 'documents'} could not be read" if errors else ""
+    total = "1 object with a pod" if summary.objects == 1 else f"{summary.objects} objects with pods"
+    out.write(f"{total}: {summary.compliant_before} compliant as written{after}{unread}\n")
     if any(result.defaults for result in report.results):
         out.write("What a default does: docs/defaults.md. What a reason means: docs/reasons.md.\n")
     if any(result.violations and result.violations.before for result in report.results):
@@ -84,5 +84,5 @@ def _violation_lines(rows: Sequence[ViolationRow], paint: _Paint) -> list[str]:
     lines = []
     for row in rows:
         lines.append("  " + paint("violates", _RED) + f"  {row.id}: {printable(f'{row.reason} ({row.detail})')}")
-        lines.append(f"            to pass, change {FIELDS[row.id]}")
+        lines.append(f"            to pass, change {CHECK_FIELDS[row.id]}")
     return lines

@@ -1,4 +1,4 @@
-"""Leader election by a Lease. It takes the rights to `get` and `update` the Lease, and to `create` it if it is missing.
+"""Leader election by a Lease. Rights that it needs: `get` and `update` on the Lease, `create` if it may be missing.
 
 The protocol is that of Kubernetes' own components. The leader renews the Lease. A candidate takes it after it has seen
 it unchanged for the leader's own duration, by the candidate's clock: clocks of two machines are never compared. Writes

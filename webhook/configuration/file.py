@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, NoReturn, TypeAlias
 
-from patches.policy.configuration import DefaulterConfiguration
+from patches import DefaulterConfiguration
 from webhook.configuration.reader import combine, read_files
 from webhook.file_follower import FileFollower
 
@@ -23,8 +23,8 @@ class LoadedConfiguration(NamedTuple):
 
     Attributes:
         configuration: what the files say.
-        generation: the first 12 hexadecimal digits of the file's SHA-256, or of what `cat DIRECTORY/*.yaml | sha256sum`
-            prints for a directory; "default" without a file.
+        generation: the first 12 hexadecimal digits of the SHA-256 of the file, or of a directory's files one after the
+            other by name; "default" without a file.
     """
 
     configuration: DefaulterConfiguration

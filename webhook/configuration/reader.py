@@ -9,8 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from patches.errors import InvalidObject, invalid_object
-from patches.policy.configuration import DefaulterConfiguration
+from patches import DefaulterConfiguration, InvalidObject, invalid_object
 from webhook.documents.document import line_of_field
 from webhook.documents.reader import Document, read_documents
 from webhook.errors import BrokenDocument, ConfigurationError
@@ -33,8 +32,8 @@ def read_files(path: Path) -> dict[str, bytes]:
         The content of each file, by its path.
 
     Raises:
-        ConfigurationError: a file cannot be read, there is none in the directory, or one is not called like a
-            configuration: to ignore it would silently mean the defaults.
+        ConfigurationError: if a file cannot be read, the directory has none, or one has another suffix. Ignoring that
+            file would silently apply the defaults.
     """
     try:
         if not path.is_dir():

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from patches.model.patch import escape, unescape
+from patches import escape, unescape
 
 _STEP: Final = re.compile(r"\[([^\]]*)\]|([^.\[]+)")
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+")

@@ -1,4 +1,4 @@
-"""The page's files, as the server sends them: read once, from wherever the package is installed."""
+"""Loads the files of the page from the installed package."""
 
 from __future__ import annotations
 
@@ -29,11 +29,17 @@ HEADERS: Final = MappingProxyType(
         "Cache-Control": "no-cache",
     },
 )
-"""What every file is sent with. Nothing but this server's own files runs, and nothing is asked elsewhere."""
+"""The headers of every file. The page runs only this server's files, and sends requests only to this server."""
 
 
 class Asset(NamedTuple):
-    """One file: its bytes, what they are, and a strong ETag (with its quotes) that changes with them."""
+    """One file.
+
+    Attributes:
+        body: its bytes.
+        content_type: value of the Content-Type header.
+        etag: a strong ETag of the bytes, with its quotes.
+    """
 
     body: bytes
     content_type: str
@@ -41,12 +47,12 @@ class Asset(NamedTuple):
 
 
 def asset_of(body: bytes, content_type: str) -> Asset:
-    """An asset with the ETag of its bytes."""
+    """Make an asset, with the ETag of its bytes."""
     return Asset(body, content_type, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
 
 
 def load_assets() -> Mapping[str, Asset]:
-    """The files by name: `index.html` is for `/`, every file for `/static/NAME`. Reads them; call it once."""
+    """Read the files, by name: `index.html` for `/`, and every file for `/static/NAME`. Call it once."""
     assets = {}
     for file in (files(__package__) / "static").iterdir():
         content_type = CONTENT_TYPES.get(PurePosixPath(file.name).suffix)

@@ -1,17 +1,17 @@
-"""How much work one caller of the endpoint may ask for."""
+"""Bounds the work of one request to the endpoint."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from patches.model.pod import Origin, locate
+from patches import Origin, locate
 from webhook.documents.reader import Document
 from webhook.errors import BrokenDocument, InvalidObject, TooMuchWork
 
 
 class Bounds(NamedTuple):
-    """How much one caller may ask for. The values bound what is written and compared, the others what is computed."""
+    """How much one request may contain. `values` bounds the cost of output and diffs, the others that of evaluation."""
 
     documents: int = 2_000
     values: int = 200_000
@@ -19,7 +19,7 @@ class Bounds(NamedTuple):
 
 
 def check_bounds(documents: Sequence[Document | BrokenDocument], bounds: Bounds) -> None:
-    """Raises TooMuchWork, saying of what."""
+    """Check documents against the bounds. Raises TooMuchWork, naming the bound, if they exceed one."""
     if len(documents) > bounds.documents:
         raise TooMuchWork(f"more than {bounds.documents} documents")
     values = 0
@@ -31,7 +31,7 @@ def check_bounds(documents: Sequence[Document | BrokenDocument], bounds: Bounds)
             try:
                 pod = locate(document.value, Origin.MANIFEST)
             except InvalidObject:
-                continue  # becomes a result with an error
+                continue  # the preview reports it as an error
             if pod is not None and len(pod.containers) > bounds.containers:
                 raise TooMuchWork(f"more than {bounds.containers} containers in one pod")
 

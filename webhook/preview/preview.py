@@ -1,44 +1,54 @@
-"""Documents in, results out: the engine run on manifests, for the command line and the preview endpoint."""
+"""Runs the engine on manifests, for the command line and the preview endpoint."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from msgspec import UNSET
 
-from patches.arrival import arrive
-from patches.evaluation import mutate
-from patches.model.pod import Origin, Pod, field_path, locate
-from patches.policy.configuration import Mode
-from patches.policy.limits import NO_LIMITS
-from patches.policy.policy import retarget
-from patches.standards.judge import judge
-from patches.standards.levels import LevelVersion
+from patches import (
+    DefaulterConfiguration,
+    Evaluation,
+    LevelVersion,
+    Mode,
+    NamespaceCompiler,
+    Origin,
+    Pod,
+    Stage,
+    evaluate,
+    field_path,
+    locate,
+)
 from webhook.documents.document import line_of_field
 from webhook.documents.reader import Document
 from webhook.documents.writer import unified_diff
 from webhook.errors import BrokenDocument, InvalidObject
+from webhook.gatherers.gatherer import GatheredNamespaces
+from webhook.gatherers.manifests import ManifestGatherer
 from webhook.preview.results import (
     Failure,
     Report,
     Result,
     Summary,
+    ViolationRow,
     Violations,
     default_row,
     violation_row,
 )
 from webhook.review import messages
-from webhook.sources.manifests import ManifestSource
-from webhook.sources.state import NamespaceState
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """What to preview for. `profile` overrides each namespace's target, and then decides `allowed` too.
+class PreviewOptions:
+    """What to preview for.
 
-    With `full_diff` every diff holds the whole document as one hunk, also where nothing changes.
+    Attributes:
+        namespace: namespace of objects without one.
+        profile: replaces each namespace's target, and then decides `allowed` too; None keeps the targets.
+        patch: whether to add defaults; False only judges.
+        full_diff: whether each diff shows the whole document as one hunk, even if nothing changes.
     """
 
     namespace: str = "default"
@@ -48,8 +58,17 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
-    """A result with what the summary and the exit status need."""
+class Surroundings:
+    """The context of a preview: the namespaces, the configuration, and the API server's own minor version."""
+
+    namespaces: GatheredNamespaces
+    configuration: DefaulterConfiguration
+    server_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A result, and the facts that the summary and the exit status need."""
 
     result: Result
     has_pod: bool = False
@@ -58,27 +77,32 @@ class Examined:
 
 
 def preview(
-    documents: Sequence[Document | BrokenDocument],
-    source: ManifestSource,
-    options: Options,
+    documents: Sequence[Document | BrokenDocument], surroundings: Surroundings, options: PreviewOptions
 ) -> tuple[Report, int]:
-    """The report, and the exit status: 0 all compliant, 1 violations remain, 2 something could not be read.
+    """Preview documents.
 
-    Cluster objects among `documents` are added to `source` first, wherever they stand.
+    Args:
+        documents: the manifests. Cluster objects among them count for all other documents, before and after them.
+        surroundings: what else is known; it is not changed.
+        options: what to preview for.
+
+    Returns:
+        The report, and the exit status: 0 if all comply, 1 if violations remain, 2 if a document cannot be read.
     """
-    source.default_namespace = options.namespace
-    failures = [_learn(document, source) for document in documents]
-    examined = [
-        _examine(document, source, options)
+    gatherer = ManifestGatherer(default_namespace=options.namespace, base=surroundings.namespaces.snapshots)
+    failures = [_add_cluster_object(document, gatherer) for document in documents]
+    previewer = _Previewer(surroundings, gatherer, options)
+    rows = [
+        previewer.preview(document)
         if failure is None and isinstance(document, Document)
-        else Examined(Result(error=failure or UNSET))
+        else _Row(Result(error=failure or UNSET))
         for document, failure in zip(documents, failures, strict=True)
     ]
-    pods = [row for row in examined if row.has_pod]
+    pods = [row for row in rows if row.has_pod]
     summary = Summary(len(pods), sum(row.compliant_before for row in pods))
     if options.patch:
         summary.compliant_after = sum(row.compliant_after for row in pods)
-    results = [row.result for row in examined]
+    results = [row.result for row in rows]
     if any(result.error for result in results):
         status = 2
     else:
@@ -86,8 +110,8 @@ def preview(
     return Report(results, summary), status
 
 
-def namespaces_of(documents: Sequence[Document | BrokenDocument], options: Options) -> tuple[str, ...]:
-    """The namespaces that the documents are about, each once; that of the options where they name none."""
+def namespaces_of(documents: Sequence[Document | BrokenDocument], options: PreviewOptions) -> tuple[str, ...]:
+    """The namespaces of the documents, each once. A document without one counts in that of the options."""
     found = [
         _namespace(document.value) or options.namespace
         for document in documents
@@ -96,13 +120,14 @@ def namespaces_of(documents: Sequence[Document | BrokenDocument], options: Optio
     return tuple(dict.fromkeys(found)) or (options.namespace,)
 
 
-def _learn(document: Document | BrokenDocument, source: ManifestSource) -> Failure | None:
+def _add_cluster_object(document: Document | BrokenDocument, gatherer: ManifestGatherer) -> Failure | None:
+    """Add a document to the gatherer if it is a cluster object. Return a failure if it cannot be read."""
     if isinstance(document, BrokenDocument):
         return Failure(document.source, document.number, document.line, document.field, document.message)
     if not isinstance(document.value, dict):
         return _failure(document, "", "expected an object with apiVersion and kind")
     try:
-        source.add(document.value)
+        gatherer.add(document.value)
     except InvalidObject as error:
         return _failure(document, error.field, error.problem)
     return None
@@ -112,87 +137,90 @@ def _failure(document: Document, field: str, problem: str) -> Failure:
     return Failure(document.source, document.number, line_of_field(document, field), field, problem)
 
 
-def _examine(document: Document, source: ManifestSource, options: Options) -> Examined:
-    try:
-        pod = locate(document.value, Origin.MANIFEST)
-        if pod is None:
-            return Examined(_untouched(document, options))
-        namespace = _namespace(document.value) or options.namespace
-        return _in_namespace(document, pod, namespace, source, options)
-    except InvalidObject as error:
-        return Examined(Result(error=_failure(document, error.field, error.problem)))
+class _Previewer:
+    """Previews single documents: gather, compile, evaluate, print."""
+
+    def __init__(self, surroundings: Surroundings, gatherer: ManifestGatherer, options: PreviewOptions) -> None:
+        self._problems = surroundings.namespaces.problems
+        self._gatherer = gatherer
+        self._compiler = NamespaceCompiler(surroundings.configuration, surroundings.server_minor)
+        self._options = options
+
+    def preview(self, document: Document) -> _Row:
+        try:
+            pod = locate(document.value, Origin.MANIFEST)
+            if pod is None:
+                return _Row(_unchanged_result(document, self._options))
+            return self._preview_pod(document, pod)
+        except InvalidObject as error:
+            return _Row(Result(error=_failure(document, error.field, error.problem)))
+
+    def _preview_pod(self, document: Document, pod: Pod) -> _Row:
+        name = _namespace(document.value) or self._options.namespace
+        namespace = self._compiler.compile(self._gatherer.snapshot(name))
+        mode = namespace.policy.mode
+        namespace = namespace.enforcing()  # in the modes warn and audit, people want to see what enforce would do
+        if self._options.profile is not None:
+            namespace = namespace.retargeted(self._options.profile)
+        evaluation = evaluate(pod, namespace)
+        row = (_exempt_row if evaluation.exempt else _evaluated_row)(document, evaluation, mode, self._options)
+        problem = self._problems.get(name)
+        if problem and isinstance(row.result.warnings, list):
+            row.result.warnings.append(problem)
+        return row
 
 
-def _in_namespace(document: Document, pod: Pod, namespace: str, source: ManifestSource, options: Options) -> Examined:
-    state = source.state_now(namespace)
-    runtime_class = pod.spec.get("runtimeClassName")
-    if source.is_exempt(namespace) or runtime_class in state.policy.exempt_runtime_classes:
-        examined = _exempt(document, pod, namespace, state, options)
-    else:
-        examined = _judged(document, pod, namespace, state, options)
-    problem = source.problem(namespace)
-    if problem and isinstance(examined.result.warnings, list):
-        examined.result.warnings.append(problem)
-    return examined
-
-
-def _judged(document: Document, pod: Pod, namespace: str, state: NamespaceState, options: Options) -> Examined:
-    policy = state.policy
-    if policy.mode is not Mode.OFF:  # in the modes warn and audit people want to see what enforce would do
-        policy = replace(policy, mode=Mode.ENFORCE)
-    if options.profile is not None:
-        policy = retarget(policy, options.profile)
+def _evaluated_row(document: Document, evaluation: Evaluation, mode: Mode, options: PreviewOptions) -> _Row:
+    policy, pod = evaluation.policy, evaluation.pod
+    target = policy.target
     decides = policy.enforce if options.profile is None else options.profile
-    target, newest = policy.target, policy.newest
-    limits = state.facts.limits or NO_LIMITS
-    arrived = arrive(pod, limits)
-    result = _described(pod.document, namespace)
+    result = _result(pod.document, evaluation.namespace.name)
     result.profile = str(target)
-    result.violations = Violations([violation_row(row) for row in judge(pod, target, newest)])
-    result.warnings = [warning.message for warning in document.warnings] + _duplicate_names(pod)
-    compliant = not judge(arrived, target, newest)
+    result.violations = Violations(_violation_rows(evaluation, Stage.SENT))
+    result.warnings = [warning.message for warning in document.warnings] + _duplicate_name_errors(pod)
+    compliant = not evaluation.violations(target, Stage.ARRIVING)
     if not options.patch:
-        result.allowed = not judge(arrived, decides, newest)
-        return Examined(result, has_pod=True, compliant_before=compliant, compliant_after=compliant)
-    outcome = mutate(pod, None, policy, state.facts)
-    patched = pod.view(outcome.patched)
-    received = arrive(patched, limits)
-    admitted = received if state.policy.mode is Mode.ENFORCE else arrived
-    result.patch = list(outcome.operations)
-    result.patched = outcome.patched
-    result.diff = _diff(document, pod.document, outcome.patched, options)
-    result.defaults = [default_row(row) for row in outcome.decisions]
-    result.violations.after = [violation_row(row) for row in judge(patched, target, newest)]
-    result.allowed = not judge(admitted, decides, newest)
-    result.warnings += messages.preview_warnings(policy, outcome, state.policy.mode)
-    return Examined(
+        result.allowed = not evaluation.violations(decides, Stage.ARRIVING)
+        return _Row(result, has_pod=True, compliant_before=compliant, compliant_after=compliant)
+    result.patch = list(evaluation.operations)
+    result.patched = evaluation.patched
+    result.diff = _diff(document, pod.document, evaluation.patched, options)
+    result.defaults = [default_row(row) for row in evaluation.decisions]
+    result.violations.after = _violation_rows(evaluation, Stage.PATCHED)
+    admitted = Stage.ADMITTED if mode is Mode.ENFORCE else Stage.ARRIVING
+    result.allowed = not evaluation.violations(decides, admitted)
+    result.warnings += messages.preview_warnings(evaluation, mode)
+    return _Row(
         result,
         has_pod=True,
         compliant_before=compliant,
-        compliant_after=not judge(received, target, newest),
+        compliant_after=not evaluation.violations(target, Stage.ADMITTED),
     )
 
 
-def _exempt(document: Document, pod: Pod, namespace: str, state: NamespaceState, options: Options) -> Examined:
-    """An object that admission neither patches nor judges; what it violates is shown all the same."""
-    result = _untouched(document, options)
-    result.namespace = namespace
-    target = options.profile or state.policy.target
-    result.profile = str(target)
-    rows = [violation_row(row) for row in judge(pod, target, state.policy.newest)]
-    compliant = not judge(arrive(pod, state.facts.limits or NO_LIMITS), target, state.policy.newest)
+def _exempt_row(document: Document, evaluation: Evaluation, _mode: Mode, options: PreviewOptions) -> _Row:
+    """An object that admission neither patches nor judges. The result still lists its violations."""
+    result = _unchanged_result(document, options)
+    result.namespace = evaluation.namespace.name
+    result.profile = str(evaluation.policy.target)
+    rows = _violation_rows(evaluation, Stage.SENT)
+    compliant = not evaluation.violations(evaluation.policy.target, Stage.ARRIVING)
     result.violations = Violations(rows, rows if options.patch else UNSET)
     result.warnings = [
         *(warning.message for warning in document.warnings),
         "the configuration exempts it: admission adds nothing, and judges nothing",
     ]
-    return Examined(result, has_pod=True, compliant_before=compliant, compliant_after=compliant)
+    return _Row(result, has_pod=True, compliant_before=compliant, compliant_after=compliant)
 
 
-def _untouched(document: Document, options: Options) -> Result:
-    """An object without a pod: it passes through."""
+def _violation_rows(evaluation: Evaluation, stage: Stage) -> list[ViolationRow]:
+    return [violation_row(row) for row in evaluation.violations(evaluation.policy.target, stage)]
+
+
+def _unchanged_result(document: Document, options: PreviewOptions) -> Result:
+    """The result of an object that stays as it is, such as one without a pod."""
     value: Any = document.value
-    result = _described(value, _namespace(value) or options.namespace)
+    result = _result(value, _namespace(value) or options.namespace)
     result.profile = ""
     result.violations = Violations([])
     result.allowed = True
@@ -204,13 +232,13 @@ def _untouched(document: Document, options: Options) -> Result:
     return result
 
 
-def _diff(document: Document, before: Any, after: Any, options: Options) -> str:
+def _diff(document: Document, before: Any, after: Any, options: PreviewOptions) -> str:
     if before is after and not options.full_diff:
         return ""
     return unified_diff(before, after, f"{document.source}#{document.number}", None if options.full_diff else 3)
 
 
-def _described(value: Any, namespace: str) -> Result:
+def _result(value: Any, namespace: str) -> Result:
     metadata = _metadata(value)
     return Result(
         api_version=_text(value.get("apiVersion")),
@@ -233,12 +261,12 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _duplicate_names(pod: Pod) -> list[str]:
-    """What the API server will say of two containers of one name."""
+def _duplicate_name_errors(pod: Pod) -> list[str]:
+    """The API server's error for each container name that occurs twice."""
     seen: set[str] = set()
-    complaints = []
+    errors = []
     for container in pod.containers:
         if container.name in seen:
-            complaints.append(f'{field_path(container.path)}.name: Duplicate value: "{container.name}"')
+            errors.append(f'{field_path(container.path)}.name: Duplicate value: "{container.name}"')
         seen.add(container.name)
-    return complaints
+    return errors

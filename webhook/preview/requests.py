@@ -1,4 +1,4 @@
-"""What a preview is asked for over HTTP, and in which form it is answered: read strictly, with the field in errors."""
+"""Reads the parameters of a preview over HTTP, and encodes its answer. Unknown parameters are errors."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Final
 
 import msgspec
 
-from patches.standards.levels import parse_level_version
+from patches import parse_level_version
 from webhook.documents.writer import to_yaml_all
 from webhook.errors import InvalidParameter
-from webhook.preview.preview import Options
+from webhook.preview.preview import PreviewOptions
 from webhook.preview.results import Report, encode_report
 
 DEFAULT_NAMESPACE: Final = "default"
@@ -24,12 +24,12 @@ BODY_TYPES: Final = (
     "text/plain",
     "application/octet-stream",
 )
-"""The content types of manifests; YAML contains JSON, so all are read alike."""
+"""The content types of manifests. JSON is YAML, so one reader reads them all."""
 
 _PARAMETERS: Final = ("namespace", "profile", "diff")
 _LONGEST_NAME: Final = 63
 _NOTHING: Final = ", \t"
-"""Of these a list without elements consists (RFC 9110, section 5.6.1)."""
+"""The characters of an empty list (RFC 9110, section 5.6.1)."""
 
 
 class Form(StrEnum):
@@ -41,14 +41,18 @@ class Form(StrEnum):
 
 
 class Problem(msgspec.Struct):
-    """Why there is no preview. `field` names the parameter or header at fault, "" where it is none of them."""
+    """Why there is no preview. `field` names the parameter or header that is wrong; "" if neither is."""
 
     message: str
     field: str = ""
 
 
-def options_of(parameters: Iterable[tuple[str, str]]) -> Options:
-    """The options in a query string, taken apart and decoded. Raises InvalidParameter."""
+def options_of(parameters: Iterable[tuple[str, str]]) -> PreviewOptions:
+    """Read the options from the decoded parameters of a query string.
+
+    Raises:
+        InvalidParameter: if a parameter is unknown, given twice or malformed.
+    """
     query: dict[str, str] = {}
     for name, value in parameters:
         if name not in _PARAMETERS:
@@ -68,7 +72,7 @@ def options_of(parameters: Iterable[tuple[str, str]]) -> Options:
     diff = query.get("diff", "changes")
     if diff not in ("changes", "full"):
         raise InvalidParameter("must be one of changes, full", field="diff")
-    return Options(namespace, profile, full_diff=diff == "full")
+    return PreviewOptions(namespace, profile, full_diff=diff == "full")
 
 
 def is_namespace(name: str) -> bool:
@@ -83,7 +87,14 @@ def is_namespace(name: str) -> bool:
 
 
 def form_of(accept: str) -> Form | None:
-    """The form that an Accept header prefers (RFC 9110, section 12.5.1); JSON without one; None: none of ours."""
+    """Choose the media type of the answer (RFC 9110, section 12.5.1).
+
+    Args:
+        accept: the Accept header; "" for none, which means JSON.
+
+    Returns:
+        The media type that the caller prefers; None if it accepts none of ours.
+    """
     best: tuple[float, int, int] | None = None
     chosen = None
     for form_index, form in enumerate(Form):
@@ -94,7 +105,7 @@ def form_of(accept: str) -> Form | None:
 
 
 def _rank(accept: str, form: Form) -> tuple[float, int] | None:
-    """The quality that a header gives a form, by its most exact range, and how exact it is; None: not acceptable."""
+    """The quality of a form by the most exact range, and how exact that is; None if the header excludes the form."""
     if not accept.strip(_NOTHING):
         return 1.0, 0
     kind = form.partition("/")[0]
@@ -122,7 +133,7 @@ def _quality(parameters: list[str]) -> float:
 
 
 def encoded(report: Report, form: Form) -> str:
-    """The report in a form. In YAML and diff what could not be read is a comment: nothing is lost."""
+    """Encode the report. In YAML and diff, each document that cannot be read becomes a comment."""
     if form is Form.JSON:
         return encode_report(report)
     failures = "".join(f"# error: {_one_line(str(result.error))}\n" for result in report.results if result.error)

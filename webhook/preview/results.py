@@ -1,4 +1,4 @@
-"""The shapes that preview answers with, as JSON. The command line prints the same."""
+"""The types of a preview's answer. `POST /preview` and the command line print the same JSON."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from patches.model.decisions import Decision, Reason, State
-from patches.model.patch import Operation
-from patches.standards.violations import Violation
+from patches import Decision, Operation, Reason, State, Violation
 
 
 class DefaultRow(msgspec.Struct):
-    """One default at one path (a JSON Pointer into the object)."""
+    """The decision about one default at one path, a JSON Pointer into the object."""
 
     id: str
     path: str
@@ -23,7 +21,7 @@ class DefaultRow(msgspec.Struct):
 
 
 class ViolationRow(msgspec.Struct):
-    """One violated check, in upstream's words."""
+    """One violated check, in the words of Pod Security Admission."""
 
     id: str
     reason: str
@@ -31,14 +29,14 @@ class ViolationRow(msgspec.Struct):
 
 
 class Violations(msgspec.Struct):
-    """What the object violates as sent, and once patched. `check` has no `after`."""
+    """What the object violates as sent, and with the patch. The command `check` leaves out `after`."""
 
     before: list[ViolationRow]
     after: list[ViolationRow] | UnsetType = UNSET
 
 
 class Failure(msgspec.Struct):
-    """A document that could not be read. `field` is empty where the document as a whole is at fault."""
+    """A document that cannot be read. `field` is empty if the document as a whole is wrong."""
 
     source: str
     document: int
@@ -52,7 +50,7 @@ class Failure(msgspec.Struct):
 
 
 class Result(msgspec.Struct, rename="camel"):
-    """What became of one object; of a document that cannot be read there is only `error`. `check` has no patch."""
+    """The result for one object. A document that cannot be read has only `error`. `check` leaves out the patch."""
 
     api_version: str | UnsetType = UNSET
     kind: str | UnsetType = UNSET
@@ -70,10 +68,10 @@ class Result(msgspec.Struct, rename="camel"):
 
 
 class Summary(msgspec.Struct):
-    """Counts of the objects that have a pod in them.
+    """Counts of the objects with a pod.
 
-    Compliant is what does not violate the profile, once admission's own steps are taken into account. `check` has no
-    `compliant_after`.
+    An object is compliant if it does not violate the profile after admission's own steps. The command `check` leaves
+    out `compliant_after`.
     """
 
     objects: int
@@ -89,15 +87,15 @@ class Report(msgspec.Struct):
 
 
 def default_row(decision: Decision) -> DefaultRow:
-    """A decision as a row."""
+    """Make a row of a decision."""
     return DefaultRow(*decision)
 
 
 def violation_row(violation: Violation) -> ViolationRow:
-    """A violation as a row."""
+    """Make a row of a violation."""
     return ViolationRow(*violation)
 
 
 def encode_report(report: Report) -> str:
-    """The report as indented JSON, with a newline at its end."""
+    """Encode the report as indented JSON that ends with a newline."""
     return msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n"

@@ -1,4 +1,4 @@
-"""The AdmissionReview codec: `admission.k8s.io/v1`, bytes to request and response to bytes.
+"""Decodes and encodes AdmissionReviews of `admission.k8s.io/v1`.
 
 Source: https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
 """
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from patches.errors import invalid_object
+from patches import invalid_object
 from webhook.errors import UndecodableReview
 
 API_VERSION: Final = "admission.k8s.io/v1"
@@ -25,13 +25,13 @@ class GroupVersionKind(msgspec.Struct):
 
 
 class UserInfo(msgspec.Struct):
-    """`authentication/v1` UserInfo: only the name counts."""
+    """`authentication/v1` UserInfo, of which only the name counts."""
 
     username: str = ""
 
 
-class Request(msgspec.Struct, rename="camel"):
-    """`admission/v1` AdmissionRequest, as far as it counts. `old_object` is decoded only where it is needed."""
+class AdmissionRequest(msgspec.Struct, rename="camel"):
+    """`admission/v1` AdmissionRequest, as far as it counts. `old_object` is decoded only if it is needed."""
 
     uid: str
     kind: GroupVersionKind
@@ -44,10 +44,10 @@ class Request(msgspec.Struct, rename="camel"):
     old_object: msgspec.Raw = msgspec.Raw(b"null")
 
 
-class _Review(msgspec.Struct, rename="camel"):
+class _RequestReview(msgspec.Struct, rename="camel"):
     api_version: str
     kind: str
-    request: Request
+    request: AdmissionRequest
 
 
 class Status(msgspec.Struct, omit_defaults=True):
@@ -59,8 +59,8 @@ class Status(msgspec.Struct, omit_defaults=True):
     status: str = msgspec.field(default_factory=lambda: "Failure")
 
 
-class Response(msgspec.Struct, rename="camel", omit_defaults=True):
-    """`admission/v1` AdmissionResponse. `patch` is sent in base64, as its type asks for."""
+class AdmissionResponse(msgspec.Struct, rename="camel", omit_defaults=True):
+    """`admission/v1` AdmissionResponse. `patch` is encoded as base64, like all bytes in JSON."""
 
     uid: str
     allowed: bool
@@ -71,20 +71,24 @@ class Response(msgspec.Struct, rename="camel", omit_defaults=True):
     status: Status | None = None
 
 
-class _Answer(msgspec.Struct, rename="camel"):
-    response: Response
+class _ResponseReview(msgspec.Struct, rename="camel"):
+    response: AdmissionResponse
     api_version: str = API_VERSION
     kind: str = KIND
 
 
-_decoder: Final = msgspec.json.Decoder(_Review)
+_decoder: Final = msgspec.json.Decoder(_RequestReview)
 _any_decoder: Final = msgspec.json.Decoder()
 _encoder: Final = msgspec.json.Encoder()
 _UNDECODABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
-def decode_review(body: bytes) -> Request:
-    """The request of an AdmissionReview. Raises UndecodableReview, naming the field where one is wrong."""
+def decode_review(body: bytes) -> AdmissionRequest:
+    """Decode the request of an AdmissionReview.
+
+    Raises:
+        UndecodableReview: if the body is not JSON or not an AdmissionReview. The message names the wrong field, if any.
+    """
     try:
         review = _decoder.decode(body)
     except _UNDECODABLE as error:
@@ -98,8 +102,12 @@ def decode_review(body: bytes) -> Request:
     return review.request
 
 
-def decode_old_object(request: Request) -> Any:
-    """The object before an update, or None. Raises UndecodableReview: so far its text was only skipped over."""
+def decode_old_object(request: AdmissionRequest) -> Any:
+    """Decode the object before an update; None if there is none.
+
+    Raises:
+        UndecodableReview: if it cannot be decoded. `decode_review` has only skipped over it.
+    """
     try:
         return _any_decoder.decode(request.old_object)
     except _UNDECODABLE as error:
@@ -115,11 +123,11 @@ def _undecodable(error: Exception, at: str) -> UndecodableReview:
     return UndecodableReview(f"{what} is not JSON: {error}")
 
 
-def encode_review(response: Response) -> bytes:
-    """The bytes of an AdmissionReview with this response."""
-    return _encoder.encode(_Answer(response))
+def encode_review(response: AdmissionResponse) -> bytes:
+    """Encode an AdmissionReview with this response."""
+    return _encoder.encode(_ResponseReview(response))
 
 
 def encode_json(value: Any) -> bytes:
-    """JSON of a plain value."""
+    """Encode a plain value as JSON."""
     return _encoder.encode(value)

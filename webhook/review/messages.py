@@ -1,39 +1,33 @@
-"""The words of an answer: warnings, audit annotations and refusals, from the engine's codes.
+"""The texts of a response: warnings, audit annotations and refusals, made of the engine's codes.
 
-A warning with a control character is lost, identical ones are shown once, and past 4,096 characters in all the API
-server cuts each to 256: so useful words come first, and the re-validation's warning is upstream's exact text.
+The API server drops a warning with a control character, shows identical ones once, and cuts each to 256 characters if
+they exceed 4,096 together. So useful words come first, and warnings of violations use upstream's exact text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from patches.evaluation import Outcome
-from patches.model.decisions import Decision, State
-from patches.policy.configuration import Mode
-from patches.policy.policy import Policy
-from patches.standards.checks import FIELDS
-from patches.standards.levels import Level, LevelVersion
-from patches.standards.violations import Violation, violation_text
+from patches import CHECK_FIELDS, Decision, Evaluation, Level, LevelVersion, Mode, State, Violation, violation_text
 
 _BRIEF: Final = 200
-"""Characters. Longer than this, the ids alone are said; the audit annotation has all of it."""
+"""Characters. A longer list is shortened to its ids; the audit annotation keeps all of it."""
 
 
 def would_violate(level: LevelVersion, violations: Sequence[Violation]) -> str:
-    """Upstream's text of a warning or audit annotation, to the letter."""
+    """Upstream's exact text of a warning or audit annotation."""
     return f'would violate PodSecurity "{level}": {violation_text(violations)}'
 
 
 def violates(level: LevelVersion, violations: Sequence[Violation]) -> str:
-    """Upstream's text of a refusal, to the letter."""
+    """Upstream's exact text of a refusal."""
     return f'violates PodSecurity "{level}": {violation_text(violations)}'
 
 
 def hint(violations: Iterable[Violation]) -> str:
-    """Which explicit fields to change, shortly."""
-    return "to pass, change " + "; ".join(dict.fromkeys(FIELDS[violation.id] for violation in violations))
+    """Which explicit fields to change, in short."""
+    return "to pass, change " + "; ".join(dict.fromkeys(CHECK_FIELDS[violation.id] for violation in violations))
 
 
 def refusal(level: LevelVersion, violations: Sequence[Violation]) -> str:
@@ -41,23 +35,24 @@ def refusal(level: LevelVersion, violations: Sequence[Violation]) -> str:
     return printable(f"{violates(level, violations)}; {hint(violations)}")
 
 
-def mutate_warnings(policy: Policy, outcome: Outcome, *, is_update: bool) -> list[str]:
-    """What the person who sent the object should read, the most useful first."""
-    warnings = _verdict_warnings(policy, outcome)
-    if outcome.applied:
-        added = _brief(outcome.applied)
+def mutation_warnings(evaluation: Evaluation, *, is_update: bool) -> list[str]:
+    """The warnings for the sender of an object, the most useful first. `is_update`: whether a pod is updated."""
+    policy = evaluation.policy
+    warnings = _verdict_warnings(evaluation)
+    if evaluation.applied:
+        added = _brief(evaluation.applied)
         if policy.mode is Mode.WARN:
             warnings.append(f"pod-security-defaulter (mode warn) would add {added}")
-        elif outcome.withheld is not None and outcome.withheld.deferred:
+        elif evaluation.withheld is not None and evaluation.withheld.deferred:
             warnings.append(f"pod-security-defaulter will add to the pods {added}")
-        elif outcome.withheld is None and is_update:  # an annotation on the pod would be dropped silently
+        elif evaluation.withheld is None and is_update:  # the API server would drop an annotation on the pod
             warnings.append(f"pod-security-defaulter added {added}")
     warnings += [f"pod-security-defaulter: {problem}" for problem in policy.problems]
     return [printable(text) for text in warnings]
 
 
 def _brief(applied: str) -> str:
-    """What was added, short enough to be read; and what the kubelet makes of runAsNonRoot, which nobody sees here."""
+    """What was added, in short, and a note on runAsNonRoot: only the kubelet sees which user an image has."""
     entries = applied.split(",")
     if len(applied) > _BRIEF:
         entries = list(dict.fromkeys(entry.partition(":")[0] for entry in entries))
@@ -65,24 +60,27 @@ def _brief(applied: str) -> str:
     return ", ".join(entries) + note
 
 
-def preview_warnings(policy: Policy, outcome: Outcome, mode: Mode) -> list[str]:
-    """What applying the object would warn of. `mode` is the namespace's: in the preview it counts as enforce."""
-    warnings = _verdict_warnings(policy, outcome)
+def preview_warnings(evaluation: Evaluation, mode: Mode) -> list[str]:
+    """The warnings that applying the object would give. `mode`: of the namespace; the preview evaluates as enforce."""
+    warnings = _verdict_warnings(evaluation)
     if mode is not Mode.ENFORCE:
         warnings.append(f"the namespace's mode is {mode}: admission adds nothing")
-    warnings += [f"pod-security-defaulter: {problem}" for problem in policy.problems]
+    warnings += [f"pod-security-defaulter: {problem}" for problem in evaluation.policy.problems]
     return [printable(text) for text in warnings]
 
 
-def _verdict_warnings(policy: Policy, outcome: Outcome) -> list[str]:
-    """The warn level in upstream's exact text, so that the built-in plugin's line is the same; others with a hint."""
+def _verdict_warnings(evaluation: Evaluation) -> list[str]:
+    """Warn of the warn level in upstream's exact text, which the built-in plugin repeats; add a hint to the others."""
+    policy, verdicts = evaluation.policy, evaluation.verdicts
     warnings: list[str] = []
-    if not any(outcome.verdicts.values()):
+    if not any(verdicts.values()):
         return warnings
     hints: dict[str, None] = {}
-    ours = () if policy.mode is Mode.AUDIT else (policy.enforce, policy.target)  # audit is for the log alone
+    ours = (
+        () if policy.mode is Mode.AUDIT else (policy.enforce, policy.target)
+    )  # in mode audit, only the audit log is written
     for level in dict.fromkeys((policy.warn, *ours)):
-        violations = outcome.verdicts.get(level)
+        violations = verdicts.get(level)
         if not violations:
             continue
         if level != policy.warn:
@@ -94,39 +92,42 @@ def _verdict_warnings(policy: Policy, outcome: Outcome) -> list[str]:
     return [*warnings, *hints]
 
 
-def mutate_audit(policy: Policy, outcome: Outcome, *, is_pod: bool) -> dict[str, str]:
+def mutation_audit(evaluation: Evaluation) -> dict[str, str]:
     """The audit annotations of a mutation. The API server prefixes each key with the webhook's name."""
-    audit = judged_audit(policy, outcome.verdicts, is_pod=is_pod)
-    if outcome.applied:
-        audit["applied" if outcome.withheld is None else "would-apply"] = printable(outcome.applied)
-    skipped = skipped_list(outcome.decisions)
+    audit = verdict_audit(evaluation)
+    if evaluation.applied:
+        audit["applied" if evaluation.withheld is None else "would-apply"] = printable(evaluation.applied)
+    skipped = skipped_list(evaluation.decisions)
     if skipped:
         audit["skipped"] = printable(skipped)
     return audit
 
 
-def judged_audit(
-    policy: Policy,
-    verdicts: Mapping[LevelVersion, Sequence[Violation]],
-    *,
-    is_pod: bool,
-) -> dict[str, str]:
-    """The audit annotations of a judgement, as Pod Security Admission writes them."""
+def verdict_audit(evaluation: Evaluation) -> dict[str, str]:
+    """The audit annotations of a verdict, as Pod Security Admission writes them."""
+    policy = evaluation.policy
     audit = {}
-    if is_pod:
+    if not evaluation.pod.is_template:
         levels = {policy.enforce.level, policy.audit.level, policy.warn.level}
-        unjudged = levels == {Level.PRIVILEGED} and not policy.psa_problems  # upstream then looks at no version
+        unjudged = levels == {Level.PRIVILEGED} and not policy.psa_problems  # then upstream ignores the versions
         audit["enforce-policy"] = "privileged:latest" if unjudged else str(policy.enforce)
     if policy.psa_problems:
         audit["error"] = printable("Failed to parse policy: " + ", ".join(policy.psa_problems))
-    violations = verdicts.get(policy.audit)
+    violations = evaluation.verdicts.get(policy.audit)
     if violations:
         audit["audit-violations"] = printable(would_violate(policy.audit, violations))
     return audit
 
 
+def add_generation(audit: dict[str, str], generation: str) -> dict[str, str]:
+    """Add the generation of the configuration to audit annotations, unless it is ""."""
+    if generation:
+        audit["generation"] = generation
+    return audit
+
+
 def skipped_list(decisions: Iterable[Decision]) -> str:
-    """What was not added and why, as `id:reason` joined by commas, each pair once."""
+    """What was not added and why: `id:reason`, joined by commas, each pair once."""
     entries = dict.fromkeys(
         f"{decision.id}:{decision.reason}"
         for decision in decisions
@@ -136,7 +137,7 @@ def skipped_list(decisions: Iterable[Decision]) -> str:
 
 
 def printable(text: str) -> str:
-    """The text without control characters: the API server drops a warning that has one."""
+    """Replace control characters by spaces, because the API server drops a warning that has one."""
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else " " for character in text)

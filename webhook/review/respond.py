@@ -1,11 +1,11 @@
-"""The only ways to make an answer. Each echoes the request's uid; HTTP is 200 for all of them."""
+"""The only functions that make a response. Each repeats the request's uid; the HTTP status is always 200."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from patches.model.patch import Operation
-from webhook.review.codec import Response, Status, encode_json
+from patches import Exemption, Operation
+from webhook.review.codec import AdmissionResponse, Status, encode_json
 
 
 def allowed(
@@ -13,9 +13,9 @@ def allowed(
     operations: Sequence[Operation] = (),
     warnings: Sequence[str] = (),
     audit_annotations: Mapping[str, str] | None = None,
-) -> Response:
-    """Allowed, with what the patch does and what there is to say."""
-    return Response(
+) -> AdmissionResponse:
+    """Allow the request, with a patch, warnings and audit annotations."""
+    return AdmissionResponse(
         uid=uid,
         allowed=True,
         patch=encode_json(operations) if operations else None,
@@ -25,14 +25,20 @@ def allowed(
     )
 
 
+def exempt(uid: str, exemption: Exemption, generation: str) -> AdmissionResponse:
+    """Allow a request that the configuration exempts. `generation`: of the configuration; "" for none."""
+    audit = {"exempt": str(exemption), **({"generation": generation} if generation else {})}
+    return AdmissionResponse(uid=uid, allowed=True, audit_annotations=audit)
+
+
 def forbidden(
     uid: str,
     message: str,
     warnings: Sequence[str] = (),
     audit_annotations: Mapping[str, str] | None = None,
-) -> Response:
-    """Refused for a violation: 403, as Pod Security Admission does."""
-    return Response(
+) -> AdmissionResponse:
+    """Refuse a violation with code 403, as Pod Security Admission does."""
+    return AdmissionResponse(
         uid=uid,
         allowed=False,
         warnings=list(warnings),
@@ -41,11 +47,11 @@ def forbidden(
     )
 
 
-def invalid(uid: str, message: str) -> Response:
-    """Refused because the object cannot be read: 400. The message names the field."""
-    return Response(uid=uid, allowed=False, status=Status(code=400, reason="BadRequest", message=message))
+def invalid(uid: str, message: str) -> AdmissionResponse:
+    """Refuse an object that cannot be read with code 400. The message names the field."""
+    return AdmissionResponse(uid=uid, allowed=False, status=Status(code=400, reason="BadRequest", message=message))
 
 
-def errored(uid: str, message: str) -> Response:
-    """Refused because we could not find out what to do: 500."""
-    return Response(uid=uid, allowed=False, status=Status(code=500, reason="InternalError", message=message))
+def errored(uid: str, message: str) -> AdmissionResponse:
+    """Refuse a request with code 500, because we failed to decide about it."""
+    return AdmissionResponse(uid=uid, allowed=False, status=Status(code=500, reason="InternalError", message=message))

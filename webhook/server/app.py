@@ -1,4 +1,4 @@
-"""The composition root: applications, and serving them until told to stop."""
+"""Creates the applications and serves them until SIGTERM."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from webhook.server.handlers import (
     validate,
 )
 from webhook.server.readiness import Readiness
-from webhook.telemetry.admissions import Admissions
+from webhook.telemetry.admissions import AdmissionRecorder
 from webhook.telemetry.metrics import Metrics
 
 GRACE_SECONDS: Final = LONGEST_PATIENCE
-"""How long requests under way may take once the server is told to stop: as long as any of them may wait, and more."""
+"""How long requests in flight may take after SIGTERM: longer than any of them may wait."""
 
 
-Started: TypeAlias = Callable[[Sequence[int]], Awaitable[None]]
+OnStart: TypeAlias = Callable[[Sequence[int]], Awaitable[None]]
 
 
 class Site(NamedTuple):
@@ -47,10 +47,16 @@ class Site(NamedTuple):
 
 
 def create_app(reviewer: Reviewer, readiness: Readiness, counts: Metrics | None = None) -> web.Application:
-    """The application that answers reviews with `reviewer`, counts them, and says how it is."""
+    """Create the application for admission.
+
+    Args:
+        reviewer: answers the reviews.
+        readiness: answers the probes.
+        counts: counts the reviews; None for metrics that nobody reads.
+    """
     app = web.Application(client_max_size=BODY_LIMIT)
     app[REVIEWER] = reviewer
-    app[ADMISSIONS] = Admissions(counts or Metrics())
+    app[ADMISSIONS] = AdmissionRecorder(counts or Metrics())
     app.router.add_post("/mutate", mutate)
     app.router.add_post("/validate", validate)
     _add_health(app, readiness)
@@ -58,7 +64,7 @@ def create_app(reviewer: Reviewer, readiness: Readiness, counts: Metrics | None 
 
 
 def create_health_app(readiness: Readiness, counts: Metrics) -> web.Application:
-    """The application for probes and Prometheus."""
+    """Create the application for probes and Prometheus."""
     app = web.Application()
     app[METRICS] = counts
     app.router.add_get("/metrics", metrics)
@@ -73,7 +79,7 @@ def _add_health(app: web.Application, readiness: Readiness) -> None:
 
 
 def tune_collector() -> None:
-    """Spare requests the cycle collector's rounds: what is loaded stays, and a review leaves no cycles behind."""
+    """Make garbage collection rare: loaded modules stay, and a review leaves no reference cycles behind."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
@@ -82,14 +88,20 @@ def tune_collector() -> None:
 async def serve(
     sites: Sequence[Site],
     readiness: Readiness,
-    started: Started,
+    on_start: OnStart,
     *,
     drain_seconds: float = 0.0,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; then finish what is under way. `started` is told the ports. Raises OSError.
+    """Serve until SIGTERM or SIGINT, then finish the requests in flight.
 
-    For `drain_seconds` after the signal it is not ready and still takes what comes: so long it may take until the last
-    sender has heard.
+    Args:
+        sites: the applications to serve.
+        readiness: becomes ready once every site listens, and not ready at the signal.
+        on_start: called with the port of each site.
+        drain_seconds: how long to accept requests after the signal, because clients need time to notice.
+
+    Raises:
+        OSError: if an address cannot be listened on. The message names it.
     """
     async with AsyncExitStack() as stack:
         ports = [await _listen(stack, site) for site in sites]
@@ -99,14 +111,17 @@ async def serve(
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, stop.set)
         readiness.serving = True
-        await started(ports)
+        await on_start(ports)
         await stop.wait()
         readiness.serving = False
         await asyncio.sleep(drain_seconds)
 
 
 def create_runner(app: web.Application, grace_seconds: float) -> web.AppRunner:
-    """What runs an application. No body is decoded: nobody who asks us compresses, and bytes could become gigabytes."""
+    """Create the runner of an application.
+
+    It decompresses no body: no client of ours compresses, and a few bytes could expand to gigabytes.
+    """
     return web.AppRunner(app, access_log=None, shutdown_timeout=grace_seconds, auto_decompress=False)
 
 

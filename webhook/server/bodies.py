@@ -1,14 +1,33 @@
-"""What is held of every body that is sent to us: it is read as it came."""
+"""What holds for every request body: it is read as it was sent."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from aiohttp import web
+
+from webhook.errors import LateBody, UnreadableBody
 
 _IDENTITY: Final = "identity"
 
 
 def is_encoded(request: web.Request) -> bool:
-    """Whether the body is compressed. Then it is refused: no runner of ours decodes one (see `create_runner`)."""
+    """Whether the body is compressed. Such a body is refused, because `create_runner` decompresses none."""
     return request.headers.get("Content-Encoding", _IDENTITY) != _IDENTITY
+
+
+async def read_body(request: web.Request, seconds: float) -> bytes:
+    """Read the body of a request.
+
+    Raises:
+        LateBody: if it does not arrive within `seconds`.
+        UnreadableBody: if it breaks off, or is not encoded as its headers say.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            return await request.read()
+    except TimeoutError:
+        raise LateBody(f"the body did not arrive within {seconds:g} s") from None
+    except (web.RequestPayloadError, ConnectionError):
+        raise UnreadableBody("the body broke off, or is not encoded as its headers say") from None

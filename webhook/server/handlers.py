@@ -1,4 +1,4 @@
-"""The endpoints. Each handler decodes, asks the reviewer and encodes; anything else happens elsewhere."""
+"""The endpoints of admission. A handler decodes the review, calls the reviewer and encodes the response."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Final
 
 from aiohttp import web
 
-from webhook.errors import UndecodableReview
+from webhook.errors import RequestError, UnsupportedBody, http_status
 from webhook.review import respond
-from webhook.review.codec import Request, Response, decode_review, encode_review
+from webhook.review.codec import AdmissionRequest, AdmissionResponse, decode_review, encode_review
 from webhook.review.reviewer import Reviewer
-from webhook.server.bodies import is_encoded
+from webhook.server.bodies import is_encoded, read_body
 from webhook.server.readiness import Readiness
-from webhook.telemetry.admissions import Admissions
+from webhook.telemetry.admissions import AdmissionRecorder
 from webhook.telemetry.metrics import CONTENT_TYPE, Metrics
 
 BODY_LIMIT: Final = 2 * 3 * 1024 * 1024 + 1024 * 1024
-"""Bytes. An API server takes objects of up to 3 MiB; a review carries two, and a little of its own."""
+"""Bytes. An API server accepts objects of up to 3 MiB; a review carries two of them and a little more."""
 
 LONGEST_PATIENCE: Final = 30.0
-"""Seconds. An API server waits no longer for a webhook."""
+"""Seconds. No API server waits longer for a webhook."""
 _SECOND: Final = 1.0
 _DURATION: Final = re.compile(r"(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+(?:\.[0-9]+)?)s)?(?:([0-9]+)ms)?")
 _LOG: Final = logging.getLogger("webhook.server")
@@ -33,7 +33,7 @@ REVIEWER: Final = web.AppKey("reviewer", Reviewer)
 
 READINESS: Final = web.AppKey("readiness", Readiness)
 METRICS: Final = web.AppKey("metrics", Metrics)
-ADMISSIONS: Final = web.AppKey("admissions", Admissions)
+ADMISSIONS: Final = web.AppKey("admissions", AdmissionRecorder)
 
 
 async def mutate(request: web.Request) -> web.Response:
@@ -52,11 +52,11 @@ async def healthz(_: web.Request) -> web.Response:
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """`GET /readyz`: 200 while requests are wanted, 503 otherwise; with `?verbose`, what that depends on."""
+    """`GET /readyz`: 200 while the server wants requests, else 503; with `?verbose`, also the conditions."""
     readiness = request.app[READINESS]
     status = 200 if readiness.ready else 503
     if "verbose" in request.query:
-        return web.Response(status=status, text=readiness.told())
+        return web.Response(status=status, text=readiness.report())
     return web.Response(status=status, text="ok\n" if readiness.ready else "not ready\n")
 
 
@@ -66,55 +66,47 @@ async def metrics(request: web.Request) -> web.Response:
 
 
 async def _review(
-    request: web.Request, endpoint: str, answer: Callable[[Request], Awaitable[Response]]
+    request: web.Request, endpoint: str, answer: Callable[[AdmissionRequest], Awaitable[AdmissionResponse]]
 ) -> web.Response:
     admissions = request.app[ADMISSIONS]
     clock = asyncio.get_running_loop().time
     seconds = patience(request.query.get("timeout", ""))
     start = clock()
     deadline = start + seconds
-    if is_encoded(request):
-        admissions.undecodable(endpoint, clock() - start)
-        return web.Response(status=415, text="send the body as it is: no Content-Encoding is decoded\n")
     try:
-        async with asyncio.timeout_at(deadline):
-            body = await request.read()
-        review = decode_review(body)
-    except (UndecodableReview, TimeoutError, web.RequestPayloadError, ConnectionError) as error:
-        admissions.undecodable(endpoint, clock() - start)
-        return _unreadable(error, seconds)
+        if is_encoded(request):
+            raise UnsupportedBody("send the body as it is: no Content-Encoding is decoded")
+        review = decode_review(await read_body(request, seconds))
+    except RequestError as error:
+        admissions.record_undecodable(endpoint, clock() - start)
+        return web.Response(status=http_status(error), text=f"{error}\n")
     except web.HTTPRequestEntityTooLarge:
-        admissions.undecodable(endpoint, clock() - start)
+        admissions.record_undecodable(endpoint, clock() - start)
         raise
     try:
         async with asyncio.timeout_at(deadline):
             response = await answer(review)
     except TimeoutError:
-        response = request.app[REVIEWER].unlearnt(review, "the namespace could not be looked up in time")
-    except Exception:  # noqa: BLE001 (logged; an answer with the uid tells more than a broken connection)
+        response = request.app[REVIEWER].answer_unknown(review, "the namespace could not be looked up in time")
+    except Exception:  # noqa: BLE001 (logged; a response with the uid is more useful than a broken connection)
         _LOG.exception("review %.80r failed", review.uid)
         response = respond.errored(review.uid, "internal error")
     answered = web.Response(body=encode_review(response), content_type="application/json")
     if not request.app[READINESS].serving:
-        answered.force_close()  # who went on using the connection would send a review into its end, and lose it
-    admissions.answered(endpoint, review, response, clock() - start)
+        answered.force_close()  # a review sent on this connection later would be lost when it closes
+    admissions.record(endpoint, review, response, clock() - start)
     return answered
 
 
-def _unreadable(error: Exception, seconds: float) -> web.Response:
-    match error:
-        case UndecodableReview():
-            return web.Response(status=400, text=f"{error}\n")
-        case TimeoutError():
-            return web.Response(status=408, text=f"the body did not arrive within {seconds:g} s\n")
-    return web.Response(status=400, text="the body broke off, or is not encoded as its headers say\n")
-
-
 def patience(timeout: str) -> float:
-    """Seconds to answer within, from the caller's `?timeout=`, a Go duration: a second less than it will wait.
+    """How long a review may take, so that the answer arrives before the API server gives up.
 
-    The caller rounds its timeout up to whole seconds, so of one second half is kept. Without one, or with one that
-    cannot be read, it is the longest that an API server waits.
+    Args:
+        timeout: the `?timeout=` of the request, a Go duration. If it is missing or malformed, it counts as the longest
+            time that an API server waits.
+
+    Returns:
+        Seconds: one less than the timeout, but at least half of it.
     """
     match = _DURATION.fullmatch(timeout)
     seconds = 0.0

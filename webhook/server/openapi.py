@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 description of the preview, drawn from the types that are answered with.
+"""The OpenAPI 3.1 description of the preview, generated from the types of its answers.
 
 Source: https://spec.openapis.org/oas/v3.1.0
 """
@@ -15,16 +15,16 @@ from webhook.preview.requests import BODY_TYPES, DEFAULT_NAMESPACE, Form, Proble
 from webhook.preview.results import Report
 
 _REFUSALS: Final = {
-    400: "A parameter, or the body's encoding, is wrong.",
+    400: "A parameter or the encoding of the body is wrong.",
     401: "There is no bearer token, or the API server does not accept it.",
-    403: "The user may not create pods in a namespace that the objects name; or the caller is no page of this server.",
-    406: "The Accept header asks for none of the forms there are.",
+    403: "The user may not create pods in a namespace that the objects name, or the page is another site's.",
+    406: "The Accept header names no media type that this endpoint can send.",
     408: "The body did not arrive in time.",
     413: "The body is too large, or holds too many documents, values or containers.",
-    415: "The body's content type is none of manifests, or it is compressed.",
-    429: "Too many requests; Retry-After says when to come again.",
-    500: "A bug of this server.",
-    503: "The API server cannot be asked: about the caller, or about a namespace.",
+    415: "The content type of the body is not one of manifests, or the body is compressed.",
+    429: "Too many requests. Retry-After says when to try again.",
+    500: "A bug in this server.",
+    503: "The API server cannot be asked about the caller or about a namespace.",
 }
 _NEEDS_CLUSTER: Final = (401, 503)
 _HEADERS: Final = {
@@ -35,7 +35,7 @@ _ETAG: Final = {"required": True, "description": "Changes with the file.", "sche
 
 
 def description(*, needs_token: bool) -> dict[str, Any]:
-    """The document; with `needs_token`, as it is in a cluster."""
+    """Build the OpenAPI document. `needs_token`: describe the preview in a cluster, which needs a bearer token."""
     (report, problem), schemas = msgspec.json.schema_components(
         [Report, Problem], ref_template="#/components/schemas/{name}"
     )
@@ -68,7 +68,7 @@ def _preview(report: Mapping[str, Any], problem: Mapping[str, Any], *, needs_tok
         "parameters": [
             _parameter(
                 "namespace",
-                "The namespace of objects that name none.",
+                "The namespace of objects without one.",
                 {
                     "type": "string",
                     "default": DEFAULT_NAMESPACE,
@@ -87,21 +87,21 @@ def _preview(report: Mapping[str, Any], problem: Mapping[str, Any], *, needs_tok
             ),
             _parameter(
                 "diff",
-                "Whether a diff holds the changes only, or the whole document.",
+                "Whether a diff shows only the changes or the whole document.",
                 {"type": "string", "enum": ["changes", "full"], "default": "changes"},
             ),
         ],
         "requestBody": {
-            "description": "Manifests, YAML or JSON: any bytes are read, whatever they turn out to be.",
+            "description": "Manifests in YAML or JSON. Any bytes are accepted; what cannot be read becomes an error.",
             "required": False,
             "content": {media: {"schema": {}} for media in BODY_TYPES},
         },
         "responses": {
             "200": {
-                "description": "A result for every document, also for those that cannot be read.",
+                "description": "A result for every document, including those that cannot be read.",
                 "content": {
                     Form.JSON.value: {"schema": report},
-                    Form.YAML.value: {"schema": {}},  # a stream of documents: no one value
+                    Form.YAML.value: {"schema": {}},  # a stream of documents is not one value
                     Form.DIFF.value: {"schema": {"type": "string"}},
                 },
             },
@@ -129,7 +129,9 @@ def _file(name: str, meaning: str, media: str, kind: str) -> dict[str, Any]:
     return {
         "operationId": name,
         "summary": meaning,
-        "parameters": [_parameter("If-None-Match", "ETags of what the caller has.", {"type": "string"}, "header")],
+        "parameters": [
+            _parameter("If-None-Match", "ETags of the versions that the caller has.", {"type": "string"}, "header")
+        ],
         "responses": {
             "200": {
                 "description": meaning,

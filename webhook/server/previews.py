@@ -1,7 +1,8 @@
-"""The preview over HTTP: `POST /preview`, its description, and the page.
+"""The preview over HTTP: `POST /preview`, its OpenAPI description, and the page.
 
-Locally it is open, on loopback only; a page of another site is turned away by its Origin, a name that was made to lead
-here (DNS rebinding) by its Host. In a cluster it asks for a bearer token. The work is done in threads, a few at a time.
+Locally anyone may use it, on loopback only. The Origin header gives away another site's page, the Host header a foreign
+name that resolves to this machine (DNS rebinding); both are refused. In a cluster it needs a bearer token. A few
+threads do the work.
 """
 
 from __future__ import annotations
@@ -11,130 +12,143 @@ import ipaddress
 import logging
 import math
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 from aiohttp import web
 
+from patches import DefaulterConfiguration
 from webhook.documents.reader import Document, flatten, read_documents
 from webhook.errors import (
     BrokenDocument,
     DefaulterError,
     InvalidParameter,
-    LateBody,
     NotAcceptable,
     PermissionDenied,
     RequestError,
     TooManyRequests,
-    UnreadableBody,
     UnsupportedBody,
     http_status,
 )
+from webhook.gatherers.gatherer import PreviewGatherer
 from webhook.page.assets import HEADERS, Asset, asset_of, load_assets
-from webhook.preview.access import Access
+from webhook.preview.authorizer import Authorizer
 from webhook.preview.bounds import Bounds, check_bounds
-from webhook.preview.preview import Options, namespaces_of, preview
+from webhook.preview.preview import PreviewOptions, Surroundings, namespaces_of, preview
 from webhook.preview.requests import BODY_TYPES, Form, Problem, encoded, form_of, is_namespace, options_of
-from webhook.server.bodies import is_encoded
+from webhook.server.bodies import is_encoded, read_body
 from webhook.server.openapi import description
-from webhook.server.pace import Pace
-from webhook.sources.manifests import ManifestSource
+from webhook.server.rate_limiter import RateLimiter
 
 PREVIEW_BODY_LIMIT: Final = 4 * 1024 * 1024
-"""Bytes. More than any one object an API server takes, and the work for it is bounded to seconds."""
+"""Bytes. More than the largest object that an API server accepts, yet only seconds of work."""
 MOST_NAMESPACES: Final = 32
-"""Namespaces that the objects of one request may name, each of which costs a question to the API server."""
+"""How many namespaces one request may name. Each costs requests to the API server."""
 
 _LOG: Final = logging.getLogger("webhook.server")
 _BOUNDS: Final = Bounds()
 _BODY_SECONDS: Final = 20.0
 _WORKERS: Final = 2
-_AT_ONCE: Final = 12
-"""Requests whose bodies are read, wait for a thread or are worked on; more are told to come again."""
-_EACH_AT_ONCE: Final = 4
-"""Of one caller."""
+_MOST_PENDING: Final = 12
+"""Requests whose body is in memory: being read, waiting for a thread, or at work. Others must try again."""
+_MOST_PENDING_PER_CALLER: Final = 4
+"""The same for a single caller."""
 _RATE: Final = 5.0
 _BURST: Final = 20
 _ADDRESS_RATE: Final = 20.0
 _ADDRESS_BURST: Final = 60
 
-Describe: TypeAlias = Callable[[Collection[str]], Awaitable[ManifestSource]]
-"""What is known of these namespaces, as a source that the request may add to."""
 
+def create_preview_app(
+    gatherer: PreviewGatherer, configuration: Callable[[], DefaulterConfiguration], authorizer: Authorizer | None
+) -> web.Application:
+    """Create the application of previews.
 
-def create_preview_app(describe: Describe, access: Access | None) -> web.Application:
-    """The application. Without `access` it is open, and must listen on loopback only."""
-    app = web.Application(client_max_size=PREVIEW_BODY_LIMIT, middlewares=[_explained])
-    endpoint = _Endpoint(describe, access)
+    Args:
+        gatherer: where namespaces come from.
+        configuration: returns the configuration in use.
+        authorizer: decides who may use it. None allows everyone; the application must then listen on loopback only.
+    """
+    app = web.Application(client_max_size=PREVIEW_BODY_LIMIT, middlewares=[_handle_errors])
+    endpoint = _Endpoint(gatherer, configuration, authorizer)
     app.router.add_post("/preview", endpoint.preview)
-    app.router.add_get("/openapi.json", _asset(_openapi(description(needs_token=access is not None))))
+    app.router.add_get("/openapi.json", _asset_handler(_openapi(description(needs_token=authorizer is not None))))
     assets = load_assets()
-    app.router.add_get("/", _asset(assets["index.html"]))
+    app.router.add_get("/", _asset_handler(assets["index.html"]))
     for name, asset in assets.items():
-        app.router.add_get(f"/static/{name}", _asset(asset))
+        app.router.add_get(f"/static/{name}", _asset_handler(asset))
     app.on_cleanup.append(endpoint.close)
     return app
 
 
 class _Endpoint:
-    def __init__(self, describe: Describe, access: Access | None) -> None:
-        self._describe = describe
-        self._access = access
-        self._addresses = Pace(_ADDRESS_RATE, _ADDRESS_BURST)
-        self._each = Pace(_RATE, _BURST)
+    def __init__(
+        self,
+        gatherer: PreviewGatherer,
+        configuration: Callable[[], DefaulterConfiguration],
+        authorizer: Authorizer | None,
+    ) -> None:
+        self._gatherer = gatherer
+        self._configuration = configuration
+        self._authorizer = authorizer
+        self._addresses = RateLimiter(_ADDRESS_RATE, _ADDRESS_BURST)
+        self._callers = RateLimiter(_RATE, _BURST)
         self._threads = ThreadPoolExecutor(_WORKERS, "preview")
-        self._under_way: Counter[str] = Counter()
+        self._pending: Counter[str] = Counter()
 
     async def close(self, _: web.Application) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def preview(self, request: web.Request) -> web.Response:
         """`POST /preview`."""
-        _take(self._addresses, request.remote or "")
+        _check_rate(self._addresses, request.remote or "")
         user = None
-        if self._access is None:
+        if self._authorizer is None:
             _check_is_local(request)
         else:
-            user = await self._access.user(request.headers.get("Authorization", ""))
-            _take(self._each, user.username)
-        form, options = _asked(request)
+            user = await self._authorizer.user(request.headers.get("Authorization", ""))
+            _check_rate(self._callers, user.username)
+        form, options = _read_request(request)
         caller = request.remote or "" if user is None else user.username
-        if self._under_way.total() >= _AT_ONCE or self._under_way[caller] >= _EACH_AT_ONCE:
+        if self._pending.total() >= _MOST_PENDING or self._pending[caller] >= _MOST_PENDING_PER_CALLER:
             raise TooManyRequests("too many previews at once: try again", headers={"Retry-After": "1"})
-        self._under_way[caller] += 1  # from here on it holds memory: its body first
+        self._pending[caller] += 1  # from here on the request holds memory
         try:
-            documents = await self._work(_read, await _body(request))
+            documents = await self._run_in_thread(_read_manifests, await read_body(request, _BODY_SECONDS))
             namespaces = namespaces_of(documents, options)
-            if user is not None and self._access is not None:
+            if user is not None and self._authorizer is not None:
                 if len(namespaces) > MOST_NAMESPACES:
                     raise InvalidParameter(f"the objects name more than {MOST_NAMESPACES} namespaces")
-                await self._access.check(user, namespaces)
-            source = await self._describe([name for name in namespaces if is_namespace(name)])
-            text = await self._work(_answer, documents, source, options, form)
+                await self._authorizer.check(user, namespaces)
+            gathered = await self._gatherer.gather_all([name for name in namespaces if is_namespace(name)])
+            surroundings = Surroundings(gathered, self._configuration(), self._gatherer.server_minor)
+            text = await self._run_in_thread(_encode_preview, documents, surroundings, options, form)
         finally:
-            self._under_way[caller] -= 1
-            if not self._under_way[caller]:
-                del self._under_way[caller]
+            self._pending[caller] -= 1
+            if not self._pending[caller]:
+                del self._pending[caller]
         return web.Response(text=text, content_type=form.value, charset="utf-8", headers=_no_store())
 
-    async def _work(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    async def _run_in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
 
-def _read(body: bytes) -> list[Document | BrokenDocument]:
+def _read_manifests(body: bytes) -> list[Document | BrokenDocument]:
     documents = list(flatten(read_documents(body, "manifest")))
     check_bounds(documents, _BOUNDS)
     return documents
 
 
-def _answer(documents: list[Document | BrokenDocument], source: ManifestSource, options: Options, form: Form) -> str:
-    return encoded(preview(documents, source, options)[0], form)
+def _encode_preview(
+    documents: list[Document | BrokenDocument], surroundings: Surroundings, options: PreviewOptions, form: Form
+) -> str:
+    return encoded(preview(documents, surroundings, options)[0], form)
 
 
-def _asked(request: web.Request) -> tuple[Form, Options]:
+def _read_request(request: web.Request) -> tuple[Form, PreviewOptions]:
     options = options_of(request.query.items())
     form = form_of(",".join(request.headers.getall("Accept", [])))
     if form is None:
@@ -146,35 +160,25 @@ def _asked(request: web.Request) -> tuple[Form, Options]:
     return form, options
 
 
-async def _body(request: web.Request) -> bytes:
-    try:
-        async with asyncio.timeout(_BODY_SECONDS):
-            return await request.read()
-    except TimeoutError:
-        raise LateBody(f"the body did not arrive within {_BODY_SECONDS:g} s") from None
-    except (web.RequestPayloadError, ConnectionError):
-        raise UnreadableBody("the body broke off, or is not encoded as its headers say") from None
-
-
-def _take(pace: Pace, caller: str) -> None:
-    seconds = pace.wait(caller, asyncio.get_running_loop().time())
+def _check_rate(limiter: RateLimiter, caller: str) -> None:
+    seconds = limiter.take(caller, asyncio.get_running_loop().time())
     if seconds:
         raise TooManyRequests("too many previews: try again", headers={"Retry-After": str(math.ceil(seconds))})
 
 
 def _check_is_local(request: web.Request) -> None:
-    host = _address(f"//{request.host}")
+    host = _split_url(f"//{request.host}")
     if host is None or not is_loopback(host.hostname or ""):
         raise PermissionDenied("this preview is for this machine: ask for localhost", field="Host")
     origin = request.headers.get("Origin")
     if origin is not None:
-        page = _address(origin)
+        page = _split_url(origin)
         if page is None or page.netloc != request.host:
             raise PermissionDenied("another site's page may not ask", field="Origin")
 
 
-def _address(text: str) -> SplitResult | None:
-    """The parts of an address; None where it is none, as with one half of the brackets of an IPv6 address."""
+def _split_url(text: str) -> SplitResult | None:
+    """The parts of a URL; None if it is malformed, such as an IPv6 address with a missing bracket."""
     try:
         return urlsplit(text)
     except ValueError:
@@ -182,7 +186,7 @@ def _address(text: str) -> SplitResult | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host, by name or address, is this machine."""
+    """Whether a host name or address is loopback."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -190,10 +194,10 @@ def is_loopback(host: str) -> bool:
 
 
 @web.middleware
-async def _explained(
+async def _handle_errors(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Every answer with the page's headers, every refusal as a Problem."""
+    """Turn every error into a Problem, and add the page's headers to every response."""
     try:
         response = await handler(request)
     except DefaulterError as error:
@@ -203,7 +207,7 @@ async def _explained(
     except web.HTTPException as error:
         kept = {name: value for name, value in error.headers.items() if name == "Allow"}
         response = _problem(error.status, Problem(error.reason), kept)
-    except Exception:  # noqa: BLE001 (logged without the request, which holds a token)
+    except Exception:  # noqa: BLE001 (logged without the request, which contains a token)
         _LOG.exception("a preview failed")
         response = _problem(500, Problem("internal error"))
     for name, value in HEADERS.items():
@@ -232,9 +236,9 @@ def _openapi(document: Mapping[str, Any]) -> Asset:
     return asset_of(msgspec.json.encode(document), "application/json")
 
 
-def _asset(asset: Asset) -> Callable[[web.Request], Awaitable[web.Response]]:
+def _asset_handler(asset: Asset) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handler(request: web.Request) -> web.Response:
-        """`GET /`, the files of the page, and the description."""
+        """`GET /`, the files of the page, and the OpenAPI description."""
         headers = {"ETag": asset.etag}
         if any(tag.value in ("*", asset.etag.strip('"')) for tag in request.if_none_match or ()):
             return web.Response(status=304, headers=headers)

@@ -7,20 +7,26 @@ from typing import NamedTuple, TypeAlias
 
 
 class Condition(NamedTuple):
-    """Something that readiness depends on, or that an operator wants to see beside it. `detail` is one line."""
+    """Something that readiness depends on, or that an operator wants to see beside it.
+
+    Attributes:
+        name: what it is about.
+        ok: whether it holds.
+        detail: one line for the operator.
+    """
 
     name: str
     ok: bool
     detail: str = ""
 
 
-Conditions: TypeAlias = Callable[[], Iterable[Condition]]
+ConditionSource: TypeAlias = Callable[[], Iterable[Condition]]
 
 
 class Readiness:
-    """Not ready before the server is started, while a condition does not hold, nor once it is told to stop."""
+    """Ready from the start of the server until SIGTERM, while every condition holds."""
 
-    def __init__(self, conditions: Sequence[Conditions] = ()) -> None:
+    def __init__(self, conditions: Sequence[ConditionSource] = ()) -> None:
         """Start as not serving."""
         self.serving = False
         self._conditions = conditions
@@ -30,8 +36,8 @@ class Readiness:
         """Whether traffic is wanted now."""
         return self.serving and all(condition.ok for condition in self._all())
 
-    def told(self) -> str:
-        """A line for every condition, `[+]` where it holds, and the verdict."""
+    def report(self) -> str:
+        """One line per condition, with `[+]` if it holds and `[-]` if not, then the result."""
         lines = [f"[{'+' if row.ok else '-'}]{row.name} {row.detail}".rstrip() for row in self._all()]
         return "\n".join([*lines, "ok" if self.ready else "not ready", ""])
 

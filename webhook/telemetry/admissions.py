@@ -6,7 +6,7 @@ import logging
 from http import HTTPStatus
 from typing import Any, Final
 
-from webhook.review.codec import Request, Response
+from webhook.review.codec import AdmissionRequest, AdmissionResponse
 from webhook.telemetry.logs import FIELDS
 from webhook.telemetry.metrics import Metrics
 
@@ -22,7 +22,7 @@ _LOGGED: Final = ("applied", "would-apply", "skipped", "exempt", "generation")
 """The audit annotations that are logged too. Violations are in the metrics, and in full in the audit log."""
 
 
-def decision(response: Response) -> str:
+def outcome_of(response: AdmissionResponse) -> str:
     """Summarize a response in one word: patched, allowed, denied, exempt, invalid or error."""
     if response.status is not None:
         return _DECISIONS[HTTPStatus(response.status.code)]
@@ -31,18 +31,18 @@ def decision(response: Response) -> str:
     return "exempt" if "exempt" in response.audit_annotations else "allowed"
 
 
-class Admissions:
-    """The observer of admissions."""
+class AdmissionRecorder:
+    """Counts and logs admissions."""
 
     def __init__(self, metrics: Metrics) -> None:
         """Count in `metrics`."""
         self._metrics = metrics
 
-    def answered(self, endpoint: str, request: Request, response: Response, seconds: float) -> None:
+    def record(self, endpoint: str, request: AdmissionRequest, response: AdmissionResponse, seconds: float) -> None:
         """Count and log an answer."""
-        decided = decision(response)
+        outcome = outcome_of(response)
         kind = request.kind.kind
-        self._metrics.answered(endpoint, request.operation, kind, decided, seconds)
+        self._metrics.count_review(endpoint, request.operation, kind, outcome, seconds)
         if not _LOG.isEnabledFor(logging.INFO):
             return
         audit = response.audit_annotations
@@ -53,7 +53,7 @@ class Admissions:
             "kind": kind[:_LONGEST],
             "namespace": request.namespace[:_LONGEST],
             "name": request.name[:_LONGEST],
-            "decision": decided,
+            "decision": outcome,
             "seconds": round(seconds, 6),
             **{key: audit[key] for key in _LOGGED if key in audit},
         }
@@ -61,6 +61,6 @@ class Admissions:
             fields["code"] = response.status.code
         _LOG.info("admission", extra={FIELDS: fields})
 
-    def undecodable(self, endpoint: str, seconds: float) -> None:
+    def record_undecodable(self, endpoint: str, seconds: float) -> None:
         """Count a body that is no review. It is not logged here: it has no uid."""
-        self._metrics.answered(endpoint, "", "", "undecodable", seconds)
+        self._metrics.count_review(endpoint, "", "", "undecodable", seconds)

@@ -16,7 +16,7 @@ class Gauge(NamedTuple):
     value: float
 
 
-Gauges: TypeAlias = Callable[[], Iterable[Gauge]]
+GaugeSource: TypeAlias = Callable[[], Iterable[Gauge]]
 """Returns the gauges of some part of the program, each time the page is asked for."""
 
 

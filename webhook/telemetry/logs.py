@@ -61,7 +61,7 @@ def configure_logs(style: str, level: str, stream: TextIO | None = None) -> None
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.getLogger("aiohttp.server").addFilter(_strip_request)  # the same one again is not added
+    logging.getLogger("aiohttp.server").addFilter(_strip_request)  # adding the same filter twice has no effect
 
 
 def _strip_request(record: logging.LogRecord) -> bool:

@@ -18,12 +18,8 @@ from prometheus_client import CollectorRegistry, Histogram, PlatformCollector, P
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from patches.model.decisions import Decision
-from patches.model.pod import TEMPLATES
-from patches.policy.policy import Policy
-from patches.standards.levels import Level
-from webhook.review.reviewer import Verdicts
-from webhook.telemetry.gauges import Gauges
+from patches import TEMPLATES, Evaluation, Level
+from webhook.telemetry.gauges import GaugeSource
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 OTHER: Final = "other"
@@ -33,13 +29,13 @@ _BUCKETS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0
 
 
 class Metrics(Collector):
-    """The counts of this process; also a `webhook.review.reviewer.Tally`.
+    """The counts of this process.
 
     Attributes:
         gauges: asked for their values each time that the page is asked for.
     """
 
-    def __init__(self, gauges: Sequence[Gauges] = ()) -> None:
+    def __init__(self, gauges: Sequence[GaugeSource] = ()) -> None:
         """Start at zero."""
         self.gauges = list(gauges)
         self._requests: Counter[tuple[str, str, str, str]] = Counter()
@@ -58,7 +54,7 @@ class Metrics(Collector):
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
 
-    def answered(self, endpoint: str, operation: str, kind: str, decision: str, seconds: float) -> None:
+    def count_review(self, endpoint: str, operation: str, kind: str, decision: str, seconds: float) -> None:
         """Count an answer.
 
         Args:
@@ -75,14 +71,12 @@ class Metrics(Collector):
         self._requests[endpoint, operation, kind, decision] += 1
         self._seconds_of[endpoint].observe(seconds)
 
-    def decided(self, decisions: Sequence[Decision]) -> None:
-        """Count the decisions on defaults."""
+    def count_evaluation(self, evaluation: Evaluation) -> None:
+        """Count each decision by default and state, and each violation once for every mode whose level is violated."""
         counts = self._defaults
-        for decision in decisions:
+        for decision in evaluation.decisions:
             counts[decision.id, decision.state] += 1
-
-    def judged(self, policy: Policy, verdicts: Verdicts) -> None:
-        """Count each violation once for every mode whose level it violates."""
+        policy, verdicts = evaluation.policy, evaluation.verdicts
         if not any(verdicts.values()):
             return
         levels = (
@@ -102,7 +96,7 @@ class Metrics(Collector):
     def collect(self) -> Iterable[Any]:
         """Yield the metric families with their present values; prometheus_client calls this."""
         yield _counter(
-            "psd_requests",
+            "psd_requests",  # the client adds `_total`
             "Reviews answered, by endpoint, operation, kind and decision.",
             ("endpoint", "operation", "kind", "decision"),
             self._requests,

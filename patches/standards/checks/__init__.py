@@ -53,7 +53,7 @@ CHECKS: Final[tuple[Check, ...]] = (
 )
 """Every check in the order in which upstream prints them: baseline, then restricted, each in byte order of id."""
 
-FIELDS: Final = {check.id: check.fields for check in CHECKS}
+CHECK_FIELDS: Final = {check.id: check.fields for check in CHECKS}
 """The fields to change, by the id of the check that is violated."""
 
-__all__ = ["CHECKS", "FIELDS"]
+__all__ = ["CHECKS", "CHECK_FIELDS"]

@@ -17,7 +17,7 @@ const PAUSE = 400; // ms after the last keystroke
 const LONG_PAUSE = 1500; // for texts that take the server a while
 const LONG_TEXT = 200_000; // characters
 
-const FIELDS = ["profile", "version", "namespace"];
+const CHECK_FIELDS = ["profile", "version", "namespace"];
 
 const byId = (id) => document.getElementById(id);
 const settings = readAddress();
@@ -112,7 +112,7 @@ function showRefusal(error) {
 
 // The same again stays as it is: somebody may be typing a token there.
 function tell(refused) {
-  for (const name of FIELDS) {
+  for (const name of CHECK_FIELDS) {
     point(byId(name), name === refused?.field);
   }
   const said = refused && JSON.stringify(refused);
@@ -154,7 +154,7 @@ function change(said, then) {
 function bindSettings() {
   const version = byId("version");
   const show = () => (version.disabled = settings.profile === "namespace");
-  for (const name of FIELDS) {
+  for (const name of CHECK_FIELDS) {
     byId(name).value = settings[name];
     byId(name).addEventListener(name === "namespace" ? "input" : "change", (event) => {
       const pause = name === "namespace" ? PAUSE : 0;

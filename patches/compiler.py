@@ -1,0 +1,112 @@
+"""Compiles a snapshot to a namespace: does all work that does not depend on the request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache, lru_cache
+from typing import Final, NamedTuple, TypeAlias
+
+from patches.defaults import DEFAULTS
+from patches.defaults.default import Default
+from patches.model.needs import Need
+from patches.policy.configuration import DefaulterConfiguration, Mode
+from patches.policy.limits import NO_LIMITS, Limits, compile_limits
+from patches.policy.namespace import CompiledNamespace
+from patches.policy.policy import PREFIX, PSA_PREFIX, Policy, resolve
+from patches.policy.snapshot import UNKNOWN, Coverage, Snapshot, UnknownType
+from patches.standards.levels import NEWEST_MINOR, Level
+
+_DISTINCT_POLICIES: Final = 4096
+"""How many policies to keep. Namespaces with the same labels and annotations share one."""
+_READ: Final = (PREFIX, PSA_PREFIX)
+
+_Pairs: TypeAlias = tuple[tuple[str, str | None], ...]
+
+
+class _SharedPolicy(NamedTuple):
+    policy: Policy
+    needs: frozenset[Need]
+
+
+class NamespaceCompiler:
+    """Compiles namespaces for one configuration and one API server. Namespaces with equal labels share a policy."""
+
+    def __init__(self, configuration: DefaulterConfiguration, server_minor: int = NEWEST_MINOR) -> None:
+        """Compile for `configuration`; `server_minor` is the API server's own minor version."""
+        self.configuration = configuration
+        self.server_minor = server_minor
+        self._policy = lru_cache(_DISTINCT_POLICIES)(self._resolve)
+
+    def compile(self, snapshot: Snapshot) -> CompiledNamespace:
+        """Compile one namespace. Raises InvalidObject if a quantity of a LimitRange is malformed."""
+        policy, needs = self._policy(_pairs(snapshot.labels), _pairs(snapshot.annotations))
+        return CompiledNamespace(
+            name=snapshot.name,
+            policy=policy,
+            limits=_limits(snapshot),
+            quota_scopes=_quota_scopes(snapshot),
+            has_quota=bool(snapshot.resource_quotas.by_name) or snapshot.resource_quotas.coverage is Coverage.PARTIAL,
+            service_accounts=snapshot.service_accounts,
+            runtime_classes=snapshot.runtime_classes,
+            account_scope=_account_scope(policy, needs),
+            runtime_class=_runtime_class(policy, needs),
+        )
+
+    def _resolve(self, labels: _Pairs, annotations: _Pairs) -> _SharedPolicy:
+        policy = resolve(self.configuration, dict(labels), dict(annotations), self.server_minor)
+        if policy.mode is Mode.OFF:
+            return _SharedPolicy(policy, frozenset())
+        acting = active_defaults(policy.target.level, policy.enabled)
+        return _SharedPolicy(
+            policy, frozenset().union(*(default.needs for default in acting if default.id not in policy.skip))
+        )
+
+
+def compile_namespace(
+    snapshot: Snapshot, configuration: DefaulterConfiguration, server_minor: int = NEWEST_MINOR
+) -> CompiledNamespace:
+    """Compile one namespace by itself. For many, use one NamespaceCompiler.
+
+    Args:
+        snapshot: what is known of the namespace.
+        configuration: the configuration to compile for.
+        server_minor: the API server's own minor version, which `latest` means; the newest known without one.
+
+    Raises:
+        InvalidObject: if a quantity of a LimitRange is malformed.
+    """
+    return NamespaceCompiler(configuration, server_minor).compile(snapshot)
+
+
+@cache
+def active_defaults(level: Level, enabled: frozenset[str]) -> tuple[Default, ...]:
+    """Return the enabled defaults that act at a level, in order."""
+    return tuple(
+        default for default in DEFAULTS if default.id in enabled and level.strictness >= default.level.strictness
+    )
+
+
+def _pairs(marks: Mapping[str, str | None]) -> _Pairs:
+    """Return the labels or annotations on which a policy depends, sorted, so that equal ones compare equal."""
+    return tuple(sorted((key, value or "") for key, value in marks.items() if key.startswith(_READ)))
+
+
+def _limits(snapshot: Snapshot) -> Limits | UnknownType:
+    limit_ranges = snapshot.limit_ranges.all()
+    if limit_ranges is UNKNOWN:
+        return UNKNOWN
+    return compile_limits(limit_ranges) if limit_ranges else NO_LIMITS
+
+
+def _quota_scopes(snapshot: Snapshot) -> frozenset[str] | UnknownType:
+    quotas = snapshot.resource_quotas.all()
+    return UNKNOWN if quotas is UNKNOWN else frozenset().union(*quotas.values())
+
+
+def _account_scope(policy: Policy, needs: frozenset[Need]) -> str:
+    return policy.settings.automount_service_account_token.service_accounts if Need.SERVICE_ACCOUNT in needs else ""
+
+
+def _runtime_class(policy: Policy, needs: frozenset[Need]) -> str:
+    addable = Need.RUNTIME_CLASS in needs and policy.runtime_class not in policy.exemptions.runtime_classes
+    return policy.runtime_class if addable else ""

@@ -1,0 +1,102 @@
+"""The typed options of each command. `read_options` makes them of the parsed arguments."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar, cast, get_type_hints
+
+from patches import LevelVersion
+from webhook.cluster.options import ConnectionOptions
+from webhook.server.options import ServerOptions
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    """The options of `serve`.
+
+    Attributes:
+        server: the options of the server.
+        drain_seconds: seconds to keep serving after SIGTERM.
+        demo: whether to send a sample review at start, and print the response.
+        log_format: `text` or `json`.
+        log_level: the lowest level to log.
+    """
+
+    server: ServerOptions
+    drain_seconds: float = 0.0
+    demo: bool = False
+    log_format: Literal["text", "json"] = "text"
+    log_level: str = "info"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestOptions:
+    """The options of `preview` and `check`.
+
+    Attributes:
+        files: manifests: files, directories, `-`.
+        config: configuration file or directory; None for the default configuration.
+        objects: manifests of cluster objects.
+        namespace: namespace of objects without one; None if the option is not given.
+        offline: whether to ask no cluster.
+        profile: the profile to judge by; None for each namespace's own.
+        output: `table`, `json`, `yaml` or `diff`.
+        color: `auto`, `always` or `never`.
+        connection: how to reach the cluster.
+    """
+
+    files: Sequence[str]
+    config: Path | None = None
+    objects: Sequence[Path] = ()
+    namespace: str | None = None
+    offline: bool = False
+    profile: LevelVersion | None = None
+    output: str = "table"
+    color: str = "auto"
+    connection: ConnectionOptions = field(default_factory=ConnectionOptions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertsOptions:
+    """The options of `certs`.
+
+    Attributes:
+        tls_cert: certificate chain to show, PEM; None for the cluster's.
+        output: `table` or `json`.
+        connection: how to reach the cluster.
+    """
+
+    tls_cert: Path | None = None
+    output: str = "table"
+    connection: ConnectionOptions = field(default_factory=ConnectionOptions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigOptions:
+    """The options of `config`.
+
+    Attributes:
+        config: configuration file or directory; None for the default configuration.
+        output: `explain`, `yaml`, `json` or `schema`.
+    """
+
+    config: Path | None = None
+    output: str = "explain"
+
+
+def read_options(arguments: argparse.Namespace, kind: type[T]) -> T:
+    """Make the options of a command from the parsed arguments of the same names, nested options included."""
+    values: dict[str, Any] = {}
+    hints = get_type_hints(kind)
+    for row in fields(cast("Any", kind)):
+        hint = hints[row.name]
+        if is_dataclass(hint):
+            values[row.name] = read_options(arguments, cast("type[Any]", hint))
+        elif getattr(arguments, row.name, None) is not None:
+            values[row.name] = getattr(arguments, row.name)
+    return kind(**values)

@@ -1,0 +1,21 @@
+"""How to reach a cluster, as the operator says it. Apart from the client, which is large to import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionOptions:
+    """How to reach a cluster.
+
+    Attributes:
+        kubeconfig: kubeconfig file; None for $KUBECONFIG, kubectl's own, or in a pod its ServiceAccount.
+        context: context of the kubeconfig; None for its current one.
+        own_namespace: namespace of our Secret and Lease; "" for $POD_NAMESPACE, or that of the pod or context.
+    """
+
+    kubeconfig: Path | None = None
+    context: str | None = None
+    own_namespace: str = ""

@@ -1,0 +1,186 @@
+"""Reads the fields that count of each kind of object, for every gatherer.
+
+A `value` is a parsed document, or an object's JSON as bytes or `msgspec.Raw`. Each function raises InvalidObject if a
+field of it is invalid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final, NamedTuple, TypeVar
+
+import msgspec
+
+from patches import PREFIX, PSA_PREFIX, LimitItem, Quantity, RuntimeClass, ServiceAccount, invalid_object, nanos
+from webhook.errors import InvalidObject
+
+_PREFIXES: Final = (PREFIX, PSA_PREFIX)
+_DISTINCT_MARKS: Final = 4096
+
+
+class Metadata(msgspec.Struct):
+    """`meta/v1` ObjectMeta, as far as it counts."""
+
+    name: str
+    namespace: str | None = None
+    labels: dict[str, str | None] | None = None
+    annotations: dict[str, str | None] | None = None
+
+
+class ClusterObject(msgspec.Struct, rename="camel"):
+    """An object's identity."""
+
+    api_version: str
+    kind: str
+    metadata: Metadata
+
+
+class Marks(NamedTuple):
+    """The labels and annotations of a Namespace that its policy depends on."""
+
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+
+
+class _NamespaceMetadata(msgspec.Struct):
+    labels: dict[str, str | None] | None = None
+    annotations: dict[str, str | None] | None = None
+
+
+class _Namespace(msgspec.Struct):
+    metadata: _NamespaceMetadata
+
+
+class _Item(msgspec.Struct, rename="camel"):
+    type: str
+    default: dict[str, Quantity] | None = None
+    default_request: dict[str, Quantity] | None = None
+    min: dict[str, Quantity] | None = None
+    max: dict[str, Quantity] | None = None
+    max_limit_request_ratio: dict[str, Quantity] | None = None
+
+
+class _LimitRangeSpec(msgspec.Struct):
+    limits: list[_Item] | None = None
+
+
+class _LimitRange(msgspec.Struct):
+    spec: _LimitRangeSpec | None = None
+
+
+class _Expression(msgspec.Struct, rename="camel"):
+    scope_name: str
+
+
+class _Selector(msgspec.Struct, rename="camel"):
+    match_expressions: list[_Expression] | None = None
+
+
+class _QuotaSpec(msgspec.Struct, rename="camel"):
+    scopes: list[str] | None = None
+    scope_selector: _Selector | None = None
+
+
+class _Quota(msgspec.Struct):
+    spec: _QuotaSpec | None = None
+
+
+class _ServiceAccount(msgspec.Struct, rename="camel"):
+    automount_service_account_token: bool | None = None
+
+
+class _Scheduling(msgspec.Struct, rename="camel"):
+    node_selector: dict[str, str] | None = None
+
+
+class _Overhead(msgspec.Struct, rename="camel"):
+    pod_fixed: dict[str, Quantity] | None = None
+
+
+class _RuntimeClass(msgspec.Struct):
+    scheduling: _Scheduling | None = None
+    overhead: _Overhead | None = None
+
+
+def identify(value: Any) -> ClusterObject:
+    """Read the identity of an object."""
+    return _read(value, ClusterObject)
+
+
+def marks(value: Any) -> Marks:
+    """Read the labels and annotations of a Namespace that count. Equal ones share one Marks object."""
+    metadata = _read(value, _Namespace).metadata
+    return _shared_marks(_own_pairs(metadata.labels), _own_pairs(metadata.annotations))
+
+
+def _own_pairs(values: dict[str, str | None] | None) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((key, text or "") for key, text in (values or {}).items() if key.startswith(_PREFIXES)))
+
+
+@lru_cache(_DISTINCT_MARKS)
+def _shared_marks(labels: tuple[tuple[str, str], ...], annotations: tuple[tuple[str, str], ...]) -> Marks:
+    return Marks(dict(labels), dict(annotations))
+
+
+def limit_items(value: Any) -> Sequence[LimitItem]:
+    """Read the items of a LimitRange."""
+    spec = _read(value, _LimitRange).spec
+    items = []
+    for index, item in enumerate((spec.limits if spec else None) or ()):
+        for info in msgspec.structs.fields(_Item)[1:]:
+            _check_quantities(f"spec.limits[{index}].{info.encode_name}", getattr(item, info.name))
+        items.append(
+            LimitItem(
+                item.type,
+                item.default or {},
+                item.default_request or {},
+                item.min or {},
+                item.max or {},
+                item.max_limit_request_ratio or {},
+            ),
+        )
+    return items
+
+
+def quota_scopes(value: Any) -> frozenset[str]:
+    """Read the scopes of a ResourceQuota, from `scopes` and `scopeSelector`."""
+    spec = _read(value, _Quota).spec or _QuotaSpec()
+    selector = spec.scope_selector or _Selector()
+    return frozenset([*(spec.scopes or ()), *(row.scope_name for row in selector.match_expressions or ())])
+
+
+def service_account(value: Any) -> ServiceAccount:
+    """Read a ServiceAccount. Equal ones share one object."""
+    return _ACCOUNTS[_read(value, _ServiceAccount).automount_service_account_token]
+
+
+_ACCOUNTS: Final = {automount: ServiceAccount(automount) for automount in (True, False, None)}
+
+
+def runtime_class(value: Any) -> RuntimeClass:
+    """Read what a RuntimeClass adds to its pods."""
+    read = _read(value, _RuntimeClass)
+    overhead = read.overhead.pod_fixed if read.overhead else None
+    selector = read.scheduling.node_selector if read.scheduling else None
+    return RuntimeClass(selector or {}, bool(overhead))
+
+
+_Shape = TypeVar("_Shape")
+
+
+def _read(value: Any, shape: type[_Shape]) -> _Shape:
+    try:
+        if isinstance(value, bytes | msgspec.Raw):
+            return msgspec.json.decode(value, type=shape)
+        return msgspec.convert(value, shape)
+    except msgspec.DecodeError as error:
+        raise invalid_object(error) from None
+
+
+def _check_quantities(field: str, amounts: dict[str, Quantity] | None) -> None:
+    for resource, quantity in (amounts or {}).items():
+        try:
+            nanos(quantity)
+        except InvalidObject as error:
+            raise InvalidObject(f"{field}[{resource}]", str(error)) from None

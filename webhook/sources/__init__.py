@@ -1,1 +1,0 @@
-"""Where the state of namespaces comes from: manifests, or a live cluster."""
