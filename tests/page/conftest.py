@@ -84,7 +84,7 @@ def open_page(browser: Browser, site: Site, watch: Watch) -> Iterator[OpenPage]:
     def open_(query: str = "", **options: Any) -> Page:
         context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
         contexts.append(context)
-        context.set_default_timeout(60_000)
+        context.set_default_timeout(180_000)  # megabytes of text take a browser their time
         watch.watch(context)
         page = context.new_page()
         page.goto(site.address + query)

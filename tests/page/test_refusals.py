@@ -158,7 +158,7 @@ def test_what_the_server_itself_refuses(page: Page, site: Site) -> None:
     page.fill("#namespace", "")
     assert page.locator("[aria-invalid]").count() == 0
     page.fill("#text", POD + "#" * 5_000_000)
-    expect(page.locator(".trouble h3")).to_have_text("That is too much at once")
+    expect(page.locator(".trouble h3")).to_have_text("That is too much at once", timeout=60_000)
 
 
 def test_the_headers_hold(open_page: OpenPage, watch: Watch) -> None:
