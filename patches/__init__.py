@@ -18,6 +18,7 @@ from patches.defaults.default import Default
 from patches.errors import DefaulterError, InvalidObject, invalid_object
 from patches.evaluation import Evaluation, Stage, evaluate, validate
 from patches.model.decisions import Decision, Reason, State, Withheld
+from patches.model.notices import Notice, NoticeCode
 from patches.model.patch import Operation, escape, unescape
 from patches.model.pod import TEMPLATES, Origin, Pod, field_path, locate
 from patches.model.quantities import nanos
@@ -67,6 +68,8 @@ __all__ = [
     "Missing",
     "Mode",
     "NamespaceCompiler",
+    "Notice",
+    "NoticeCode",
     "Objects",
     "Operation",
     "Origin",

@@ -11,6 +11,7 @@ from patches.arrival import arrive, with_app_armor_fields
 from patches.compiler import active_defaults
 from patches.defaults.draft import Draft
 from patches.model.decisions import Decision, Reason, State, Withheld
+from patches.model.notices import Notice
 from patches.model.patch import Operation
 from patches.model.pod import Origin, Pod
 from patches.model.shapes import Json
@@ -55,6 +56,7 @@ class Evaluation:
         operations: the patch (RFC 6902), from the document as sent to `patched`.
         patched: the document with the patch.
         decisions: the state of each default at each path, and the reason.
+        notices: what a person should hear in time, in the order in which it was found.
         applied: what was, or would be, added: `id:place`, joined by commas.
         verdicts: what the pod violates, for each level by which admission judges it. In the modes warn and audit, and
             for mirror pods, the pod is judged as sent, else as patched. A template that is not patched is judged as
@@ -69,6 +71,7 @@ class Evaluation:
     operations: tuple[Operation, ...] = ()
     patched: Json = None
     decisions: tuple[Decision, ...] = ()
+    notices: tuple[Notice, ...] = ()
     applied: str = ""
     verdicts: Mapping[LevelVersion, tuple[Violation, ...]] = field(default_factory=dict)
     denied: bool = False
@@ -197,6 +200,7 @@ def _conclude(
         operations=() if draft is None else tuple(draft.patch.operations),
         patched=pod.document if draft is None else draft.patch.document,
         decisions=() if draft is None else tuple(draft.decisions),
+        notices=() if draft is None else tuple(draft.notices),
         applied=applied,
         verdicts=verdicts,
         denied=denies and bool(verdicts.get(policy.enforce)),

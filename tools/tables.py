@@ -15,6 +15,7 @@ import msgspec
 
 from patches.defaults import DEFAULTS
 from patches.model.decisions import Reason, State, Withheld
+from patches.model.notices import NoticeCode
 from patches.policy.configuration import DefaulterConfiguration, enabled_ids, json_schema
 from patches.standards.checks import CHECKS
 from webhook.documents.writer import to_yaml
@@ -78,11 +79,12 @@ def _default_rows() -> list[str]:
 
 
 def _reason_rows() -> dict[str, list[str]]:
-    """The rows of the reasons by the state that they belong to, and of what withholds a patch."""
-    groups: dict[str, list[Reason] | list[Withheld]] = {
+    """The rows of the reasons by the state that they belong to, of what withholds a patch, and of notices."""
+    groups: dict[str, list[Reason] | list[Withheld] | list[NoticeCode]] = {
         state.value: [reason for reason in Reason if reason.states[0] is state] for state in State
     }
     groups["withheld"] = list(Withheld)
+    groups["notices"] = list(NoticeCode)
     return {
         name: _table(
             ("reason", "what it means", "what to do"),

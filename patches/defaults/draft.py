@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from patches.model.decisions import Decision, Reason, State
+from patches.model.notices import Notice, NoticeCode
 from patches.model.patch import PatchBuilder
 from patches.model.pod import ContainerView, Pod
 from patches.model.shapes import Json
@@ -18,6 +19,7 @@ class Draft:
         namespace: its namespace, compiled.
         patch: takes the operations, and has the document as they leave it.
         decisions: one for each path that a default looked at, in order.
+        notices: what a person should hear in time, in order.
         whole_pod: False on an update, which may change nothing but the new ephemeral containers.
         containers: those that may be patched: all of them, or on an update the new ephemeral ones.
         windows: whether the pod is a Windows pod; the default `os` may make it one.
@@ -28,6 +30,7 @@ class Draft:
         "containers",
         "decisions",
         "namespace",
+        "notices",
         "patch",
         "pod",
         "policy",
@@ -43,6 +46,7 @@ class Draft:
         self.policy = namespace.policy
         self.patch = PatchBuilder(pod.document)
         self.decisions: list[Decision] = []
+        self.notices: list[Notice] = []
         self.whole_pod = new_ephemeral is None
         self.containers = pod.containers if new_ephemeral is None else new_ephemeral
         self.windows = pod.windows
@@ -79,3 +83,7 @@ class Draft:
     def conflict(self, default: str, path: str, value: Json, reason: Reason = Reason.EXPLICIT_VALUE) -> None:
         """Note an explicit value that stands against the target profile."""
         self.decisions.append(Decision(default, path, State.CONFLICT, reason, value))
+
+    def notice(self, code: NoticeCode, path: str, *values: str) -> None:
+        """Note what a person should hear in time; `values` are what its sentence names."""
+        self.notices.append(Notice(code, path, values))

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Self
+from patches.model.explained import Explained
 
 
-class Withheld(StrEnum):
-    """Why an object gets no patch. A closed set, in the order of docs/reasons.md.
-
-    Attributes:
-        means: what it means, in Markdown.
-        advice: what to do about it, in Markdown.
-    """
+class Withheld(Explained):
+    """Why an object gets no patch. A closed set, in the order of docs/reasons.md."""
 
     DELETING = "deleting", "The object is being deleted.", "Nothing."
     MIRROR_POD = (
@@ -54,17 +48,6 @@ class Withheld(StrEnum):
         "The pod exists already, and its spec is immutable.",
         "Create the pod anew, for example with `kubectl rollout restart`.",
     )
-
-    means: str
-    advice: str
-
-    def __new__(cls, code: str, means: str, advice: str) -> Self:
-        """A member that is its code."""
-        member = str.__new__(cls, code)
-        member._value_ = code
-        member.means = means
-        member.advice = advice
-        return member
 
     @property
     def judged(self) -> bool:

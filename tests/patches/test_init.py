@@ -32,6 +32,8 @@ def test_the_surface_is_what_it_says() -> None:
         "Missing",
         "Mode",
         "NamespaceCompiler",
+        "Notice",
+        "NoticeCode",
         "Objects",
         "Operation",
         "Origin",

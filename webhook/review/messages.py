@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from patches import CHECK_FIELDS, Decision, Evaluation, Level, LevelVersion, Mode, State, Violation, violation_text
+from webhook.review.notices import notice_warnings
 
 _BRIEF: Final = 200
 """Characters. A longer list is shortened to its ids; the audit annotation keeps all of it."""
@@ -47,6 +48,7 @@ def mutation_warnings(evaluation: Evaluation, *, is_update: bool) -> list[str]:
             warnings.append(f"pod-security-defaulter will add to the pods {added}")
         elif evaluation.withheld is None and is_update:  # the API server would drop an annotation on the pod
             warnings.append(f"pod-security-defaulter added {added}")
+    warnings += notice_warnings(evaluation)
     warnings += [f"pod-security-defaulter: {problem}" for problem in policy.problems]
     return [printable(text) for text in warnings]
 
@@ -65,6 +67,7 @@ def preview_warnings(evaluation: Evaluation, mode: Mode) -> list[str]:
     warnings = _verdict_warnings(evaluation)
     if mode is not Mode.ENFORCE:
         warnings.append(f"the namespace's mode is {mode}: admission adds nothing")
+    warnings += notice_warnings(evaluation)
     warnings += [f"pod-security-defaulter: {problem}" for problem in evaluation.policy.problems]
     return [printable(text) for text in warnings]
 
