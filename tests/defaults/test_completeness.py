@@ -14,6 +14,7 @@ import pytest
 import patches.defaults
 from patches.defaults import DEFAULTS
 from patches.model.decisions import Reason, State, Withheld
+from patches.model.notices import NoticeCode
 from patches.policy.configuration import DefaulterConfiguration, enabled_ids
 from patches.policy.policy import IDS as SETTINGS_IDS
 from patches.standards.judge import judge
@@ -155,7 +156,7 @@ def test_every_reason_has_a_docs_row() -> None:
     """The page of reasons has one row for each code and none beside them."""
     page = REASONS_PAGE.read_text(encoding="utf-8")
     rows = re.findall(r'^\| <a id="([a-z-]+)"></a>`([a-z-]+)` \|', page, re.MULTILINE)
-    assert sorted(rows) == sorted((reason.value, reason.value) for reason in (*Reason, *Withheld))
+    assert sorted(rows) == sorted((reason.value, reason.value) for reason in (*Reason, *Withheld, *NoticeCode))
 
 
 def test_docs_name_only_reasons_that_exist() -> None:
