@@ -13,6 +13,7 @@ from patches.policy.configuration import DefaulterConfiguration, Mode
 from patches.policy.limits import NO_LIMITS, Limits, compile_limits
 from patches.policy.namespace import CompiledNamespace
 from patches.policy.policy import PREFIX, PSA_PREFIX, Policy, resolve
+from patches.policy.quotas import QuotaDemand, compile_quotas
 from patches.policy.snapshot import UNKNOWN, Coverage, Snapshot, UnknownType
 from patches.standards.levels import NEWEST_MINOR, Level
 
@@ -50,6 +51,7 @@ class NamespaceCompiler:
             runtime_classes=snapshot.runtime_classes,
             account_scope=_account_scope(policy, needs),
             runtime_class=_runtime_class(policy, needs),
+            quota_demands=_quota_demands(snapshot),
         )
 
     def _resolve(self, labels: _Pairs, annotations: _Pairs) -> _SharedPolicy:
@@ -100,7 +102,13 @@ def _limits(snapshot: Snapshot) -> Limits | UnknownType:
 
 def _quota_scopes(snapshot: Snapshot) -> frozenset[str] | UnknownType:
     quotas = snapshot.resource_quotas.all()
-    return UNKNOWN if quotas is UNKNOWN else frozenset().union(*quotas.values())
+    return UNKNOWN if quotas is UNKNOWN else frozenset().union(*(quota.scopes for quota in quotas.values()))
+
+
+def _quota_demands(snapshot: Snapshot) -> tuple[QuotaDemand, ...]:
+    """Return what quotas ask for; nothing if a LimitRange that is not known may give it."""
+    quotas = snapshot.resource_quotas.all()
+    return () if quotas is UNKNOWN or snapshot.limit_ranges.all() is UNKNOWN else compile_quotas(quotas)
 
 
 def _account_scope(policy: Policy, needs: frozenset[Need]) -> str:

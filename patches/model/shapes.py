@@ -199,6 +199,7 @@ class PodOS(TypedDict, total=False):
 class PodSpec(TypedDict, total=False):
     """`core/v1` PodSpec."""
 
+    activeDeadlineSeconds: int | None
     automountServiceAccountToken: bool | None
     containers: list[Container] | None
     ephemeralContainers: list[Container] | None
@@ -234,6 +235,7 @@ class OwnerReference(TypedDict, total=False):
 
     controller: bool | None
     kind: str | None
+    name: str | None
 
 
 class ObjectMeta(TypedDict, total=False):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from patches.policy.configuration import Exemption, Mode
 from patches.policy.limits import NO_LIMITS, Limits
 from patches.policy.policy import Policy, retarget
+from patches.policy.quotas import QuotaDemand
 from patches.policy.snapshot import UNKNOWN, Coverage, Objects, RuntimeClass, ServiceAccount, UnknownType
 from patches.standards.levels import LevelVersion
 
@@ -31,11 +32,13 @@ class CompiledNamespace:
         policy: shared by all namespaces with the same labels and annotations.
         limits: its LimitRanges, compiled.
         quota_scopes: the scopes of its ResourceQuotas.
+        quota_demands: what its ResourceQuotas ask of containers; empty if they or its LimitRanges are unknown.
         has_quota: whether it has, or may have, a ResourceQuota.
         service_accounts: its ServiceAccounts.
         runtime_classes: the RuntimeClasses of the cluster.
         account_scope: the ServiceAccounts that decide about the token: "" for none, `default`, or `all`.
         runtime_class: the RuntimeClass that a default may add; "" for none.
+        hypothetical: whether a preview asks what another mode or target than its own would do.
     """
 
     name: str
@@ -47,6 +50,8 @@ class CompiledNamespace:
     runtime_classes: Objects[RuntimeClass]
     account_scope: str = ""
     runtime_class: str = ""
+    quota_demands: tuple[QuotaDemand, ...] = ()
+    hypothetical: bool = False
 
     @property
     def known_limits(self) -> Limits:
@@ -77,8 +82,9 @@ class CompiledNamespace:
         """Return the namespace in mode enforce, unless its mode is off."""
         if self.policy.mode in (Mode.OFF, Mode.ENFORCE):
             return self
-        return replace(self, policy=replace(self.policy, mode=Mode.ENFORCE))
+        return replace(self, policy=replace(self.policy, mode=Mode.ENFORCE), hypothetical=True)
 
     def retargeted(self, target: LevelVersion) -> CompiledNamespace:
         """Return the namespace with another target, for a preview."""
-        return replace(self, policy=retarget(self.policy, target))
+        hypothetical = self.hypothetical or target != self.policy.target
+        return replace(self, policy=retarget(self.policy, target), hypothetical=hypothetical)

@@ -40,6 +40,13 @@ class ServiceAccount(NamedTuple):
     automount: bool | None = None
 
 
+class ResourceQuota(NamedTuple):
+    """The scopes of a `core/v1` ResourceQuota, and the resources that its `hard` names."""
+
+    scopes: frozenset[str] = frozenset()
+    resources: frozenset[str] = frozenset()
+
+
 class Coverage(Enum):
     """What it means that a name is not among the objects of a snapshot."""
 
@@ -81,7 +88,7 @@ class Snapshot:
         labels: its labels, at least those that start with PREFIX or PSA_PREFIX.
         annotations: its annotations, likewise.
         limit_ranges: the items of its LimitRanges.
-        resource_quotas: the scopes of its ResourceQuotas.
+        resource_quotas: its ResourceQuotas.
         service_accounts: its ServiceAccounts.
         runtime_classes: the RuntimeClasses of the cluster.
     """
@@ -90,7 +97,7 @@ class Snapshot:
     labels: Mapping[str, str | None]
     annotations: Mapping[str, str | None]
     limit_ranges: Objects[Sequence[LimitItem]]
-    resource_quotas: Objects[frozenset[str]]
+    resource_quotas: Objects[ResourceQuota]
     service_accounts: Objects[ServiceAccount]
     runtime_classes: Objects[RuntimeClass]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from patches.policy.limits import LimitItem
-from patches.policy.snapshot import UNKNOWN, Coverage, RuntimeClass, ServiceAccount
+from patches.policy.snapshot import UNKNOWN, Coverage, ResourceQuota, RuntimeClass, ServiceAccount
 from patches.standards.levels import NEWEST_MINOR
 from tests.gatherers.live_cluster import CLASSES, ENFORCE, NAMESPACES, named
 from tests.gatherers.live_faults import Played, Refusal, page, playing
@@ -42,7 +42,7 @@ async def test_everything_may_be_read() -> None:
     shop = snapshots["shop"]
     assert (shop.name, shop.labels, shop.annotations) == ("shop", ENFORCE, {})
     assert shop.limit_ranges.all() == {"l": [LimitItem("Container", max={"cpu": "2"})]}
-    assert shop.resource_quotas.all() == {"q": frozenset({"BestEffort"})}
+    assert shop.resource_quotas.all() == {"q": ResourceQuota(frozenset({"BestEffort"}))}
     assert shop.service_accounts.find("default") == ServiceAccount(automount=False)
     assert shop.service_accounts.find("other") is None
     assert shop.runtime_classes.all() == {"gvisor": RuntimeClass({}, has_overhead=False)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from patches.policy.limits import LimitItem
-from patches.policy.snapshot import RuntimeClass, ServiceAccount
+from patches.policy.snapshot import ResourceQuota, RuntimeClass, ServiceAccount
 from tests.gatherers.live_faults import playing
 from webhook.cluster.reflector import Item
 from webhook.gatherers.live import LiveGatherer
@@ -24,6 +24,6 @@ async def test_snapshots_for_previews_do_not_change() -> None:
 
 def _fill(gatherer: LiveGatherer, name: str) -> None:
     gatherer._limit_ranges.put(Item("shop", name, [LimitItem("Container")]))
-    gatherer._quotas.put(Item("shop", name, frozenset()))
+    gatherer._quotas.put(Item("shop", name, ResourceQuota()))
     gatherer._accounts.put(Item("shop", name, ServiceAccount()))
     gatherer._runtime_classes.put(Item("", name, RuntimeClass({}, has_overhead=False)))

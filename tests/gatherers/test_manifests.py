@@ -10,7 +10,16 @@ from patches.compiler import compile_namespace
 from patches.policy.configuration import DefaulterConfiguration, Mode
 from patches.policy.limits import NO_LIMITS
 from patches.policy.namespace import CompiledNamespace, Missing
-from patches.policy.snapshot import UNKNOWN, Coverage, Objects, RuntimeClass, ServiceAccount, Snapshot, empty_snapshot
+from patches.policy.snapshot import (
+    UNKNOWN,
+    Coverage,
+    Objects,
+    ResourceQuota,
+    RuntimeClass,
+    ServiceAccount,
+    Snapshot,
+    empty_snapshot,
+)
 from patches.standards.levels import NEWEST_MINOR
 from webhook.errors import InvalidObject
 from webhook.gatherers import manifests
@@ -190,7 +199,7 @@ def test_manifests_besides_what_is_known() -> None:
         labels={"pod-security-defaulter.io/mode": "warn"},
         annotations={"pod-security-defaulter.io/skip": "os"},
         limit_ranges=known.limit_ranges,
-        resource_quotas=Objects({"q": frozenset({"BestEffort"})}),
+        resource_quotas=Objects({"q": ResourceQuota(frozenset({"BestEffort"}))}),
         service_accounts=Objects({"a": ServiceAccount(automount=True), "b": ServiceAccount()}, Coverage.PARTIAL),
         runtime_classes=Objects({"kata": RuntimeClass({}, has_overhead=True)}),
     )

@@ -10,14 +10,14 @@ import msgspec
 import pytest
 
 from patches.policy.limits import LimitItem
-from patches.policy.snapshot import RuntimeClass, ServiceAccount
+from patches.policy.snapshot import ResourceQuota, RuntimeClass, ServiceAccount
 from webhook.errors import InvalidObject
 from webhook.gatherers.objects import (
     Marks,
     identify,
     limit_items,
     marks,
-    quota_scopes,
+    resource_quota,
     runtime_class,
     service_account,
 )
@@ -91,17 +91,35 @@ def test_a_quantity_that_is_none(field: str) -> None:
 )
 def test_the_scopes_of_a_quota(spec: Any, scopes: set[str]) -> None:
     """By list and by selector."""
-    assert quota_scopes({"spec": spec}) == scopes
+    assert resource_quota({"spec": spec}) == ResourceQuota(frozenset(scopes))
+
+
+@pytest.mark.parametrize(
+    ("spec", "resources"),
+    [
+        ({"hard": None}, set()),
+        ({"hard": {}}, set()),
+        ({"hard": {"pods": 9, "limits.cpu": "1"}}, {"pods", "limits.cpu"}),
+    ],
+)
+def test_the_resources_of_a_quota(spec: Any, resources: set[str]) -> None:
+    """By name only: how much there is changes nothing. Equal quotas share one object, of which a cluster has many."""
+    assert resource_quota({"spec": spec}) == ResourceQuota(resources=frozenset(resources))
+    assert resource_quota({"spec": spec}) is resource_quota({"spec": spec})
 
 
 @pytest.mark.parametrize(
     ("value", "field"),
-    [({"spec": {"scopes": "all"}}, "spec.scopes"), ({"spec": {"scopes": [1]}}, "spec.scopes[0]")],
+    [
+        ({"spec": {"scopes": "all"}}, "spec.scopes"),
+        ({"spec": {"scopes": [1]}}, "spec.scopes[0]"),
+        ({"spec": {"hard": ["pods"]}}, "spec.hard"),
+    ],
 )
 def test_a_quota_that_cannot_be_read(value: Any, field: str) -> None:
     """The field is named."""
     with pytest.raises(InvalidObject) as caught:
-        quota_scopes(value)
+        resource_quota(value)
     assert caught.value.field == field
 
 
@@ -131,7 +149,7 @@ def test_what_a_runtime_class_adds(value: Any, expected: RuntimeClass) -> None:
     ("read", "value"),
     [
         (limit_items, {"spec": {"limits": [{"type": "Container", "max": {"cpu": "2", "memory": 1}}]}}),
-        (quota_scopes, {"spec": {"scopes": ["BestEffort"], "scopeSelector": None}}),
+        (resource_quota, {"spec": {"scopes": ["BestEffort"], "scopeSelector": None}}),
         (service_account, {"automountServiceAccountToken": True}),
         (service_account, {"automountServiceAccountToken": False}),
         (runtime_class, {"handler": "x", "overhead": {"podFixed": {"cpu": "1"}}}),

@@ -9,7 +9,8 @@ from typing import Any
 from patches.compiler import NamespaceCompiler, compile_namespace
 from patches.policy.configuration import DefaulterConfiguration, Mode
 from patches.policy.limits import NO_LIMITS, LimitItem
-from patches.policy.snapshot import UNKNOWN, Coverage, Objects, Snapshot, empty_snapshot
+from patches.policy.quotas import QuotaDemand
+from patches.policy.snapshot import UNKNOWN, Coverage, Objects, ResourceQuota, Snapshot, empty_snapshot
 from patches.standards.levels import NEWEST_MINOR
 from tests.patches.build import OURS, PSA, configuration
 
@@ -50,9 +51,8 @@ def test_equal_labels_share_a_policy() -> None:
 def test_limit_ranges_and_quotas() -> None:
     """Those that are known are compiled; where one cannot be read, or may be missing, all are unknown."""
     item = LimitItem("Container", default={"cpu": "2"})
-    known = replace(
-        SHOP, limit_ranges=Objects({"a": [item]}), resource_quotas=Objects({"q": frozenset({"BestEffort"})})
-    )
+    scoped = ResourceQuota(frozenset({"BestEffort"}))
+    known = replace(SHOP, limit_ranges=Objects({"a": [item]}), resource_quotas=Objects({"q": scoped}))
     found = compile_namespace(known, DefaulterConfiguration())
     assert found.known_limits.default_limits["cpu"].text == "2"
     assert (found.quota_scopes, found.has_quota) == (frozenset({"BestEffort"}), True)
@@ -60,11 +60,24 @@ def test_limit_ranges_and_quotas() -> None:
         Objects({"a": [item], "b": UNKNOWN}),
         Objects({"a": [item]}, Coverage.PARTIAL),
     )
-    quotas: tuple[Objects[frozenset[str]], ...] = (Objects({"q": UNKNOWN}), Objects({}, Coverage.PARTIAL))
+    quotas: tuple[Objects[ResourceQuota], ...] = (Objects({"q": UNKNOWN}), Objects({}, Coverage.PARTIAL))
     for limit_ranges, resource_quotas in zip(ranges, quotas, strict=True):
         snapshot = replace(SHOP, limit_ranges=limit_ranges, resource_quotas=resource_quotas)
         found = compile_namespace(snapshot, DefaulterConfiguration())
         assert (found.limits, found.quota_scopes, found.has_quota) == (UNKNOWN, UNKNOWN, True)
+
+
+def test_quota_demands() -> None:
+    """They are compiled; where a quota, or a LimitRange that may give what is asked for, is unknown, there are none."""
+    cpu = ResourceQuota(resources=frozenset({"limits.cpu", "pods"}))
+    snapshot = replace(SHOP, resource_quotas=Objects({"q": cpu}))
+    demand = QuotaDemand("q", frozenset(), ("limits.cpu",), refuses=True)
+    assert compile_namespace(snapshot, DefaulterConfiguration()).quota_demands == (demand,)
+    for unknown in (
+        replace(snapshot, resource_quotas=Objects({"q": cpu, "r": UNKNOWN})),
+        replace(snapshot, limit_ranges=Objects({}, Coverage.PARTIAL)),
+    ):
+        assert compile_namespace(unknown, DefaulterConfiguration()).quota_demands == ()
 
 
 def test_what_a_namespace_needs_to_know() -> None:

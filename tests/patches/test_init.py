@@ -41,6 +41,7 @@ def test_the_surface_is_what_it_says() -> None:
         "Policy",
         "Quantity",
         "Reason",
+        "ResourceQuota",
         "RuntimeClass",
         "ServiceAccount",
         "Snapshot",

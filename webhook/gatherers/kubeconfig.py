@@ -75,7 +75,7 @@ class KubeconfigGatherer:
         metadata, limit_ranges, quotas, accounts = await asyncio.gather(
             self._metadata(namespace),
             self._list(f"{path}/limitranges", where, objects.limit_items),
-            self._list(f"{path}/resourcequotas", where, objects.quota_scopes),
+            self._list(f"{path}/resourcequotas", where, objects.resource_quota),
             self._list(f"{path}/serviceaccounts", where, objects.service_account),
         )
         labels, annotations = metadata.labels or {}, metadata.annotations or {}

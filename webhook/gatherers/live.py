@@ -15,7 +15,18 @@ from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
-from patches import NEWEST_MINOR, UNKNOWN, Coverage, LimitItem, Missing, Objects, RuntimeClass, ServiceAccount, Snapshot
+from patches import (
+    NEWEST_MINOR,
+    UNKNOWN,
+    Coverage,
+    LimitItem,
+    Missing,
+    Objects,
+    ResourceQuota,
+    RuntimeClass,
+    ServiceAccount,
+    Snapshot,
+)
 from webhook.cluster.api import ClusterClient
 from webhook.cluster.reflector import Reflector
 from webhook.errors import NamespaceUnknown
@@ -73,13 +84,13 @@ class LiveGatherer:
         self._snapshots: dict[str, Snapshot] = {}
         self._namespaces: ClusterScopedStore[objects.Marks] = ClusterScopedStore(self._forget)
         self._limit_ranges: NamespacedStore[Sequence[LimitItem]] = NamespacedStore(self._forget)
-        self._quotas: NamespacedStore[frozenset[str]] = NamespacedStore(self._forget)
+        self._quotas: NamespacedStore[ResourceQuota] = NamespacedStore(self._forget)
         self._accounts: NamespacedStore[ServiceAccount] = NamespacedStore(self._forget)
         self._runtime_classes: ClusterScopedStore[RuntimeClass] = ClusterScopedStore(self._forget_after_first_list)
         self._kinds = (
             self._follow(NAMESPACES, objects.marks, self._namespaces),
             self._follow("/api/v1/limitranges", objects.limit_items, self._limit_ranges),
-            self._follow("/api/v1/resourcequotas", objects.quota_scopes, self._quotas),
+            self._follow("/api/v1/resourcequotas", objects.resource_quota, self._quotas),
             self._follow("/api/v1/serviceaccounts", objects.service_account, self._accounts),
             self._follow(RUNTIME_CLASSES, objects.runtime_class, self._runtime_classes),
         )

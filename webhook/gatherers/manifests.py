@@ -11,7 +11,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from patches import NEWEST_MINOR, LimitItem, Missing, RuntimeClass, ServiceAccount, Snapshot, empty_snapshot
+from patches import (
+    NEWEST_MINOR,
+    LimitItem,
+    Missing,
+    ResourceQuota,
+    RuntimeClass,
+    ServiceAccount,
+    Snapshot,
+    empty_snapshot,
+)
 from webhook.gatherers import objects
 from webhook.gatherers.gatherer import GatheredNamespaces
 
@@ -56,7 +65,7 @@ class ManifestGatherer:
         self._base = base or {}
         self._namespaces: dict[str, objects.Metadata] = {}
         self._limit_ranges: dict[str, dict[str, Sequence[LimitItem]]] = defaultdict(dict)
-        self._quotas: dict[str, dict[str, frozenset[str]]] = defaultdict(dict)
+        self._quotas: dict[str, dict[str, ResourceQuota]] = defaultdict(dict)
         self._accounts: dict[str, dict[str, ServiceAccount]] = defaultdict(dict)
         self._runtime_classes: dict[str, RuntimeClass] = {}
         self._snapshots: dict[str, Snapshot] = {}
@@ -82,7 +91,7 @@ class ManifestGatherer:
             case "LimitRange":
                 self._limit_ranges[namespace][metadata.name] = objects.limit_items(value)
             case "ResourceQuota":
-                self._quotas[namespace][metadata.name] = objects.quota_scopes(value)
+                self._quotas[namespace][metadata.name] = objects.resource_quota(value)
             case "ServiceAccount":
                 self._accounts[namespace][metadata.name] = objects.service_account(value)
             case _:

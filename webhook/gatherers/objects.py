@@ -12,11 +12,22 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from patches import PREFIX, PSA_PREFIX, LimitItem, Quantity, RuntimeClass, ServiceAccount, invalid_object, nanos
+from patches import (
+    PREFIX,
+    PSA_PREFIX,
+    LimitItem,
+    Quantity,
+    ResourceQuota,
+    RuntimeClass,
+    ServiceAccount,
+    invalid_object,
+    nanos,
+)
 from webhook.errors import InvalidObject
 
 _PREFIXES: Final = (PREFIX, PSA_PREFIX)
 _DISTINCT_MARKS: Final = 4096
+_DISTINCT_QUOTAS: Final = 256
 
 
 class Metadata(msgspec.Struct):
@@ -78,6 +89,7 @@ class _Selector(msgspec.Struct, rename="camel"):
 
 
 class _QuotaSpec(msgspec.Struct, rename="camel"):
+    hard: dict[str, Any] | None = None
     scopes: list[str] | None = None
     scope_selector: _Selector | None = None
 
@@ -143,11 +155,17 @@ def limit_items(value: Any) -> Sequence[LimitItem]:
     return items
 
 
-def quota_scopes(value: Any) -> frozenset[str]:
-    """Read the scopes of a ResourceQuota, from `scopes` and `scopeSelector`."""
+def resource_quota(value: Any) -> ResourceQuota:
+    """Read a ResourceQuota: its scopes, from `scopes` and `scopeSelector`, and its resources. Equal ones share one."""
     spec = _read(value, _Quota).spec or _QuotaSpec()
     selector = spec.scope_selector or _Selector()
-    return frozenset([*(spec.scopes or ()), *(row.scope_name for row in selector.match_expressions or ())])
+    scopes = [*(spec.scopes or ()), *(row.scope_name for row in selector.match_expressions or ())]
+    return _shared_quota(frozenset(scopes), frozenset(spec.hard or ()))
+
+
+@lru_cache(_DISTINCT_QUOTAS)
+def _shared_quota(scopes: frozenset[str], resources: frozenset[str]) -> ResourceQuota:
+    return ResourceQuota(scopes, resources)
 
 
 def service_account(value: Any) -> ServiceAccount:
