@@ -24,6 +24,7 @@ from patches.model.pod import TEMPLATES, Origin, Pod, field_path, locate
 from patches.model.quantities import nanos
 from patches.model.shapes import Quantity
 from patches.policy.configuration import DefaulterConfiguration, Exemption, Mode, json_schema
+from patches.policy.configuration_warnings import configuration_warnings
 from patches.policy.limits import LimitItem
 from patches.policy.namespace import CompiledNamespace, Missing
 from patches.policy.policy import PREFIX, PSA_PREFIX, Policy
@@ -89,6 +90,7 @@ __all__ = [
     "Violation",
     "Withheld",
     "compile_namespace",
+    "configuration_warnings",
     "empty_snapshot",
     "escape",
     "evaluate",

@@ -207,6 +207,24 @@ def test_control_characters_stay_off_the_terminal(tmp_path: Path, capsys: pytest
     assert "\x1b" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("command", [["preview"], ["check"], ["config"]], ids=lambda words: words[0])
+def test_a_limit_far_above_its_request_is_warned_about(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Case 49 of public reports: on standard error, with file, item and ratio, once; the output is as ever."""
+    far = "settings: {resources: {limits: [{default: {cpu: '1'}, defaultRequest: {cpu: 10m}}]}}\n"
+    config = _write(tmp_path, far, "c.yaml")
+    files = [] if command == ["config"] else ["-f", _write(tmp_path, _POD)]
+    main([*command, *files, "-o", "json", "--config", config])
+    said = capsys.readouterr()
+    assert said.err == (
+        f"warning: {config}: settings.resources.limits[0]: limit cpu 1 is 100 times its request 10m; "
+        "an autoscaler that keeps the ratio raises the limit with the request\n"
+    )
+    assert "autoscaler" not in said.out
+    assert json.loads(said.out)
+
+
 def test_config_explains_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
     """`config` prints YAML that reads back as the effective configuration, each setting under its explanation."""
     assert main(["config"]) == 0

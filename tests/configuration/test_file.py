@@ -141,6 +141,21 @@ def test_a_bad_file_at_the_start_is_an_error(tmp_path: Path) -> None:
         ConfigurationFile(tmp_path / "c.yaml")
 
 
+def test_a_configuration_is_warned_about_once_per_load(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """At the start and when a change is taken over, by generation; not each time that the file is looked at."""
+    far = "settings: {resources: {limits: [{default: {cpu: 1}, defaultRequest: {cpu: 10m}}]}}\n"
+    watched, _, look = _watched(tmp_path / "c.yaml", far)
+    look()
+    told = f"configuration {watched.loaded.generation}: settings.resources.limits[0]: limit cpu 1 is 100 times"
+    assert [record.getMessage()[: len(told)] for record in caplog.records] == [told]
+    (tmp_path / "c.yaml").write_text(far.replace("10m", "20m"), encoding="utf-8")
+    look()
+    look()
+    warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warned) == 2
+    assert "limit cpu 1 is 50 times its request 20m" in warned[1]
+
+
 async def test_run_looks_by_itself(tmp_path: Path) -> None:
     """A change arrives without being asked for."""
     path = tmp_path / "c.yaml"

@@ -52,6 +52,7 @@ def test_the_surface_is_what_it_says() -> None:
         "Violation",
         "Withheld",
         "compile_namespace",
+        "configuration_warnings",
         "empty_snapshot",
         "escape",
         "evaluate",

@@ -9,8 +9,8 @@ from typing import Any, Final
 import msgspec
 
 from patches import json_schema
+from webhook.cli.loading import load_with_warnings
 from webhook.cli.options import ConfigOptions
-from webhook.configuration.reader import load_configuration
 from webhook.documents.writer import to_yaml
 
 OPTIONS: Final = ConfigOptions
@@ -20,7 +20,7 @@ _INDENT: Final = "  "
 def run(options: ConfigOptions) -> int:
     """Print the configuration and return the exit status. Raises ConfigurationError if it cannot be used."""
     schema = json_schema()
-    effective = msgspec.json.decode(msgspec.json.encode(load_configuration(options.config)))
+    effective = msgspec.json.decode(msgspec.json.encode(load_with_warnings(options.config)))
     match options.output:
         case "schema":
             text = _json(schema)

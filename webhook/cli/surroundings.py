@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from webhook.cli.loading import load_with_warnings
 from webhook.cli.options import ManifestOptions
-from webhook.configuration.reader import load_configuration
 from webhook.documents.reader import Document
 from webhook.errors import BrokenDocument, ClusterError, InputError
 from webhook.gatherers.files import add_files
@@ -41,7 +41,7 @@ def find_surroundings(options: ManifestOptions, documents: Sequence[Document | B
         ConfigurationError: if the configuration cannot be used.
         InputError: if an object cannot be read, options contradict each other, or the cluster does not answer.
     """
-    configuration = load_configuration(options.config)
+    configuration = load_with_warnings(options.config)
     named = options.connection.context is not None or options.connection.kubeconfig is not None
     if options.offline and named:
         raise InputError("--offline asks no cluster: leave out --context and --kubeconfig")

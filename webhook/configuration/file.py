@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, NoReturn, TypeAlias
 
-from patches import DefaulterConfiguration
+from patches import DefaulterConfiguration, configuration_warnings
 from webhook.configuration.reader import combine, read_files
 from webhook.file_follower import FileFollower
 
@@ -47,6 +47,7 @@ class ConfigurationFile:
         files = read()
         self._follower = FileFollower("configuration", read, files)
         self.loaded = _load(files)
+        _log_warnings(self.loaded)
 
     @property
     def problem(self) -> str:
@@ -67,8 +68,14 @@ class ConfigurationFile:
             self.loaded = loaded
             apply(loaded)
             _LOG.info("configuration %s is in use", loaded.generation)
+            _log_warnings(loaded)
 
 
 def _load(files: Mapping[str, bytes]) -> LoadedConfiguration:
     generation = hashlib.sha256(b"".join(files.values())).hexdigest()[:_DIGITS] if files else "default"
     return LoadedConfiguration(combine(files), generation)
+
+
+def _log_warnings(loaded: LoadedConfiguration) -> None:
+    for warning in configuration_warnings(loaded.configuration):
+        _LOG.warning("configuration %s: %s", loaded.generation, warning)
