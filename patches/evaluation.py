@@ -16,6 +16,7 @@ from patches.model.patch import Operation
 from patches.model.pod import Origin, Pod
 from patches.model.shapes import Json
 from patches.model.updates import is_significant, new_ephemeral_containers
+from patches.notices import find_notices
 from patches.policy.configuration import DenyIn, Exemption, Mode
 from patches.policy.namespace import CompiledNamespace
 from patches.policy.policy import PREFIX, SKIP_ANNOTATION, Policy, split_ids
@@ -164,8 +165,7 @@ def _find_withheld(pod: Pod, policy: Policy) -> Withheld | None:
 def _find_withheld_template(pod: Pod, policy: Policy) -> Withheld | None:
     if not policy.patch_templates:
         return Withheld.TEMPLATE
-    owners = pod.object_metadata.get("ownerReferences") or ()
-    return Withheld.OWNED_TEMPLATE if any(owner.get("controller") for owner in owners) else None
+    return Withheld.OWNED_TEMPLATE if pod.owner else None
 
 
 def _add_defaults(draft: Draft) -> None:
@@ -200,7 +200,7 @@ def _conclude(
         operations=() if draft is None else tuple(draft.patch.operations),
         patched=pod.document if draft is None else draft.patch.document,
         decisions=() if draft is None else tuple(draft.decisions),
-        notices=() if draft is None else tuple(draft.notices),
+        notices=() if draft is None else (*draft.notices, *find_notices(draft, judged, withheld, verdicts)),
         applied=applied,
         verdicts=verdicts,
         denied=denies and bool(verdicts.get(policy.enforce)),

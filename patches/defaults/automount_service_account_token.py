@@ -6,7 +6,9 @@ leave the token, and removing the volume alone would be undone. The default remo
 single volume of that prefix, with exactly the plugin's three sources, mounted read-only at the plugin's path, and not
 owned by anyone in managedFields. Any other volume of that prefix is the author's: the API server itself mounts it, and
 the whole default is skipped. A pod or ServiceAccount that says `automountServiceAccountToken: true` has opted in, and
-accounts outside the setting `serviceAccounts` are left alone. Source: the ServiceAccount admission plugin.
+accounts outside the setting `serviceAccounts` are left alone. Where an annotation asks an injector for a container that
+needs the token, the token goes with a notice, or stays with the setting `injectors: keep`. Source: the ServiceAccount
+admission plugin; for injectors, injectors.py.
 """
 
 from __future__ import annotations
@@ -15,8 +17,10 @@ from typing import Any, Final
 
 from patches.defaults.default import Default
 from patches.defaults.draft import Draft
+from patches.defaults.injectors import find_injectors
 from patches.model.decisions import Reason
 from patches.model.needs import Need
+from patches.model.notices import NoticeCode
 from patches.model.pod import Pod
 from patches.model.shapes import Volume
 from patches.policy.snapshot import UNKNOWN
@@ -51,9 +55,15 @@ def apply(draft: Draft) -> None:
     tokens = [index for index, volume in enumerate(volumes) if volume["name"].startswith(VOLUME_PREFIX)]
     if reason is None and tokens and not (len(tokens) == 1 and _is_injected(draft.pod, volumes[tokens[0]])):
         reason = Reason.AUTHOR_VOLUME
+    settings = draft.policy.settings.automount_service_account_token
+    injectors = find_injectors(draft.pod.annotations, settings.injector_annotations) if reason is None else []
+    if injectors and settings.injectors == "keep":
+        reason = Reason.INJECTOR
     if reason is not None:
         draft.skipped(ID, path, reason)
         return
+    if injectors:
+        draft.notice(NoticeCode.INJECTOR_WITHOUT_TOKEN, path, ", ".join(injectors))
     if tokens:
         _remove(draft, volumes[tokens[0]]["name"], tokens[0])
     draft.add(ID, draft.pod.spec_path, ID, value=False)

@@ -18,6 +18,51 @@ class NoticeCode(Explained):
         ),
         "Add the capabilities that it needs, as `CHOWN`, where the profile allows them, or do without root.",
     )
+    INJECTOR_WITHOUT_TOKEN = (
+        "injector-without-token",
+        (
+            "An annotation asks an injector for a container that needs the pod's API token, and "
+            "[`automountServiceAccountToken`](defaults.md#automountServiceAccountToken) takes the token away. The "
+            "injector then refuses the pod, or its container fails."
+        ),
+        (
+            "See [what gives it the token](defaults.md#sidecars-that-need-the-api-token). Operator: `injectors: keep` "
+            "leaves such pods their token."
+        ),
+    )
+    OWNER = (
+        "owner",
+        (
+            "In a file: a controller owns the object. It may write the object again without what is added here, or see "
+            "a difference."
+        ),
+        "Change the owner, or what the owner is made of.",
+    )
+    TEMPLATE_AS_WRITTEN = (
+        "template-as-written",
+        (
+            "Kubernetes warns `would violate PodSecurity …` of the template as it is written. The pods are filled in "
+            "when they are created, and pass the levels `warn` and `enforce` of the namespace."
+        ),
+        "Nothing. To silence Kubernetes, write what is added into the template, as `preview -o yaml` prints it.",
+    )
+    QUOTA_REFUSAL = (
+        "quota-refusal",
+        (
+            "A ResourceQuota on cpu or memory refuses a pod if one of its containers, of init containers and sidecars "
+            "too, does not set the request or limit that the quota counts; and neither the container nor a LimitRange "
+            "nor [`resources`](defaults.md#resources) sets it."
+        ),
+        "Set it on the containers. Operator: give it as a LimitRange's or the configuration's `default`.",
+    )
+    QUOTA_UNCOUNTED = (
+        "quota-uncounted",
+        (
+            "A ResourceQuota counts ephemeral storage, and nobody sets it for these containers. Such a pod is not "
+            "refused: it counts as 0."
+        ),
+        "As for [`quota-refusal`](#quota-refusal).",
+    )
 
 
 class Notice(NamedTuple):

@@ -126,6 +126,14 @@ class Pod:
         return self.document.get("metadata") or _NO_METADATA
 
     @property
+    def owner(self) -> str:
+        """The controller that owns the document, as `Kind/name`; "" for none."""
+        for owner in self.object_metadata.get("ownerReferences") or ():
+            if owner.get("controller"):
+                return f"{owner.get('kind') or ''}/{owner.get('name') or ''}"
+        return ""
+
+    @property
     def is_template(self) -> bool:
         """Whether this is the template of a controller and not a pod itself."""
         return self.prefix != ""

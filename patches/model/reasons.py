@@ -115,6 +115,15 @@ class Reason(StrEnum):
         "Remove `hostNetwork`, `hostPID`, `hostIPC` if they are not needed.",
         State.SKIPPED,
     )
+    INJECTOR = (
+        "injector",
+        (
+            "An annotation asks an injector for a container that needs the pod's API token, and the setting is "
+            "`injectors: keep`."
+        ),
+        "Nothing. Give the injected container a token of its own, and say `automountServiceAccountToken: false`.",
+        State.SKIPPED,
+    )
     ITEM_BOUNDS = (
         "item-bounds",
         "The configured value lies outside the same configuration's `min`, `max` or `maxLimitRequestRatio`.",

@@ -147,6 +147,14 @@ class TokenSettings(Switch, frozen=True):
         Literal["default", "all"],
         Meta(description="Whose pods lose the token: those of the account `default`, or all that did not opt in."),
     ] = "default"
+    injectors: Annotated[
+        Literal["warn", "keep"],
+        Meta(description="Whether pods that ask for an injected container which needs the token lose it, or keep it."),
+    ] = "warn"
+    injector_annotations: Annotated[
+        tuple[str, ...],
+        Meta(description="Annotations that ask for such a container, beside the well-known ones."),
+    ] = ()
 
 
 class ResourceItem(_Part, frozen=True):

@@ -36,7 +36,7 @@ STATES: Final = {
 }
 """The state that each method of a draft notes."""
 
-NO_DEFAULTS: Final = {"default", "draft", "resource_slots"}
+NO_DEFAULTS: Final = {"default", "draft", "injectors", "resource_slots"}
 """The modules beside the defaults' own."""
 
 DEFAULTS_PAGE: Final = ROOT / "docs" / "defaults.md"
@@ -163,7 +163,7 @@ def test_docs_name_only_reasons_that_exist() -> None:
     """Each link from the defaults to a reason leads to a row."""
     linked = re.findall(r"\[`([a-z-]+)`\]\(reasons\.md#([a-z-]+)\)", DEFAULTS_PAGE.read_text(encoding="utf-8"))
     assert linked
-    assert {code for row in linked for code in row} <= set(Reason)
+    assert {code for row in linked for code in row} <= {*Reason, *NoticeCode}
 
 
 def test_reasons_that_a_default_gives_are_in_its_section() -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
+from patches.defaults.injectors import INJECTORS
 from patches.evaluation import evaluate
 from patches.model.decisions import Reason
 from patches.model.pod import Origin, locate
 from patches.policy.configuration import DefaulterConfiguration
 from patches.policy.policy import resolve
 from tests.patches.build import namespace
+from tests.shared_data import ROOT
 
 _ID = "automountServiceAccountToken"
 
@@ -44,3 +47,10 @@ def test_the_plugin_injects_one_volume_so_of_several_some_are_the_authors() -> N
     assert time.process_time() - begin < 3
     (decision,) = [decision for decision in outcome.decisions if decision.id == _ID]
     assert decision.reason is Reason.AUTHOR_VOLUME
+
+
+def test_the_docs_list_the_injectors() -> None:
+    """Each annotation, and the one by which its injector needs no token, in the order of the list."""
+    page = (ROOT / "docs" / "defaults.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([^`]+/[^`]+)` \| [^|]+ \| (?:`([^`]+)` )?\|$", page, re.MULTILINE)
+    assert rows == [(injector.annotation, injector.unless) for injector in INJECTORS]

@@ -202,11 +202,12 @@ async def test_controllers_are_never_denied(*, patch_templates: bool) -> None:
 
 
 async def test_templates_are_not_patched() -> None:
-    """A controller's template stays as it is; the warning says what its pods will receive and still violate."""
+    """A controller's template stays as it is; warnings say what its pods will receive, and that they pass."""
     answer = sent(await reviewer(RESTRICTED).mutate(request(deployment(pod()))))
     assert "patch" not in answer
-    (warning,) = answer["warnings"]
-    assert warning.startswith("pod-security-defaulter will add to the pods runAsNonRoot")
+    added, passes = answer["warnings"]
+    assert added.startswith("pod-security-defaulter will add to the pods runAsNonRoot")
+    assert passes.startswith("pod-security-defaulter: pods of this Deployment are filled in and pass restricted:latest")
     assert set(answer["auditAnnotations"]) >= {"would-apply"}
     assert not {"applied", "enforce-policy"} & set(answer["auditAnnotations"])
 

@@ -48,7 +48,8 @@ def mutation_warnings(evaluation: Evaluation, *, is_update: bool) -> list[str]:
             warnings.append(f"pod-security-defaulter will add to the pods {added}")
         elif evaluation.withheld is None and is_update:  # the API server would drop an annotation on the pod
             warnings.append(f"pod-security-defaulter added {added}")
-    warnings += notice_warnings(evaluation)
+    if policy.mode is not Mode.AUDIT:
+        warnings += notice_warnings(evaluation)
     warnings += [f"pod-security-defaulter: {problem}" for problem in policy.problems]
     return [printable(text) for text in warnings]
 

@@ -10,6 +10,16 @@ _SENTENCES: Final = {
     NoticeCode.ROOT_WITHOUT_CAPABILITIES: (
         'container "{0}" runs as root in a user namespace without capabilities: chown, setuid and setgid fail'
     ),
+    NoticeCode.INJECTOR_WITHOUT_TOKEN: (
+        "{0} needs the API token, which this pod loses; to keep it, say automountServiceAccountToken: true"
+    ),
+    NoticeCode.OWNER: "{0} owns it and is what to change: it may undo what is added here",
+    NoticeCode.TEMPLATE_AS_WRITTEN: (
+        "pods of this {0} are filled in and pass {1}; "
+        '"would violate PodSecurity" from Kubernetes is about the template as written'
+    ),
+    NoticeCode.QUOTA_REFUSAL: "pods would be refused: failed quota: {0}: must specify {1}",
+    NoticeCode.QUOTA_UNCOUNTED: "quota {0} counts 0 where nobody sets it: {1}",
 }
 """By code. `{path}` is where it is, as the API server writes fields; `{0}` and so on are the notice's values."""
 

@@ -68,6 +68,10 @@ export const REASONS = {
     "means": "The pod uses the network, processes or IPC of its node, with which the setting does not go together.",
     "advice": "Remove `hostNetwork`, `hostPID`, `hostIPC` if they are not needed."
   },
+  "injector": {
+    "means": "An annotation asks an injector for a container that needs the pod's API token, and the setting is `injectors: keep`.",
+    "advice": "Nothing. Give the injected container a token of its own, and say `automountServiceAccountToken: false`."
+  },
   "item-bounds": {
     "means": "The configured value lies outside the same configuration's `min`, `max` or `maxLimitRequestRatio`.",
     "advice": "Operator: correct the item. Author: set the resource on the container."
