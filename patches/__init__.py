@@ -15,6 +15,7 @@ from __future__ import annotations
 from patches.compiler import NamespaceCompiler, compile_namespace
 from patches.defaults import DEFAULTS
 from patches.defaults.default import Default
+from patches.edits import Edit, shortest_edits
 from patches.errors import DefaulterError, InvalidObject, invalid_object
 from patches.evaluation import Evaluation, Stage, evaluate, validate
 from patches.model.decisions import Decision, Reason, State, Withheld
@@ -61,6 +62,7 @@ __all__ = [
     "Default",
     "DefaulterConfiguration",
     "DefaulterError",
+    "Edit",
     "Evaluation",
     "Exemption",
     "InvalidObject",
@@ -101,6 +103,7 @@ __all__ = [
     "locate",
     "nanos",
     "parse_level_version",
+    "shortest_edits",
     "unescape",
     "validate",
     "violation_text",

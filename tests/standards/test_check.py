@@ -20,6 +20,7 @@ CHECK = Check(
     id="example",
     level=Level.BASELINE,
     versions=((8, _old), (25, _new)),
+    removable=(),
     title="An example",
     asks="Nothing.",
     fields="spec",

@@ -40,6 +40,7 @@ CHECK: Final = Check(
     id="allowPrivilegeEscalation",
     level=Level.RESTRICTED,
     versions=((8, _since_1_8), (25, _since_1_25)),
+    removable=("container.securityContext.allowPrivilegeEscalation",),
     title="May gain privileges",
     asks=(
         "No process gains more privileges than its parent has. From 1.25 Windows pods (`os.name: windows`) are exempt."

@@ -63,6 +63,8 @@ CHECK: Final = Check(
     id="appArmorProfile",
     level=Level.BASELINE,
     versions=((0, _since_1_0),),
+    removable=("securityContext.appArmorProfile", "container.securityContext.appArmorProfile"),
+    removable_annotations=(_ANNOTATION_PREFIX,),
     title="AppArmor is switched off or of an unknown profile",
     asks=(
         "No AppArmor profile other than the runtime's default or one loaded on the node. Annotations "

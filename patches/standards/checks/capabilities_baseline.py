@@ -61,6 +61,7 @@ CHECK: Final = Check(
     id="capabilities_baseline",
     level=Level.BASELINE,
     versions=((0, _since_1_0),),
+    removable=("container.securityContext.capabilities.add[*]",),
     title="Capabilities beyond those that runtimes grant",
     asks=(
         "No added capability beyond those that runtimes grant by default: `AUDIT_WRITE`, `CHOWN`, `DAC_OVERRIDE`, "

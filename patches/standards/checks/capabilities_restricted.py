@@ -59,6 +59,7 @@ CHECK: Final = Check(
     level=Level.RESTRICTED,
     versions=((22, _since_1_22), (25, _since_1_25)),
     overrides=("capabilities_baseline",),
+    removable=("container.securityContext.capabilities.add[*]",),
     title="Keeps or adds capabilities",
     asks=(
         "All capabilities are dropped, by exactly the name `ALL`, and at most `NET_BIND_SERVICE` is added. Replaces "

@@ -23,6 +23,8 @@ class Check:
         level: the least profile that has the check.
         versions: pairs of the Kubernetes minor version from which a rule holds and the rule, in ascending order.
         overrides: ids of the checks that this one replaces, from its own first version on.
+        removable: fields whose removal can satisfy it, below the pod's spec; written as `Default.fields` are.
+        removable_annotations: prefixes of annotations of which the same holds.
         title: what a violation means, in a few words, for the page.
         asks: what it asks for, for docs/checks.md, in Markdown.
         fields: the fields to change, for warnings and refusals.
@@ -33,6 +35,8 @@ class Check:
     level: Level
     versions: tuple[tuple[int, CheckFunction], ...]
     overrides: tuple[str, ...] = ()
+    removable: tuple[str, ...]
+    removable_annotations: tuple[str, ...] = ()
     title: str
     asks: str
     fields: str

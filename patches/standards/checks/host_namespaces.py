@@ -33,6 +33,7 @@ CHECK: Final = Check(
     id="hostNamespaces",
     level=Level.BASELINE,
     versions=((0, _since_1_0),),
+    removable=("hostNetwork", "hostPID", "hostIPC"),
     title="Shares the network, processes or IPC of its node",
     asks="The pod does not share the network, the processes or the IPC of its node.",
     fields="spec.hostNetwork, spec.hostPID, spec.hostIPC",

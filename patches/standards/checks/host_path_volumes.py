@@ -30,6 +30,7 @@ CHECK: Final = Check(
     id="hostPathVolumes",
     level=Level.BASELINE,
     versions=((0, _since_1_0),),
+    removable=("volumes[*].hostPath",),
     title="Mounts a directory of the node",
     asks="No directory of the node as a volume. At restricted, `restrictedVolumes` says so.",
     fields="spec.volumes[*].hostPath",

@@ -45,6 +45,7 @@ CHECK: Final = Check(
     id="hostPorts",
     level=Level.BASELINE,
     versions=((0, _since_1_0),),
+    removable=("container.ports[*].hostPort",),
     title="Takes a port of the node",
     asks="No port of the node. With `hostNetwork: true` the API server sets one for each container port.",
     fields="ports[*].hostPort",

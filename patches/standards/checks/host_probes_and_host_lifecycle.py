@@ -63,6 +63,11 @@ CHECK: Final = Check(
     id="hostProbesAndHostLifecycle",
     level=Level.BASELINE,
     versions=((34, _since_1_34),),
+    removable=tuple(
+        f"container.{handler}.{action}.host"
+        for handler in ("livenessProbe", "readinessProbe", "startupProbe", "lifecycle.postStart", "lifecycle.preStop")
+        for action in ("httpGet", "tcpSocket")
+    ),
     title="A probe or hook calls another host",
     asks=(
         "Probes and lifecycle hooks call the pod itself and no other host, which would let a pod make the kubelet "

@@ -30,6 +30,7 @@ CHECK: Final = Check(
     id="privileged",
     level=Level.BASELINE,
     versions=((0, _since_1_0),),
+    removable=("container.securityContext.privileged",),
     title="A privileged container",
     asks="No privileged container.",
     fields="securityContext.privileged",

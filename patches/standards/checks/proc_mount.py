@@ -46,6 +46,7 @@ CHECK: Final = Check(
     id="procMount",
     level=Level.BASELINE,
     versions=((0, _since_1_0), (35, _since_1_35)),
+    removable=("container.securityContext.procMount",),
     title="/proc is not masked",
     asks="`/proc` is masked as usual. From 1.35 pods with `hostUsers: false` are free to choose.",
     fields="securityContext.procMount",

@@ -28,6 +28,7 @@ CHECK: Final = Check(
     level=Level.RESTRICTED,
     versions=((35, _since_1_35),),
     overrides=("procMount",),
+    removable=("container.securityContext.procMount",),
     title="/proc is not masked",
     asks="As `procMount`, also for pods with `hostUsers: false`. Replaces it.",
     fields="securityContext.procMount",

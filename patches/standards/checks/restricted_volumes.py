@@ -87,6 +87,7 @@ CHECK: Final = Check(
     level=Level.RESTRICTED,
     versions=((0, _since_1_0),),
     overrides=("hostPathVolumes",),
+    removable=tuple(f"volumes[*].{source}" for source in _FORBIDDEN),
     title="A volume of a type that restricted does not allow",
     asks=(
         "Only volumes of type `configMap`, `csi`, `downwardAPI`, `emptyDir`, `ephemeral`, `image`, "

@@ -36,6 +36,7 @@ CHECK: Final = Check(
     id="runAsUser",
     level=Level.RESTRICTED,
     versions=((23, _since_1_23), (35, _since_1_35)),
+    removable=("securityContext.runAsUser", "container.securityContext.runAsUser"),
     title="Runs as user 0",
     asks="No explicit user 0. From 1.35 pods with `hostUsers: false` need not comply.",
     fields="securityContext.runAsUser",

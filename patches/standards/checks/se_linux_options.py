@@ -66,6 +66,11 @@ CHECK: Final = Check(
     id="seLinuxOptions",
     level=Level.BASELINE,
     versions=((0, _allowing(_TYPES_1_0)), (31, _allowing(_TYPES_1_31))),
+    removable=tuple(
+        f"{owner}securityContext.seLinuxOptions.{field}"
+        for owner in ("", "container.")
+        for field in ("type", "user", "role")
+    ),
     title="SELinux options of its own",
     asks=(
         "One of the SELinux types for containers (`container_t`, `container_init_t`, `container_kvm_t`, and from "

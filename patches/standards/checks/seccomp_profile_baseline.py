@@ -79,6 +79,8 @@ CHECK: Final = Check(
     id="seccompProfile_baseline",
     level=Level.BASELINE,
     versions=((0, _since_1_0), (19, _since_1_19)),
+    removable=("securityContext.seccompProfile", "container.securityContext.seccompProfile"),
+    removable_annotations=(_POD_ANNOTATION, _CONTAINER_ANNOTATION_PREFIX),
     title="Seccomp is switched off",
     asks=(
         "Seccomp is not switched off. Up to 1.18 the annotations `seccomp.security.alpha.kubernetes.io/pod` and "

@@ -58,6 +58,7 @@ CHECK: Final = Check(
         (32, _allowing(_SAFE_1_32)),
         (37, _allowing(_SAFE_1_37)),
     ),
+    removable=("securityContext.sysctls[*]",),
     title="Sysctls that reach beyond the pod",
     asks=(
         "Only sysctls that stay inside the pod: `kernel.shm_rmid_forced` and, under `net.ipv4.`, "

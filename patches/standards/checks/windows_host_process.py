@@ -37,6 +37,7 @@ CHECK: Final = Check(
     id="windowsHostProcess",
     level=Level.BASELINE,
     versions=((0, _since_1_0),),
+    removable=("securityContext.windowsOptions.hostProcess", "container.securityContext.windowsOptions.hostProcess"),
     title="A Windows process of the node itself",
     asks="No Windows process of the node itself.",
     fields="securityContext.windowsOptions.hostProcess",
