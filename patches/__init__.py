@@ -19,6 +19,7 @@ from patches.edits import Edit, shortest_edits
 from patches.errors import DefaulterError, InvalidObject, invalid_object
 from patches.evaluation import Evaluation, Stage, evaluate, validate
 from patches.model.decisions import Decision, Reason, State, Withheld
+from patches.model.images import NO_IMAGES, UNKNOWN_IMAGE, ImageFacts, Images, ImageUser
 from patches.model.notices import Notice, NoticeCode
 from patches.model.patch import Operation, escape, unescape
 from patches.model.pod import TEMPLATES, Origin, Pod, field_path, locate
@@ -51,10 +52,12 @@ __all__ = [
     "CHECK_FIELDS",
     "DEFAULTS",
     "NEWEST_MINOR",
+    "NO_IMAGES",
     "PREFIX",
     "PSA_PREFIX",
     "TEMPLATES",
     "UNKNOWN",
+    "UNKNOWN_IMAGE",
     "Check",
     "CompiledNamespace",
     "Coverage",
@@ -65,6 +68,9 @@ __all__ = [
     "Edit",
     "Evaluation",
     "Exemption",
+    "ImageFacts",
+    "ImageUser",
+    "Images",
     "InvalidObject",
     "Level",
     "LevelVersion",

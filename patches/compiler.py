@@ -49,6 +49,7 @@ class NamespaceCompiler:
             has_quota=bool(snapshot.resource_quotas.by_name) or snapshot.resource_quotas.coverage is Coverage.PARTIAL,
             service_accounts=snapshot.service_accounts,
             runtime_classes=snapshot.runtime_classes,
+            images=snapshot.images,
             account_scope=_account_scope(policy, needs),
             runtime_class=_runtime_class(policy, needs),
             quota_demands=_quota_demands(snapshot),

@@ -102,6 +102,15 @@ class Target(_Part, frozen=True, rename="kebab"):
         return LevelVersion(self.profile, parse_version(self.profile_version))
 
 
+class ImageSettings(_Part, frozen=True):
+    """What is known of images."""
+
+    tag_days: Annotated[
+        int,
+        Meta(ge=1, le=3650, description="Days for which what was seen of a tag holds; of a digest it holds forever."),
+    ] = 7
+
+
 class Switch(_Part, frozen=True):
     """A default that is on out of the box."""
 
@@ -283,6 +292,7 @@ class DefaulterConfiguration(_Part, frozen=True):
         bool,
         Meta(description="Whether pod templates of controllers are patched too. GitOps tools then see a difference."),
     ] = False
+    images: Annotated[ImageSettings, Meta(description="What is known of images.")] = ImageSettings()
     settings: Annotated[Settings, Meta(description="The defaults.")] = field(default_factory=Settings)
 
 

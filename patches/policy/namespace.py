@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from patches.model.images import NO_IMAGES, Images
 from patches.policy.configuration import Exemption, Mode
 from patches.policy.limits import NO_LIMITS, Limits
 from patches.policy.policy import Policy, retarget
@@ -36,6 +37,7 @@ class CompiledNamespace:
         has_quota: whether it has, or may have, a ResourceQuota.
         service_accounts: its ServiceAccounts.
         runtime_classes: the RuntimeClasses of the cluster.
+        images: what is known of images, in the whole cluster.
         account_scope: the ServiceAccounts that decide about the token: "" for none, `default`, or `all`.
         runtime_class: the RuntimeClass that a default may add; "" for none.
         hypothetical: whether a preview asks what another mode or target than its own would do.
@@ -48,6 +50,7 @@ class CompiledNamespace:
     has_quota: bool
     service_accounts: Objects[ServiceAccount]
     runtime_classes: Objects[RuntimeClass]
+    images: Images = NO_IMAGES
     account_scope: str = ""
     runtime_class: str = ""
     quota_demands: tuple[QuotaDemand, ...] = ()

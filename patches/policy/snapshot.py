@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
+from patches.model.images import NO_IMAGES, Images
 from patches.policy.limits import LimitItem
 
 T = TypeVar("T")
@@ -91,6 +92,7 @@ class Snapshot:
         resource_quotas: its ResourceQuotas.
         service_accounts: its ServiceAccounts.
         runtime_classes: the RuntimeClasses of the cluster.
+        images: what is known of images, in the whole cluster.
     """
 
     name: str
@@ -100,6 +102,7 @@ class Snapshot:
     resource_quotas: Objects[ResourceQuota]
     service_accounts: Objects[ServiceAccount]
     runtime_classes: Objects[RuntimeClass]
+    images: Images = NO_IMAGES
 
 
 def empty_snapshot(name: str) -> Snapshot:

@@ -147,3 +147,12 @@ def test_version() -> None:
     run = run_command("--version")
     assert run.returncode == 0
     assert run.stdout.split() == ["pod-security-defaulter", "0.1.0"]
+
+
+def test_facts_of_images_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--images` with a wrong field is an error with file, line and field: nothing is decided without it."""
+    images = _write(tmp_path, "apiVersion: pod-security-defaulter.io/v1alpha1\nkind: ImageFacts\nx: 1\n", "i.yaml")
+    assert main(["preview", "-f", _write(tmp_path, _POD, "pod.yaml"), "--images", images]) == 2
+    assert f"{images}:3: x: unknown field" in capsys.readouterr().err
+    assert main(["check", "-f", _write(tmp_path, _POD, "pod.yaml"), "--images", str(tmp_path / "none")]) == 2
+    assert "none: No such file" in capsys.readouterr().err

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from patches.model.images import NO_IMAGES, ImageFacts, Images
 from patches.policy.configuration import Mode
 from patches.policy.limits import NO_LIMITS
 from patches.policy.snapshot import UNKNOWN, Coverage
@@ -122,6 +123,18 @@ async def test_what_is_known_takes_no_waiting_and_no_compiling() -> None:
             assert listed.find_at_once("a", "default") is first
             assert listed.find_at_once("b").policy is first.policy
             assert listed.find_at_once("c").policy is not first.policy
+
+
+async def test_other_facts_of_images() -> None:
+    """Every namespace has them from the next review on, and so have previews."""
+    async with server() as (played, client):
+        played.lists[NAMESPACES] = [page(named("a"))]
+        async with followed(played, client) as listed:
+            assert (await listed.find("a")).images is NO_IMAGES
+            listed.gatherer.use_images(Images({"nginx": ImageFacts(user="")}))
+            assert (await listed.find("a")).images.find("nginx").user == ""
+            (snapshot,) = (await listed.gatherer.gather_all(["a"])).snapshots.values()
+            assert snapshot.images.find("nginx").user == ""
 
 
 async def test_another_configuration() -> None:

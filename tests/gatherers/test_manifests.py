@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from patches.compiler import compile_namespace
+from patches.model.images import NO_IMAGES, ImageFacts, Images
 from patches.policy.configuration import DefaulterConfiguration, Mode
 from patches.policy.limits import NO_LIMITS
 from patches.policy.namespace import CompiledNamespace, Missing
@@ -248,3 +250,13 @@ def test_an_object_without_a_name(kind: str) -> None:
     del value["metadata"]["name"]
     with pytest.raises(InvalidObject):
         ManifestGatherer().add(value)
+
+
+def test_facts_of_images_are_in_every_snapshot() -> None:
+    """Also in those that were composed before, and instead of those of the base."""
+    base = {"shop": replace(empty_snapshot("shop"), images=Images({"nginx": ImageFacts(user="1")}))}
+    gatherer = ManifestGatherer(base=base)
+    assert gatherer.snapshot("shop").images.find("nginx").user == "1"
+    assert gatherer.snapshot("other").images is NO_IMAGES
+    gatherer.use_images(Images({"nginx": ImageFacts(user="2")}))
+    assert [gatherer.snapshot(name).images.find("nginx").user for name in ("shop", "other")] == ["2", "2"]

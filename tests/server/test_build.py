@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from patches.model.images import Images
 from patches.policy.snapshot import Snapshot
 from tests.review.builders import NAMESPACE, RESTRICTED, pod, privileged_pod, review
 from tests.review.gatherers import UnlabelledGatherer
@@ -31,6 +32,9 @@ class RestrictedGatherer(UnlabelledGatherer):
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+
+    def use_images(self, images: Images) -> None:
+        """The test says nothing of images."""
 
     async def gather(self, namespace: str, deadline: float) -> Snapshot:
         """The snapshot of a restricted namespace."""

@@ -221,6 +221,9 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         metavar="FILE|DIR",
         help="manifests of Namespaces, LimitRanges, ResourceQuotas, ServiceAccounts, RuntimeClasses; may be repeated",
     )
+    parser.add_argument(
+        "--images", type=Path, metavar="FILE", help="what is known of images: a file of kind ImageFacts"
+    )
 
 
 def _profile(text: str) -> object:

@@ -42,6 +42,7 @@ class ManifestOptions:
         files: manifests: files, directories, `-`.
         config: configuration file or directory; None for the default configuration.
         objects: manifests of cluster objects.
+        images: file of kind ImageFacts; None for none.
         namespace: namespace of objects without one; None if the option is not given.
         offline: whether to ask no cluster.
         profile: the profile to judge by; None for each namespace's own.
@@ -53,6 +54,7 @@ class ManifestOptions:
     files: Sequence[str]
     config: Path | None = None
     objects: Sequence[Path] = ()
+    images: Path | None = None
     namespace: str | None = None
     offline: bool = False
     profile: LevelVersion | None = None

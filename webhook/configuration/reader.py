@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from patches import DefaulterConfiguration, InvalidObject, invalid_object
-from webhook.documents.document import line_of_field
-from webhook.documents.reader import Document, read_documents
-from webhook.errors import BrokenDocument, ConfigurationError
+from patches import DefaulterConfiguration
+from webhook.documents.typed import convert, read_single
+from webhook.errors import ConfigurationError
 
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
-_UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`")
 
 
 def load_configuration(path: Path | None) -> DefaulterConfiguration:
@@ -60,9 +57,9 @@ def combine(files: Mapping[str, bytes]) -> DefaulterConfiguration:
     """
     merged: dict[str, Any] = {}
     for file, data in files.items():
-        document = _document(data, file)
+        document = read_single(data, file)
         if document is not None:
-            _convert(document, file)
+            convert(document.value, DefaulterConfiguration, document)
             merged = _merge(merged, document.value)
     try:
         return msgspec.convert(merged, DefaulterConfiguration)
@@ -80,32 +77,5 @@ def _merge(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
 
 def read_configuration(data: bytes, file: str) -> DefaulterConfiguration:
     """Read a configuration in YAML or JSON; errors call it `file`. Raises ConfigurationError if it is wrong."""
-    document = _document(data, file)
-    return DefaulterConfiguration() if document is None else _convert(document, file)
-
-
-def _document(data: bytes, file: str) -> Document | None:
-    documents = list(read_documents(data, file))
-    if len(documents) > 1:
-        raise ConfigurationError(file, documents[1].line, "", "expected one document, found more")
-    if not documents:
-        return None
-    document = documents[0]
-    if isinstance(document, BrokenDocument):
-        raise ConfigurationError(file, document.line, "", document.message)
-    if document.warnings:  # the last of duplicate keys would count, which is too risky in a security policy
-        raise ConfigurationError(file, document.warnings[0].line, "", document.warnings[0].problem)
-    return document
-
-
-def _convert(document: Document, file: str) -> DefaulterConfiguration:
-    value: Any = document.value
-    try:
-        return msgspec.convert(value, DefaulterConfiguration)
-    except msgspec.ValidationError as error:
-        invalid = invalid_object(error)
-        unknown = _UNKNOWN.fullmatch(invalid.problem)
-        if unknown:
-            invalid = InvalidObject(f"{invalid.field}.{unknown[1]}".lstrip("."), "unknown field")
-        line = line_of_field(document, invalid.field)
-        raise ConfigurationError(file, line, invalid.field, invalid.problem) from None
+    document = read_single(data, file)
+    return DefaulterConfiguration() if document is None else convert(document.value, DefaulterConfiguration, document)

@@ -17,8 +17,10 @@ import msgspec
 
 from patches import (
     NEWEST_MINOR,
+    NO_IMAGES,
     UNKNOWN,
     Coverage,
+    Images,
     LimitItem,
     Missing,
     Objects,
@@ -78,6 +80,7 @@ class LiveGatherer:
     def __init__(self, client: ClusterClient) -> None:
         """Start with empty caches."""
         self.known_minor: int | None = None
+        self._images = NO_IMAGES
         self._client = client
         self._lookups = Lookups(client)
         self._relisted = asyncio.Event()
@@ -128,6 +131,11 @@ class LiveGatherer:
             )
             for kind in self._kinds
         )
+
+    def use_images(self, images: Images) -> None:
+        """Replace what is known of images."""
+        self._images = images
+        self._snapshots.clear()
 
     async def gather(self, namespace: str, deadline: float) -> Snapshot:
         """Return what is known of a namespace, as `Gatherer.gather`. Raises NamespaceUnknown."""
@@ -184,6 +192,7 @@ class LiveGatherer:
             _objects(self._quotas, namespace),
             _objects(self._accounts, namespace),
             Objects(self._runtime_classes.rows, _coverage(self._runtime_classes)),
+            self._images,
         )
 
     def _forget(self, namespaces: Iterable[str] | None) -> None:

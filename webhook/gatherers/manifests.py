@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from patches import (
     NEWEST_MINOR,
+    NO_IMAGES,
+    Images,
     LimitItem,
     Missing,
     ResourceQuota,
@@ -68,6 +70,7 @@ class ManifestGatherer:
         self._quotas: dict[str, dict[str, ResourceQuota]] = defaultdict(dict)
         self._accounts: dict[str, dict[str, ServiceAccount]] = defaultdict(dict)
         self._runtime_classes: dict[str, RuntimeClass] = {}
+        self._images = NO_IMAGES
         self._snapshots: dict[str, Snapshot] = {}
 
     def add(self, value: Any) -> bool:
@@ -98,6 +101,11 @@ class ManifestGatherer:
                 self._runtime_classes[metadata.name] = objects.runtime_class(value)
         return True
 
+    def use_images(self, images: Images) -> None:
+        """Replace what is known of images."""
+        self._images = images
+        self._snapshots.clear()
+
     def snapshot(self, namespace: str) -> Snapshot:
         """Return what is known of a namespace: the same object until `add` is called or too many are kept."""
         snapshot = self._snapshots.get(namespace)
@@ -121,6 +129,8 @@ class ManifestGatherer:
 
     def _compose(self, namespace: str) -> Snapshot:
         base = self._base.get(namespace) or empty_snapshot(namespace)
+        if self._images:
+            base = replace(base, images=self._images)
         snapshot = replace(
             base,
             limit_ranges=base.limit_ranges.updated(self._limit_ranges.get(namespace, {})),

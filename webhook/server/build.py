@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from patches import Images
 from webhook.certificates.authority import Lifetimes
 from webhook.certificates.files import FileCertificate
 from webhook.certificates.self_signed import ensure_certificate, keep_certificate
@@ -22,6 +23,7 @@ from webhook.errors import InputError
 from webhook.gatherers.files import add_files
 from webhook.gatherers.gatherer import Gatherer, PreviewGatherer
 from webhook.gatherers.manifests import ManifestGatherer
+from webhook.images.catalog import ImageCatalog
 from webhook.preview.authorizer import Authorizer
 from webhook.review.namespace_cache import NamespaceCache
 from webhook.review.reviewer import Reviewer
@@ -31,6 +33,8 @@ from webhook.server.parts import (
     Parts,
     Work,
     add_configuration,
+    add_image_catalog,
+    add_image_file,
     add_live_gatherer,
     certificate_conditions,
     certificate_gauges,
@@ -73,6 +77,9 @@ class _ServingCertificate(NamedTuple):
 class ServerGatherer(Gatherer, PreviewGatherer, Protocol):
     """A gatherer for both reviews and previews."""
 
+    def use_images(self, images: Images) -> None:
+        """Replace what is known of images, in every namespace."""
+
 
 async def build_server(
     options: ServerOptions, stack: AsyncExitStack, *, gatherer: ServerGatherer | None = None
@@ -103,6 +110,8 @@ async def build_server(
         gatherer = manifests
     namespaces = NamespaceCache(gatherer, file.loaded.configuration, file.loaded.generation)
     add_configuration(parts, file, namespaces)
+    if client is not None or options.images is not None:
+        _add_images(options, parts, add_image_catalog(parts, gatherer.use_images, namespaces), client)
     if options.tls.managed_certificates and client is not None:
         serving = _add_managed_certificate(options, client, parts)
     elif options.admission or options.cluster:
@@ -153,6 +162,18 @@ async def _connect(options: ServerOptions, stack: AsyncExitStack) -> tuple[Clust
 
     client = await stack.enter_async_context(connect(options.connection))
     return client, LiveGatherer(client)
+
+
+def _add_images(options: ServerOptions, parts: Parts, catalog: ImageCatalog, client: ClusterClient | None) -> None:
+    """Follow what is known of images: from the cluster, and from a file, which outranks it."""
+    if client is not None:
+        from webhook.cluster.connection import own_namespace  # noqa: PLC0415 (it needs the client)
+        from webhook.images.config_map import follow_config_map  # noqa: PLC0415
+
+        namespace = own_namespace(options.connection, client)
+        parts.background.append(follow_config_map(client, namespace, catalog).run)
+    if options.images is not None:
+        add_image_file(parts, options.images, catalog)
 
 
 def _add_file_certificate(options: TlsOptions, parts: Parts) -> _ServingCertificate:

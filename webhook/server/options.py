@@ -39,6 +39,7 @@ class ServerOptions:
     Attributes:
         config: configuration file or directory; None for the default configuration.
         objects: manifests that describe namespaces, without a cluster.
+        images: file of kind ImageFacts; None for none.
         host: address to listen on.
         port: port of admission; 0 for any free one.
         health_host: address for probes and metrics; None for `host`.
@@ -53,6 +54,7 @@ class ServerOptions:
 
     config: Path | None = None
     objects: Sequence[Path] = ()
+    images: Path | None = None
     host: str = "127.0.0.1"
     port: int = 8443
     health_host: str | None = None

@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from webhook.configuration.file import ConfigurationFile, LoadedConfiguration
+from webhook.images.catalog import ImageCatalog, UseImages
+from webhook.images.facts import tag_age
+from webhook.images.file import ImageFactsFile
 from webhook.review.namespace_cache import NamespaceCache
 from webhook.server.readiness import Condition, ConditionSource
 from webhook.telemetry.gauges import (
@@ -19,6 +23,7 @@ from webhook.telemetry.gauges import (
     cache_gauges,
     certificate_expiry,
     configuration_gauges,
+    image_gauges,
 )
 from webhook.telemetry.metrics import Metrics
 
@@ -77,6 +82,29 @@ def add_live_gatherer(parts: Parts, gatherer: LiveGatherer) -> None:
             yield from cache_gauges(row.kind, synced=row.synced, objects=row.objects, age_seconds=row.age_seconds)
 
     parts.add(gatherer.run, conditions, gauges)
+
+
+def add_image_catalog(parts: Parts, use: UseImages, namespaces: NamespaceCache) -> ImageCatalog:
+    """Give `use` what is known of images, as long as it holds."""
+    catalog = ImageCatalog(lambda: tag_age(namespaces.configuration), use)
+
+    def gauges() -> Iterable[Gauge]:
+        return image_gauges(catalog.counts())
+
+    parts.background.append(catalog.run)
+    parts.metrics.gauges.append(gauges)
+    return catalog
+
+
+def add_image_file(parts: Parts, path: Path, catalog: ImageCatalog) -> None:
+    """Follow a file of facts of images. Raises ConfigurationError if it cannot be read."""
+    file = ImageFactsFile(path, catalog)
+
+    def conditions() -> Iterable[Condition]:  # a bad file is reported, but the last good one still serves
+        yield Condition("images", ok=True, detail=file.problem)
+
+    parts.background.append(file.run)
+    parts.conditions.append(conditions)
 
 
 class Certificate(Protocol):

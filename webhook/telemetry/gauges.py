@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple, TypeAlias
 
@@ -38,6 +38,12 @@ def cache_gauges(kind: str, *, synced: bool, objects: int, age_seconds: float | 
     yield Gauge("psd_cache_objects", "Objects in the cache.", labels, objects)
     if age_seconds is not None:
         yield Gauge("psd_cache_age_seconds", "Seconds since the API server was last heard of.", labels, age_seconds)
+
+
+def image_gauges(counts: Mapping[str, int]) -> Iterator[Gauge]:
+    """The number of images of which something is known, by where from."""
+    for source, count in counts.items():
+        yield Gauge("psd_images", "Images of which something is known.", {"source": source}, count)
 
 
 def leader(*, is_leader: bool) -> Gauge:

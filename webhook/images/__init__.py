@@ -1,0 +1,1 @@
+"""What is known of images: files and ConfigMaps of kind ImageFacts, read, aged and followed."""
