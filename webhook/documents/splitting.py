@@ -1,6 +1,7 @@
 """Splits an input into the texts of its documents, so that an error in one does not lose those that follow.
 
-YAML allows the markers `---` and `...` at the beginning of a line only between documents, so no parser is needed.
+YAML allows the markers `---` and `...` at the beginning of a line only between documents, so no parser is needed. As
+for kubectl, a comment may follow `---` without a space.
 """
 
 from __future__ import annotations
@@ -10,17 +11,19 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-_MARKER: Final = re.compile(rb"(?:\A|(?<=[\r\n]))(?:---|\.\.\.)(?=[ \t\r\n]|\Z)")
+_MARKER: Final = re.compile(rb"(?:\A|(?<=[\r\n]))(?:---(?=[# \t\r\n]|\Z)|\.\.\.(?=[ \t\r\n]|\Z))")
 _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 _DIRECTIVE: Final = re.compile(rb"(?:[ \t]*(?:#[^\r\n]*)?[\r\n])*%")
+_CARRIAGE_RETURN: Final = re.compile(rb"[ \t]*(?:#[^\r\n]*)?\r(?!\n)")
 _TEXT_AFTER: Final = re.compile(rb"---[ \t]+[^# \t\r\n]")
+_LIKE_MARKER: Final = re.compile(rb"(?:\A|\n)---[^# \t\r\n]")
 
 
 class Chunk(NamedTuple):
     """The bytes from one marker to the next: one document, or only comments.
 
     Attributes:
-        data: with the `---` before them, and with spaces for a `...`.
+        data: with the `---` before them, and with spaces for a `...` and for a `---` that YAML does not know.
         first_line: the line of the input on which they begin, from 1.
         warning: why kubectl would not read them; "" if it would.
     """
@@ -50,13 +53,18 @@ def split(data: bytes) -> Iterator[Chunk]:
         yield _chunk(text, line, warning, after_dots=after_dots)
         line += len(_LINE_END.findall(text))
         begin, warning, after_dots = marker.start(), "", marker[0] == b"..."
+        if data[begin - 1 : begin] == b"\r" or _CARRIAGE_RETURN.match(data, marker.end()):
+            warning = "kubectl ends no line at a carriage return alone, and may refuse or skip this document"
     yield _chunk(data[begin:], line, warning, after_dots=after_dots)
 
 
 def _chunk(text: bytes, line: int, warning: str, *, after_dots: bool) -> Chunk:
-    if after_dots:
+    if after_dots or (line > 1 and text.startswith(b"---#")):
         text = b"   " + text[3:]  # the columns stay
+    if after_dots:
         warning = warning or 'kubectl skips what stands between "..." and the next "---"'
     elif _TEXT_AFTER.match(text):
         warning = warning or 'kubectl refuses text on the line of "---"'
+    elif _LIKE_MARKER.search(text):
+        warning = warning or 'kubectl refuses a line that begins with "---" and is no document marker'
     return Chunk(text, line, warning)

@@ -36,14 +36,17 @@ _FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U0
 
 
 def parse_yaml(text: str, first_line: int) -> Iterator[Event]:
-    """Yield the events of all documents in `text`, which begins on `first_line` of the input."""
+    """Yield the events of all documents in `text`, which begins on `first_line` of the input.
+
+    As kubectl's reader does, it ends the last line where the text does not: a block scalar there keeps a line end.
+    """
     bad = _FORBIDDEN.search(text)
     if bad:
         message = f"the control character U+{ord(bad[0]):04X} is not allowed"
         yield Problem(*position_of(text, bad.start(), first_line), message)
         return
     try:
-        for found in yaml.parse(text, Loader=_LOADER):
+        for found in yaml.parse(text if text.endswith("\n") else text + "\n", Loader=_LOADER):
             mark: Any = found.start_mark
             line, column = mark.line + first_line, mark.column + 1
             if isinstance(found, yaml.ScalarEvent):
@@ -87,6 +90,9 @@ def _problem(error: yaml.MarkedYAMLError, text: str, first_line: int) -> Problem
     """The parser's message, with what it was doing, and a hint where one mistake is the usual cause."""
     mark: Any = error.problem_mark or error.context_mark
     line, column = (mark.line, mark.column) if mark else (0, 0)
+    if mark and mark.index > len(text):  # behind the line end that the parser was given in addition
+        end, after = position_of(text, len(text), first_line=0)
+        line, column = end, after - 1
     message = error.problem or error.context or "the text is not YAML"
     if "cannot start any token" in message:
         lines = LINE_END.split(text)
@@ -96,7 +102,7 @@ def _problem(error: yaml.MarkedYAMLError, text: str, first_line: int) -> Problem
             message = "a tab cannot indent; use spaces"
     elif error.problem and error.context:
         message += f", {error.context}"
-        if error.context_mark and error.context_mark.line != line:
+        if error.context_mark and error.context_mark.line < line:
             message += f" that begins on line {error.context_mark.line + first_line}"
     if "{{" in text:
         message += _TEMPLATE

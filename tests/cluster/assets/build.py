@@ -2,6 +2,7 @@
 
 kube-apiserver, kube-controller-manager and kubectl of one Kubernetes version, etcd and kustomize, each from a small
 go.mod beside this file. A version other than the pinned one gets a go.mod of the same kind, written into the cache.
+yaml-reader, whose source lies beside the go.mod, reads manifests as that kubectl does.
 Beside them lie the definitions of resources of other projects that manifests/ makes use of, copied from their modules.
 Needs Go and nothing but Python's standard library; prints the directory at its end.
 """
@@ -41,6 +42,7 @@ class Program(NamedTuple):
 PROGRAMS: Final = (
     Program("etcd", "etcd", "go.etcd.io/etcd/server/v3"),
     Program("kustomize", "kustomize", "sigs.k8s.io/kustomize/kustomize/v5"),
+    Program("yaml-reader", "kubernetes", "./reader"),
     Program("kubectl", "kubernetes", "k8s.io/kubernetes/cmd/kubectl"),
     Program("kube-apiserver", "kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver"),
     Program("kube-controller-manager", "kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager"),
@@ -171,8 +173,9 @@ def _write_module(directory: Path, kube: str, go: str) -> Path:
     names = re.findall(r"^\s*(?:replace )?(k8s\.io/\S+) => \./staging/", own, re.MULTILINE)
     lines = ["module pod-security-defaulter.io/tests/cluster/assets/kubernetes", f"go {version}"]
     lines += [f"require k8s.io/kubernetes v{kube}", *(f"replace {name} => {name} {staging}" for name in names)]
-    lines += [f"tool {program.package}" for program in PROGRAMS if program.module == "kubernetes"]
+    lines += [f"tool {program.package}" for program in PROGRAMS if program.package.startswith("k8s.io/")]
     (directory / "go.mod").write_text("\n\n".join(lines) + "\n", encoding="utf-8")
+    shutil.copytree(HERE / "kubernetes" / "reader", directory / "reader", dirs_exist_ok=True)
     return directory
 
 
