@@ -16,7 +16,7 @@ PSD_SHARED ?= $(abspath ../shared)
 KUBE ?= 1.37.2
 ASSETS = $(BIN)/python tests/cluster/assets/build.py --kube $(KUBE)
 
-.PHONY: help run assets test shuffled unit lint format tables bench image mutants lock venv clean
+.PHONY: help run assets test shuffled unit lint format tables fields bench image mutants lock venv clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -61,6 +61,9 @@ format: $(TOOLS) ## rewrite the sources as `make lint` wants them
 
 tables: $(TOOLS) ## make the tables of docs/ and of the page from the checks, defaults, reasons and settings
 	$(BIN)/python -m tools.tables
+
+fields: $(TOOLS) ## read the fields that pods have from the API server of `make assets`, for the preview
+	$(BIN)/python -m tools.fields
 
 bench: $(RUNTIME) ## measure time and memory per review
 	$(BIN)/python -m bench

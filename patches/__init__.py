@@ -25,6 +25,7 @@ from patches.model.patch import Operation, escape, unescape
 from patches.model.pod import TEMPLATES, Origin, Pod, field_path, locate
 from patches.model.quantities import nanos
 from patches.model.shapes import Quantity
+from patches.model.unknown_fields import FieldTypes, UnknownField, UnknownFields, unknown_fields
 from patches.policy.configuration import DefaulterConfiguration, Exemption, Mode, json_schema
 from patches.policy.configuration_warnings import configuration_warnings
 from patches.policy.limits import LimitItem
@@ -43,6 +44,7 @@ from patches.policy.snapshot import (
 )
 from patches.standards.checks import CHECK_FIELDS, CHECKS
 from patches.standards.checks.check import Check
+from patches.standards.checks.phrases import go_quoted
 from patches.standards.judge import judge
 from patches.standards.levels import NEWEST_MINOR, Level, LevelVersion, Version, parse_level_version
 from patches.standards.violations import Violation, violation_text
@@ -68,6 +70,7 @@ __all__ = [
     "Edit",
     "Evaluation",
     "Exemption",
+    "FieldTypes",
     "ImageFacts",
     "ImageUser",
     "Images",
@@ -93,6 +96,8 @@ __all__ = [
     "Snapshot",
     "Stage",
     "State",
+    "UnknownField",
+    "UnknownFields",
     "UnknownType",
     "Version",
     "Violation",
@@ -103,6 +108,7 @@ __all__ = [
     "escape",
     "evaluate",
     "field_path",
+    "go_quoted",
     "invalid_object",
     "json_schema",
     "judge",
@@ -111,6 +117,7 @@ __all__ = [
     "parse_level_version",
     "shortest_edits",
     "unescape",
+    "unknown_fields",
     "validate",
     "violation_text",
 ]

@@ -37,6 +37,7 @@ from webhook.preview.results import (
     default_row,
     violation_row,
 )
+from webhook.preview.unknown_fields import unknown_field_warnings
 from webhook.review import messages
 
 
@@ -165,8 +166,9 @@ class _Previewer:
         evaluation = evaluate(pod, namespace)
         row = (_exempt_row if evaluation.exempt else _evaluated_row)(document, evaluation, mode, self._options)
         problem = self._problems.get(name)
-        if problem and isinstance(row.result.warnings, list):
-            row.result.warnings.append(problem)
+        if isinstance(row.result.warnings, list):
+            row.result.warnings[:0] = unknown_field_warnings(pod)
+            row.result.warnings += [problem] if problem else []
         return row
 
 

@@ -52,7 +52,12 @@ def setters(names: Sequence[str], *, pod: bool) -> str:
 
 def annotation(key: str, value: str) -> str:
     """`key="value"`, the value quoted as Go's `%q` does."""
-    return f'{key}="{"".join(map(_escaped, value))}"'
+    return f"{key}={go_quoted(value)}"
+
+
+def go_quoted(text: str) -> str:
+    """`text` in quotes, escaped as Go's `%q` does."""
+    return f'"{"".join(map(_escaped, text))}"'
 
 
 def _escaped(character: str) -> str:
