@@ -90,7 +90,8 @@ def _find(value: dict[str, Json], nodes: tuple[_Node, ...], types: FieldTypes) -
 
 def _describe(name: str, nodes: Sequence[_Node], types: FieldTypes) -> UnknownField:
     field = nodes[-1].child(name, None, "").field
-    near = [known for known in types[nodes[-1].type] if _one_edit_apart(name.casefold(), known.casefold())]
+    folded = name.casefold()
+    near = [known for known in types[nodes[-1].type] if _one_edit_apart(folded, known.casefold())]
     if near:
         return UnknownField(field, meant=near[0] if len(near) == 1 else "")
     return UnknownField(field, place=_nearest_place(name, nodes, types))
