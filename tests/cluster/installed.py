@@ -145,6 +145,12 @@ def arguments_of(deployment: Any, replaced: Sequence[str]) -> list[str]:
     return [*kept, *replaced]
 
 
+def _environment_of(deployment: Any, namespace: str) -> dict[str, str]:
+    """The Deployment's own environment. The only field that a variable takes its value from is the namespace."""
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    return {row["name"]: row.get("value", namespace) for row in container.get("env", ())}
+
+
 @contextmanager
 def installed(
     plane: ControlPlane,
@@ -153,16 +159,22 @@ def installed(
     *,
     source: Path = BASE,
     namespace: str = NAME,
+    naming: str = "{}",
     server: str = "",
     extra: Sequence[str] = (),
 ) -> Iterator[Install]:
-    """Apply, run one replica until the API server asks it, and delete at the end. `server`: by which to reach it."""
+    """Apply, run one replica until the API server asks it, and delete at the end.
+
+    `naming`: what the source makes of a name of ours. `server`: by which to reach the API server.
+    """
+    name = naming.format(NAME)
     check_port()
     directory.mkdir(parents=True, exist_ok=True)
     with applied(plane, kubectl, source, namespace):
-        lead_here(plane, namespace)
-        kubeconfig = account_kubeconfig(plane, namespace, NAME, directory / "kubeconfig", server)
-        with running_replica(plane, directory, namespace, [f"--kubeconfig={kubeconfig}", *extra]) as install:
+        lead_here(plane, namespace, name)
+        kubeconfig = account_kubeconfig(plane, namespace, name, directory / "kubeconfig", server)
+        arguments = [f"--kubeconfig={kubeconfig}", *extra]
+        with running_replica(plane, directory, namespace, arguments, deployment=name) as install:
             yield install
 
 
@@ -196,12 +208,12 @@ def _finish_deletion(plane: ControlPlane, namespace: str) -> None:
         plane.admin.must("PUT", f"{path}/finalize", {**answer.body, "spec": {"finalizers": []}})
 
 
-def lead_here(plane: ControlPlane, namespace: str) -> None:
+def lead_here(plane: ControlPlane, namespace: str, name: str = NAME) -> None:
     """Make the Service one that leads to this machine."""
     path = f"/api/v1/namespaces/{namespace}/services"
-    plane.admin.must("DELETE", f"{path}/{NAME}")
+    plane.admin.must("DELETE", f"{path}/{name}")
     spec = {"type": "ExternalName", "externalName": "localhost", "ports": [{"name": "admission", "port": PORT}]}
-    plane.admin.must("POST", path, {"metadata": {"name": NAME}, "spec": spec})
+    plane.admin.must("POST", path, {"metadata": {"name": name}, "spec": spec})
 
 
 @contextmanager
@@ -209,13 +221,14 @@ def running_replica(
     plane: ControlPlane, directory: Path, namespace: str, extra: Sequence[str], *, deployment: str = NAME
 ) -> Iterator[Install]:
     """Run one replica of a Deployment that has been applied, and stop it at the end."""
-    config = plane.admin.must("GET", f"/api/v1/namespaces/{namespace}/configmaps/{NAME}")["data"]
-    write_volume(directory / "config", config)
     value = plane.admin.must("GET", f"/apis/apps/v1/namespaces/{namespace}/deployments/{deployment}")
+    (config,) = [row["configMap"] for row in value["spec"]["template"]["spec"]["volumes"] if "configMap" in row]
+    data = plane.admin.must("GET", f"/api/v1/namespaces/{namespace}/configmaps/{config['name']}")["data"]
+    write_volume(directory / "config", data)
     (health,) = free_ports(1)
     local = ["--host=127.0.0.1", f"--port={PORT}", f"--health-port={health}"]
     local.append(f"--config={directory / 'config'}")
-    environment = {**os.environ, "POD_NAMESPACE": namespace, "POD_NAME": f"{deployment}-0"}
+    environment = {**os.environ, **_environment_of(value, namespace), "POD_NAME": f"{deployment}-0"}
     with (directory / "serve.log").open("wb") as log:
         command = [sys.executable, "-m", "webhook", *arguments_of(value, [*local, *extra])]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log, env=environment, cwd=ROOT)

@@ -23,7 +23,7 @@ from tests.cluster.processes import free_ports
 from webhook.certificates.authority import Lifetimes
 from webhook.certificates.injection import CONFIGURATIONS, bundle_patch
 from webhook.certificates.managed import ManagedCertificate
-from webhook.certificates.objects import NAME, SECRET, lease_path, secrets_path, served_names
+from webhook.certificates.objects import NAME, SECRET, OwnObjects
 from webhook.cli import main
 from webhook.cluster.api import ClusterClient
 from webhook.cluster.election import LeaseTimings
@@ -47,9 +47,14 @@ class Install:
     kubeconfig: Path
 
     @property
+    def own(self) -> OwnObjects:
+        """Where its objects are."""
+        return OwnObjects(self.namespace)
+
+    @property
     def secret(self) -> dict[str, Any]:
         """The Secret as it is."""
-        return self.get(f"{secrets_path(self.namespace)}/{SECRET}")
+        return self.get(self.own.secret_path)
 
     @property
     def data(self) -> dict[str, bytes]:
@@ -59,7 +64,7 @@ class Install:
     @property
     def holder(self) -> str | None:
         """Who holds the Lease."""
-        holder: str | None = self.get(lease_path(self.namespace))["spec"].get("holderIdentity")
+        holder: str | None = self.get(self.own.lease_path)["spec"].get("holderIdentity")
         return holder
 
     def configuration(self, kind: str = "mutating") -> dict[str, Any]:
@@ -75,7 +80,7 @@ class Install:
         """Replace what the Secret holds."""
         encoded = {key: base64.b64encode(value).decode() for key, value in data.items()}
         value = {"metadata": {"name": SECRET}, "data": encoded}
-        self.plane.admin.must("PUT", f"{secrets_path(self.namespace)}/{SECRET}", value)
+        self.plane.admin.must("PUT", self.own.secret_path, value)
 
     def install_configuration(self, kind: str = "mutating") -> None:
         """Create a webhook configuration, or put it back as it was installed, without a caBundle."""
@@ -106,7 +111,7 @@ def install(plane: ControlPlane, request: pytest.FixtureRequest) -> Iterator[Ins
     name = "certificates-" + "".join(char if char.isalnum() else "-" for char in request.node.name).strip("-").lower()
     namespace = plane.namespace(name[:60].strip("-"))
     made = Install(plane, namespace, _kubeconfig(plane, f"user-{namespace}"))
-    plane.admin.must("POST", secrets_path(namespace), {"metadata": {"name": SECRET}, "type": "Opaque"})
+    plane.admin.must("POST", made.own.secrets_path, {"metadata": {"name": SECRET}, "type": "Opaque"})
     _grant(plane, namespace)
     made.install_configuration()
     yield made
@@ -171,7 +176,7 @@ async def replicas(
         for identity in identities:
             clusters.append(await ClusterClient.connect(install.kubeconfig))
             certificate = ManagedCertificate(
-                clusters[-1], install.namespace, kinds, lifetimes, identity=identity, timings=TIMINGS
+                clusters[-1], install.own, kinds, lifetimes, identity=identity, timings=TIMINGS
             )
             started.append(Replica(certificate, asyncio.create_task(certificate.run())))
         yield started
@@ -199,7 +204,7 @@ async def served(certificate: ManagedCertificate, install: Install) -> x509.Cert
     server = await asyncio.start_server(lambda _r, writer: writer.close(), "127.0.0.1", 0, ssl=certificate.context)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        name = served_names(install.namespace)[0]
+        name = install.own.served_names[0]
         _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client, server_hostname=name)
         der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
         writer.close()
@@ -254,14 +259,14 @@ async def test_the_other_takes_over(install: Install) -> None:
 async def test_a_lost_leader_is_succeeded(install: Install) -> None:
     """A leader that dies without a word is succeeded once its lease has run out, not before."""
     spec = {"holderIdentity": "dead", "leaseDurationSeconds": 4, "renewTime": "2000-01-01T00:00:00.000000Z"}
-    collection = lease_path(install.namespace).removesuffix(f"/{NAME}")
+    collection = install.own.lease_path.removesuffix(f"/{NAME}")
     install.plane.admin.must("POST", collection, {"metadata": {"name": NAME}, "spec": spec})
     began = time.monotonic()
     async with replicas(install, "one") as started:
         await ready(started)
         assert time.monotonic() - began >= 4
         assert install.holder == "one"
-        assert install.get(lease_path(install.namespace))["spec"]["leaseTransitions"] == 1
+        assert install.get(install.own.lease_path)["spec"]["leaseTransitions"] == 1
 
 
 async def test_a_leader_that_cannot_renew_steps_down(install: Install) -> None:
@@ -269,7 +274,7 @@ async def test_a_leader_that_cannot_renew_steps_down(install: Install) -> None:
     async with replicas(install, "one") as started:
         await ready(started)
         patch = {"spec": {"holderIdentity": "usurper", "leaseDurationSeconds": 3600}}
-        install.plane.admin.must("PATCH", lease_path(install.namespace), patch, MERGE_PATCH)
+        install.plane.admin.must("PATCH", install.own.lease_path, patch, MERGE_PATCH)
         await until(lambda: not started[0].certificate.is_leader)
         install.install_configuration()
         await asyncio.sleep(1)
@@ -322,10 +327,10 @@ async def test_an_emptied_secret_leads_to_a_new_ca(install: Install) -> None:
     async with replicas(install, "one", "two") as started:
         await ready(started)
         before = install.data
-        path = f"{secrets_path(install.namespace)}/{SECRET}"
+        path = install.own.secret_path
         install.plane.admin.must("DELETE", path)
         await asyncio.sleep(0.5)
-        install.plane.admin.must("POST", secrets_path(install.namespace), {"metadata": {"name": SECRET}})
+        install.plane.admin.must("POST", install.own.secrets_path, {"metadata": {"name": SECRET}})
         await until(lambda: "tls.crt" in install.data and "ca.key" in install.data)
         after = install.data
         assert after["ca.crt"].endswith(before["ca.crt"])
@@ -389,7 +394,7 @@ async def test_the_command(install: Install, capsys: pytest.CaptureFixture[str])
         value = json.loads(text)
         assert value["leader"] == "one"
         assert [row["role"] for row in value["certificates"]] == ["ca", "serving"]
-        assert value["certificates"][1]["names"] == list(served_names(install.namespace))
+        assert value["certificates"][1]["names"] == list(install.own.served_names)
     install.install_configuration()
     status, text = await told()
     assert status == 1

@@ -20,7 +20,7 @@ from tests.cluster.rights import calls_of, granted_to, used_by
 from tests.cluster.telling import LINES
 from tests.manifests.building import write_overlay
 from tests.review.builders import pod, review
-from webhook.certificates.objects import served_names
+from webhook.certificates.objects import OwnObjects
 from webhook.certificates.self_signed import ensure_certificate
 
 pytestmark = pytest.mark.cluster
@@ -39,7 +39,7 @@ def _use_every_right(install: Install, trust: str, space: str) -> set[str]:
     plane.admin.must("POST", "/api/v1/namespaces", bare)  # without an account
     for where in (f"{space}-bare", f"{space}-absent"):
         document = pod(metadata={"namespace": where}, serviceAccountName="default")
-        straight(review(document, namespace=where), lambda: trust, served_names(NAME)[0]).once()
+        straight(review(document, namespace=where), lambda: trust, OwnObjects(NAME).served_names[0]).once()
     granted = granted_to(plane, NAME, NAME)
     with suppress(AssertionError):  # the comparison that follows says which is missing
         eventually(lambda: granted <= used_by(calls_of(plane, _USER), granted), "every right is used", 20)
@@ -84,7 +84,7 @@ def test_with_cert_manager_nothing_is_written(plane: ControlPlane, kubectl: Kube
     """The server runs by that component's own arguments, with a certificate and a caBundle that others made."""
     apply_definitions(plane, kubectl)
     earlier = {event["auditID"] for event in calls_of(plane, _USER)}
-    made = ensure_certificate(tmp_path / "certs", now=datetime.now(UTC), names=served_names(NAME))
+    made = ensure_certificate(tmp_path / "certs", now=datetime.now(UTC), names=OwnObjects(NAME).served_names)
     files = [f"--tls-cert={made.cert}", f"--tls-key={made.key}"]
     source = write_overlay(tmp_path / "overlay", "validate", "cert-manager")
     with installed(plane, kubectl, tmp_path / "served", source=source, extra=files) as install:

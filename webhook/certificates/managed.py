@@ -30,7 +30,7 @@ from webhook.certificates.injection import CONFIGURATIONS, bundle_patch
 from webhook.certificates.issuing import certificate_pem, key_pem
 from webhook.certificates.live_context import LiveContext
 from webhook.certificates.material import BUNDLE, Material, material_data
-from webhook.certificates.objects import NAME, SECRET, lease_path, secret_material, secrets_path, served_names
+from webhook.certificates.objects import OwnObjects, secret_material
 from webhook.certificates.single import SingleObject
 from webhook.certificates.tls import KeyPair
 from webhook.cluster.api import JSON_PATCH, ClusterClient
@@ -51,7 +51,7 @@ class ManagedCertificate:
     def __init__(  # noqa: PLR0913 (the last three have defaults and go by name)
         self,
         cluster: ClusterClient,
-        namespace: str,
+        own: OwnObjects,
         inject: Sequence[str],
         lifetimes: Lifetimes | None = None,
         *,
@@ -63,7 +63,7 @@ class ManagedCertificate:
 
         Args:
             cluster: the API server.
-            namespace: the namespace of our own objects.
+            own: where our own objects are.
             inject: keys of CONFIGURATIONS: the webhook configurations that get the bundle.
             lifetimes: how long certificates live.
             identity: this replica's name in the Lease, which no other has; by default the host's with a random suffix.
@@ -74,18 +74,17 @@ class ManagedCertificate:
             CertificateError: the client CA cannot be used.
         """
         self._cluster = cluster
-        self._secrets = secrets_path(namespace)
-        self._names = served_names(namespace)
+        self._own = own
         self._lifetimes = lifetimes or Lifetimes()
         self._client_ca = None if client_ca is None else ClientCAFile(client_ca)
         self._live = LiveContext(None if self._client_ca is None else self._client_ca.first)
         self._wake = asyncio.Event()
         self._election = Election(
-            cluster, lease_path(namespace), identity or _new_identity(), on_change=self._wake.set, timings=timings
+            cluster, own.lease_path, identity or _new_identity(), on_change=self._wake.set, timings=timings
         )
-        self._secret = SingleObject(cluster, self._secrets, SECRET, self._take_secret)
+        self._secret = SingleObject(cluster, own.secrets_path, own.secret, self._take_secret)
         self._configurations = {
-            path: SingleObject(cluster, path, NAME, self._wake.set)
+            path: SingleObject(cluster, path, own.name, self._wake.set)
             for path in (CONFIGURATIONS[kind] for kind in dict.fromkeys(inject))
         }
         self._good: Material | None = None
@@ -126,27 +125,28 @@ class ManagedCertificate:
 
     def _take_secret(self) -> None:
         self._wake.set()
-        secret = self._secret.value
+        secret, name = self._secret.value, self._own.secret
         if secret is None:
-            self._log_once("secret", logging.ERROR, f"Secret {SECRET} does not exist: apply the manifests again")
+            self._log_once("secret", logging.ERROR, f"Secret {name} does not exist: apply the manifests again")
             return
         material = secret_material(secret)
-        if material.can_serve(self._names, _now()):
+        if material.can_serve(self._own.served_names, _now()):
             self._load(material)
         elif self._good is None:
-            self._log_once("secret", logging.INFO, f"Secret {SECRET} has no certificate to serve yet")
+            self._log_once("secret", logging.INFO, f"Secret {name} has no certificate to serve yet")
         else:
-            self._log_once("secret", logging.WARNING, f"Secret {SECRET} is damaged: its last certificate stays in use")
+            self._log_once("secret", logging.WARNING, f"Secret {name} is damaged: its last certificate stays in use")
 
     def _load(self, material: Material) -> None:
         good, serving, key = self._good, material.serving, material.serving_key
+        name = self._own.secret
         assert serving is not None  # noqa: S101 (material that can serve has both)
         assert key is not None  # noqa: S101
         if good is None or good.serving != serving:
             try:
-                self._live.serve(KeyPair(certificate_pem(serving), key_pem(key), SECRET, SECRET))
+                self._live.serve(KeyPair(certificate_pem(serving), key_pem(key), name, name))
             except CertificateError as error:
-                self._log_once("secret", logging.ERROR, f"Secret {SECRET}: {error}")
+                self._log_once("secret", logging.ERROR, f"Secret {name}: {error}")
                 return
             end = serving.not_valid_after_utc.isoformat()
             _LOG.info("serving certificate %x, valid until %s", serving.serial_number, end)
@@ -181,13 +181,13 @@ class ManagedCertificate:
         if secret is None:
             return
         now, current = _now(), secret_material(secret)
-        material = repair(current, self._good, self._names, now)
+        material = repair(current, self._good, self._own.served_names, now)
         if material is not current:
             await self._write(secret, material, "its last good content restored")
             return
         failure = await self._inject(material_data(material)[BUNDLE], now) if material.bundle else None
         injected = None if self._injected is None else self._injected[1]
-        step = plan_step(material, self._names, now, self._lifetimes, injected)
+        step = plan_step(material, self._own.served_names, now, self._lifetimes, injected)
         if step is not None:
             await self._write(secret, step.material, step.what)
         if failure is not None:
@@ -196,8 +196,8 @@ class ManagedCertificate:
     async def _write(self, secret: dict[str, Any], material: Material, what: str) -> None:
         """Replace the Secret's data. The watch then brings it to every replica, including this one."""
         data = {key: base64.b64encode(value).decode() for key, value in material_data(material).items()}
-        await self._cluster.send("PUT", f"{self._secrets}/{SECRET}", {**secret, "data": data})
-        _LOG.info("wrote Secret %s: %s", SECRET, what)
+        await self._cluster.send("PUT", self._own.secret_path, {**secret, "data": data})
+        _LOG.info("wrote Secret %s: %s", self._own.secret, what)
 
     async def _inject(self, bundle: bytes, now: datetime) -> ClusterError | None:
         """Give the bundle to all configurations that exist, and note since when all are known to have it.
@@ -205,13 +205,13 @@ class ManagedCertificate:
         Returns:
             The last failure, if there was one; the other configurations have got the bundle all the same.
         """
-        complete, failure = True, None
+        complete, failure, name = True, None, self._own.name
         for path, single in self._configurations.items():
             if not single.is_known:
                 complete = False
                 continue
             if single.value is None:
-                self._log_once(path, logging.WARNING, f"{path}/{NAME} does not exist: no caBundle is written to it")
+                self._log_once(path, logging.WARNING, f"{path}/{name} does not exist: no caBundle is written to it")
                 continue
             self._logged.pop(path, None)
             patch = bundle_patch(single.value, bundle)
@@ -219,8 +219,8 @@ class ManagedCertificate:
                 continue
             complete = False
             try:
-                await self._cluster.send("PATCH", f"{path}/{NAME}", patch, content_type=JSON_PATCH)
-                _LOG.info("wrote caBundle of %s/%s", path, NAME)
+                await self._cluster.send("PATCH", f"{path}/{name}", patch, content_type=JSON_PATCH)
+                _LOG.info("wrote caBundle of %s/%s", path, name)
             except ClusterError as error:
                 failure = error
         if not complete:

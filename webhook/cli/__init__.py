@@ -162,6 +162,14 @@ def _add_connection(parser: argparse._ActionsContainer) -> None:
         metavar="NAME",
         help="namespace of our Secret and Lease (default: $POD_NAMESPACE, or that of the pod or context)",
     )
+    parser.add_argument(
+        "--own-name",
+        metavar="NAME",
+        help="name of our Service, Lease and webhook configurations (default: $OWN_NAME, or pod-security-defaulter)",
+    )
+    parser.add_argument(
+        "--own-secret", metavar="NAME", help="name of our Secret (default: $OWN_SECRET, or pod-security-defaulter-tls)"
+    )
 
 
 def _add_certs(parser: argparse.ArgumentParser) -> None:

@@ -11,12 +11,12 @@ from typing import Any, Final
 import msgspec
 
 from webhook.certificates.injection import CONFIGURATIONS
-from webhook.certificates.objects import NAME, SECRET, lease_path, secret_material, secrets_path, served_names
+from webhook.certificates.objects import own_objects, secret_material
 from webhook.certificates.state import CertificateReport, CertificateState, chain_state, cluster_state
 from webhook.certificates.tls import parse_certificates, read_file
 from webhook.cli.options import CertsOptions
 from webhook.cluster.api import ClusterClient
-from webhook.cluster.connection import connect, own_namespace
+from webhook.cluster.connection import connect
 from webhook.cluster.options import ConnectionOptions
 from webhook.errors import ClusterError, InputError
 from webhook.review.messages import printable
@@ -51,14 +51,15 @@ def _file_state(path: Path) -> CertificateReport:
 
 async def _secret_state(options: ConnectionOptions) -> CertificateReport:
     async with connect(options) as client:
-        namespace = own_namespace(options, client)
-        secret = await _get(client, f"{secrets_path(namespace)}/{SECRET}")
-        configurations = {kind: await _get(client, f"{path}/{NAME}") for kind, path in CONFIGURATIONS.items()}
-        lease = await _get(client, lease_path(namespace))
+        own = own_objects(options, client)
+        secret = await _get(client, own.secret_path)
+        configurations = {kind: await _get(client, f"{path}/{own.name}") for kind, path in CONFIGURATIONS.items()}
+        lease = await _get(client, own.lease_path)
     if secret is None:
-        raise InputError(f"there is no Secret {SECRET} in namespace {namespace}: is it --own-namespace that differs?")
-    names, now = served_names(namespace), datetime.now(UTC)
-    state = cluster_state(f"Secret {namespace}/{SECRET}", secret_material(secret), configurations, names, now)
+        hint = "is it --own-namespace or --own-secret that differs?"
+        raise InputError(f"there is no Secret {own.secret} in namespace {own.namespace}: {hint}")
+    names, source = own.served_names, f"Secret {own.namespace}/{own.secret}"
+    state = cluster_state(source, secret_material(secret), configurations, names, datetime.now(UTC))
     state.leader = ((lease or {}).get("spec") or {}).get("holderIdentity")
     return state
 

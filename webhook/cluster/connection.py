@@ -1,8 +1,7 @@
-"""Connects to a cluster, and knows where our own objects are in it."""
+"""Connects to a cluster."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -18,8 +17,3 @@ async def connect(options: ConnectionOptions) -> AsyncIterator[ClusterClient]:
         yield client
     finally:
         await client.close()
-
-
-def own_namespace(options: ConnectionOptions, client: ClusterClient) -> str:
-    """The namespace of our own objects."""
-    return options.own_namespace or os.environ.get("POD_NAMESPACE") or client.namespace

@@ -194,12 +194,12 @@ def _add_file_certificate(options: TlsOptions, parts: Parts) -> _ServingCertific
 def _add_managed_certificate(options: ServerOptions, client: ClusterClient, parts: Parts) -> _ServingCertificate:
     """Serve the certificate in our Secret, and renew it."""
     from webhook.certificates.managed import ManagedCertificate  # noqa: PLC0415 (it needs the client)
-    from webhook.cluster.connection import own_namespace  # noqa: PLC0415
+    from webhook.certificates.objects import own_objects  # noqa: PLC0415
 
     tls = options.tls
     lifetimes = Lifetimes() if tls.certificate_lifetime is None else Lifetimes.of(tls.certificate_lifetime)
-    namespace = own_namespace(options.connection, client)
-    certificate = ManagedCertificate(client, namespace, tls.inject_ca, lifetimes, client_ca=tls.client_ca)
+    own = own_objects(options.connection, client)
+    certificate = ManagedCertificate(client, own, tls.inject_ca, lifetimes, client_ca=tls.client_ca)
 
     def gauges() -> Iterable[Gauge]:
         yield leader(is_leader=certificate.is_leader)
