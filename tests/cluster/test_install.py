@@ -30,6 +30,10 @@ _BUNDLE: Final = base64.b64encode(b"a bundle of CAs").decode()
 _DATA: Final = {key: base64.b64encode(key.encode()).decode() for key in ("ca.crt", "ca.key", "tls.crt", "tls.key")}
 _SPEC: Final = {"holderIdentity": "a-replica", "leaseDurationSeconds": 15}
 _CONFIGURATIONS: Final = "/apis/admissionregistration.k8s.io/v1/{}webhookconfigurations/" + NAME
+_ENFORCED: Final = [
+    {"key": "control-plane", "operator": "NotIn", "values": ["true"]},
+    {"key": "kubernetes.azure.com/managedby", "operator": "NotIn", "values": ["aks"]},
+]
 _ALL: Final = tuple(name for name in COMPONENTS if name != "cert-manager")
 
 
@@ -223,6 +227,44 @@ def test_what_the_server_writes_is_its_own(install: Install) -> None:
     for path, field in rows.items():
         managers = admin.must("GET", path)["metadata"]["managedFields"]
         assert {row["manager"] for row in managers if field in json.dumps(row["fieldsV1"])} == {NAME}
+
+
+def _enforce(install: Install) -> int:
+    """Do as the admissions enforcer of AKS, whatever an annotation says; how many terms it had to add."""
+    count = 0
+    for kind in install.kinds:
+        path = _CONFIGURATIONS.format(kind)
+        operations = [
+            {"op": "add", "path": f"/webhooks/{index}/namespaceSelector/matchExpressions/-", "value": term}
+            for index, webhook in enumerate(install.plane.admin.must("GET", path)["webhooks"])
+            for term in _ENFORCED
+            if term not in webhook["namespaceSelector"]["matchExpressions"]
+        ]
+        answer = install.plane.admin.request("PATCH", path, operations, JSON_PATCH, fieldManager="admissionsenforcer")
+        assert answer.ok, answer.message
+        count += len(operations)
+    return count
+
+
+def test_managed_control_planes_make_no_difference(install: Install) -> None:
+    """With the component, which one of the two installs has, nothing is added, so that no tool finds a difference.
+
+    Without it, there is one, and a server-side apply is a conflict.
+    """
+    source = str(install.source)
+    server_side = ("apply", "--server-side", "--field-manager=gitops", "-k", source)
+    install.kubectl.run(*server_side)
+    try:
+        added = _enforce(install)
+        diff = install.kubectl.run("diff", "-k", source, check=False)
+        again = install.kubectl.run(*server_side, check=False)
+        if install.source == BASE:
+            assert (added, diff.returncode) == (4, 1)
+            assert 'conflicts with "admissionsenforcer"' in again.stderr
+        else:
+            assert (added, diff.returncode, again.returncode) == (0, 0, 0), diff.stdout + again.stderr
+    finally:
+        install.kubectl.run(*server_side, "--force-conflicts")
 
 
 @pytest.mark.parametrize("name", [*COMPONENTS, *(f"overlays/{name}" for name in OVERLAYS)])
