@@ -61,6 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("Connection", "close")  # else the API server keeps it, and a thread of ours waits at it
         self.end_headers()
         self.wfile.write(body)
 
