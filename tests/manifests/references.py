@@ -83,7 +83,8 @@ def _of_rules(value: dict[str, Any]) -> Iterator[Reference]:
     kinds = {"secrets": "Secret", "leases": "Service"} | {plural: kind for kind, plural in _CONFIGURATIONS.items()}
     for rule in value["rules"]:
         for name in rule.get("resourceNames", ()):
-            yield from (Reference(kinds[plural], _namespace(value), name) for plural in rule["resources"])
+            plurals = [plural for plural in rule["resources"] if plural != "configmaps"]  # any install.s
+            yield from (Reference(kinds[plural], _namespace(value), name) for plural in plurals)
 
 
 def _of_pod(namespace: str, spec: dict[str, Any]) -> Iterator[Reference]:

@@ -167,10 +167,10 @@ async def _connect(options: ServerOptions, stack: AsyncExitStack) -> tuple[Clust
 def _add_images(options: ServerOptions, parts: Parts, catalog: ImageCatalog, client: ClusterClient | None) -> None:
     """Follow what is known of images: from the cluster, and from a file, which outranks it."""
     if client is not None:
-        from webhook.cluster.connection import own_namespace  # noqa: PLC0415 (it needs the client)
+        from webhook.certificates.objects import own_objects  # noqa: PLC0415 (it needs the client)
         from webhook.images.config_map import follow_config_map  # noqa: PLC0415
 
-        namespace = own_namespace(options.connection, client)
+        namespace = own_objects(options.connection, client).namespace
         parts.background.append(follow_config_map(client, namespace, catalog).run)
     if options.images is not None:
         add_image_file(parts, options.images, catalog)
