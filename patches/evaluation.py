@@ -13,9 +13,9 @@ from patches.defaults.draft import Draft
 from patches.model.decisions import Decision, Reason, State, Withheld
 from patches.model.notices import Notice
 from patches.model.patch import Operation
-from patches.model.pod import Origin, Pod
+from patches.model.pod import IMMUTABLE_TEMPLATES, Origin, Pod
 from patches.model.shapes import Json
-from patches.model.updates import is_significant, new_ephemeral_containers
+from patches.model.updates import as_stored, changes_template, is_significant, new_ephemeral_containers
 from patches.notices import find_notices
 from patches.policy.configuration import DenyIn, Exemption, Mode
 from patches.policy.namespace import CompiledNamespace
@@ -48,7 +48,7 @@ class Evaluation:
     """What becomes of one pod in one namespace.
 
     Attributes:
-        pod: the pod as it was sent.
+        pod: the pod as it was sent. Of an update that adds ephemeral containers: as it will be stored.
         namespace: the namespace in which it was evaluated.
         exempt: why the pod is neither patched nor judged: there are then no operations, decisions and verdicts. None if
             it is not exempt.
@@ -100,17 +100,21 @@ def evaluate(pod: Pod, namespace: CompiledNamespace, *, old: Pod | None = None, 
     Args:
         pod: the pod or pod template, from `locate`.
         namespace: its namespace.
-        old: the pod before an update; None for a new pod and for templates.
+        old: the pod or pod template before an update; None for a new one.
         user: name of the user who sends the request.
 
     Raises:
         InvalidObject: if a quantity of the pod is malformed.
     """
+    new_ephemeral = None
+    if old is not None and not pod.is_template:
+        new_ephemeral = new_ephemeral_containers(pod, old)
+        if new_ephemeral:
+            pod = as_stored(pod, old)
     exempt = namespace.exemption(user, pod.spec.get("runtimeClassName"))
     if exempt is not None:
         return Evaluation(pod, namespace, exempt, patched=pod.document)
-    withheld = _find_withheld(pod, namespace.policy)
-    new_ephemeral = None if old is None else new_ephemeral_containers(pod, old)
+    withheld = _find_withheld(pod, old, namespace.policy)
     if (withheld is None or withheld.evaluated) and new_ephemeral is not None and not new_ephemeral:
         withheld = Withheld.UPDATE
     if withheld is not None and not withheld.evaluated:
@@ -131,14 +135,14 @@ def validate(pod: Pod, namespace: CompiledNamespace, *, old: Pod | None = None, 
     Args:
         pod: the pod or pod template, from `locate`.
         namespace: its namespace.
-        old: the pod before an update; None for a new pod and for templates.
+        old: the pod or pod template before an update; None for a new one.
         user: name of the user who sends the request.
     """
     policy = namespace.policy
     exempt = namespace.exemption(user, pod.spec.get("runtimeClassName"))
     if exempt is not None:
         return Evaluation(pod, namespace, exempt, patched=pod.document)
-    if old is not None and not is_significant(pod, old):
+    if old is not None and not pod.is_template and not is_significant(pod, old):
         return Evaluation(pod, namespace, withheld=Withheld.UPDATE, patched=pod.document)
     levels = dict.fromkeys((policy.enforce, policy.audit, policy.warn))
     verdicts = {
@@ -148,7 +152,7 @@ def validate(pod: Pod, namespace: CompiledNamespace, *, old: Pod | None = None, 
     return Evaluation(pod, namespace, patched=pod.document, verdicts=verdicts, denied=denied)
 
 
-def _find_withheld(pod: Pod, policy: Policy) -> Withheld | None:
+def _find_withheld(pod: Pod, old: Pod | None, policy: Policy) -> Withheld | None:
     if policy.mode is Mode.OFF:
         return Withheld.OFF
     if pod.object_metadata.get("deletionTimestamp"):
@@ -158,20 +162,26 @@ def _find_withheld(pod: Pod, policy: Policy) -> Withheld | None:
     if policy.mode is not Mode.ENFORCE:
         return Withheld.MODE
     if pod.is_template and pod.origin is Origin.ADMISSION:
-        return _find_withheld_template(pod, policy)
+        return _find_withheld_template(pod, old, policy)
     return None
 
 
-def _find_withheld_template(pod: Pod, policy: Policy) -> Withheld | None:
+def _find_withheld_template(pod: Pod, old: Pod | None, policy: Policy) -> Withheld | None:
     if not policy.patch_templates:
         return Withheld.TEMPLATE
-    return Withheld.OWNED_TEMPLATE if pod.owner else None
+    if pod.owner:
+        return Withheld.OWNED_TEMPLATE
+    if old is None:
+        return None
+    if pod.kind in IMMUTABLE_TEMPLATES:
+        return Withheld.IMMUTABLE_TEMPLATE
+    return None if changes_template(pod, old) else Withheld.UNCHANGED_TEMPLATE
 
 
 def _add_defaults(draft: Draft) -> None:
     pod, policy = draft.pod, draft.policy
     skipped = policy.skip
-    if policy.allow_pod_skip:
+    if policy.allow_pod_skip and draft.whole_pod:  # on an update: anyone may have written it since the pod was created
         skipped |= policy.enabled & split_ids(pod.annotations.get(SKIP_ANNOTATION) or "")[0]
     for default in active_defaults(policy.target.level, policy.enabled):
         if default.id in skipped:

@@ -83,7 +83,7 @@ async def test_mutate_agrees_with_the_library(case: Case) -> None:
             "kind": {"group": group, "version": version, "kind": case.document["kind"]},
             "namespace": case.namespace,
             "operation": "CREATE" if case.old is None else "UPDATE",
-            "subResource": "" if case.old is None else "ephemeralcontainers",
+            "subResource": "ephemeralcontainers" if case.old is not None and case.document["kind"] == "Pod" else "",
             "object": case.document,
             "oldObject": case.old,
         },
@@ -135,8 +135,8 @@ def test_both_readings_lead_to_the_same_patch() -> None:
 
 
 def test_updates_are_not_read_as_new() -> None:
-    """Admission patches an update in its new ephemeral containers only; to a preview the whole pod is new."""
-    updates = [case for case in _CASES if case.old is not None]
+    """Admission patches an update of a pod in its new ephemeral containers only; to a preview the whole pod is new."""
+    updates = [case for case in _CASES if case.old is not None and case.document["kind"] == "Pod"]
     admitted = {operation["path"] for case in updates for operation in _admitted(case).operations}
     written = {operation["path"] for case in updates for operation in _written(case).operations}
     assert {path.split("/")[2] for path in admitted} == {"ephemeralContainers"}

@@ -2,8 +2,9 @@
 
 Fields: `spec.securityContext.seccompProfile` and the same of every container. The restricted profile asks for
 RuntimeDefault or Localhost at pod level or on every container. It is added at pod level unless every container sets its
-own, and on a new ephemeral container if the pod has none. Windows pods may not have it. A seccomp annotation must agree
-with the field beside it, or the API server refuses the pod; a container's annotation binds that container's field only.
+own, and on a new ephemeral container if the pod has none. Windows pods may not have it. A pod's seccomp annotation must
+agree with its field, or the API server refuses to create the pod. It does not compare them on an update, nor does the
+kubelet read such annotations, so they do not keep the field from ephemeral containers.
 Source: the Pod Security Standards; `validateSeccompAnnotationsAndFields` of `core/v1` validation.
 """
 
@@ -19,7 +20,6 @@ from patches.standards.levels import Level
 
 ID: Final = "seccompProfile"
 POD_ANNOTATION: Final = "seccomp.security.alpha.kubernetes.io/pod"
-CONTAINER_ANNOTATION: Final = "container.seccomp.security.alpha.kubernetes.io/"
 _RUNTIME_DEFAULT: Final = ("runtime/default", "docker/default")
 
 
@@ -55,8 +55,6 @@ def _harden_ephemeral(draft: Draft) -> None:
             draft.skipped(ID, f"{path}/{ID}", Reason.WINDOWS)
         elif container.security.get("privileged"):
             draft.skipped(ID, f"{path}/{ID}", Reason.PRIVILEGED)
-        elif not _agrees(draft.pod.annotations.get(CONTAINER_ANNOTATION + container.name), _profile(draft)):
-            draft.skipped(ID, f"{path}/{ID}", Reason.SECCOMP_ANNOTATION)
         else:
             draft.add(ID, path, ID, _profile(draft))
 

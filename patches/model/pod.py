@@ -42,6 +42,13 @@ TEMPLATES: Final = {
 }
 """Where each (API group, kind) keeps its pod template."""
 
+IMMUTABLE_TEMPLATES: Final = frozenset({"Job"})
+"""The kinds whose pod template an update may not change; all others of TEMPLATES may, each time.
+
+Of a suspended Job an update may change where its pods run and, in newer API servers, their resources, never their
+security. Source: `validatePodTemplateUpdate` of `batch/v1` Job, and the validation of updates of the other kinds.
+"""
+
 
 class Origin(StrEnum):
     """How a document reached us, which decides what "unset" can mean in it."""

@@ -1,7 +1,7 @@
 """Which changes of an update count.
 
-Source: `isSignificantPodUpdate` of Pod Security Admission. The spec of a pod is immutable, except that its images may
-change and ephemeral containers may be added.
+Source: `isSignificantPodUpdate` of Pod Security Admission, and `dropNonEphemeralContainerUpdates` of the API server.
+The spec of a pod is immutable, except that its images may change and ephemeral containers may be added.
 """
 
 from __future__ import annotations
@@ -22,6 +22,21 @@ def new_ephemeral_containers(pod: Pod, old: Pod) -> list[ContainerView]:
         for container in pod.containers
         if container.list_name == "ephemeralContainers" and container.name not in known
     ]
+
+
+def as_stored(pod: Pod, old: Pod) -> Pod:
+    """The pod that the API server stores of an update that adds ephemeral containers: `old` with those of `pod`.
+
+    Whatever else such a request changes is dropped, but only after mutating admission. A label, annotation or field
+    that is written in the request alone must not decide about its containers.
+    """
+    spec = {**old.spec, "ephemeralContainers": pod.spec.get("ephemeralContainers")}
+    return old.view({**old.document, "spec": spec})
+
+
+def changes_template(pod: Pod, old: Pod) -> bool:
+    """Whether the update changes the pod template. Both objects have had the API server's defaulting."""
+    return pod.metadata != old.metadata or pod.spec != old.spec
 
 
 def is_significant(pod: Pod, old: Pod) -> bool:

@@ -9,6 +9,14 @@ class Withheld(Explained):
     """Why an object gets no patch. A closed set, in the order of docs/reasons.md."""
 
     DELETING = "deleting", "The object is being deleted.", "Nothing."
+    IMMUTABLE_TEMPLATE = (
+        "immutable-template",
+        (
+            "It is an update of a Job. Nobody may change the template of a Job that exists: with a patch the API "
+            "server would refuse the update. Pods that the Job creates from now on are patched."
+        ),
+        "Nothing. The template of a new Job is patched.",
+    )
     MIRROR_POD = (
         "mirror-pod",
         (
@@ -43,6 +51,14 @@ class Withheld(Explained):
         ),
         "Nothing. `patchTemplates: true` patches templates too.",
     )
+    UNCHANGED_TEMPLATE = (
+        "unchanged-template",
+        (
+            "It is an update that leaves the template as it was. A patch would start a rollout that nobody asked for. "
+            "Pods that are created from now on are patched."
+        ),
+        "Nothing. The template is patched when its author changes it, for example by `kubectl rollout restart`.",
+    )
     UPDATE = (
         "update",
         "The pod exists already, and its spec is immutable.",
@@ -57,9 +73,14 @@ class Withheld(Explained):
     @property
     def evaluated(self) -> bool:
         """Whether the defaults are tried all the same, to say what they would add."""
-        return self in (Withheld.MODE, Withheld.OWNED_TEMPLATE, Withheld.TEMPLATE)
+        return self is Withheld.MODE or self.deferred
 
     @property
     def deferred(self) -> bool:
         """Whether the template's pods get the patch when they are created. It is then judged with the patch."""
-        return self in (Withheld.OWNED_TEMPLATE, Withheld.TEMPLATE)
+        return self in (
+            Withheld.IMMUTABLE_TEMPLATE,
+            Withheld.OWNED_TEMPLATE,
+            Withheld.TEMPLATE,
+            Withheld.UNCHANGED_TEMPLATE,
+        )

@@ -23,11 +23,13 @@ def test_a_reason_knows_its_states() -> None:
     ("withheld", "judged", "evaluated", "deferred"),
     [
         (Withheld.DELETING, False, False, False),
+        (Withheld.IMMUTABLE_TEMPLATE, True, True, True),
         (Withheld.MIRROR_POD, True, False, False),
         (Withheld.MODE, True, True, False),
         (Withheld.OFF, False, False, False),
         (Withheld.OWNED_TEMPLATE, True, True, True),
         (Withheld.TEMPLATE, True, True, True),
+        (Withheld.UNCHANGED_TEMPLATE, True, True, True),
         (Withheld.UPDATE, False, False, False),
     ],
 )

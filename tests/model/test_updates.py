@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from patches.model.updates import is_significant, new_ephemeral_containers
-from tests.patches.build import document, view
+from patches.model.updates import as_stored, changes_template, is_significant, new_ephemeral_containers
+from tests.patches.build import document, template, view
 
 OLD: Any = document(
     {"image": "a:1"},
@@ -68,3 +68,31 @@ def test_new_ephemeral_containers_are_found_by_name() -> None:
     found = new_ephemeral_containers(view(new), view(OLD))
     assert [(container.name, container.position) for container in found] == [("c0", 0), ("d3", 2)]
     assert new_ephemeral_containers(view(OLD), view(OLD)) == []
+
+
+def test_what_is_stored_of_a_debug_session() -> None:
+    """The ephemeral containers of the request, in its order; everything else as it was, and both objects stay."""
+    debuggers = [{"name": "d2", "image": "sh"}, {"name": "d1", "image": "sh"}]
+    sent = {"apiVersion": "v1", "kind": "Pod", "metadata": {"labels": {"a": "b"}}, "status": {"phase": "Failed"}}
+    stored = as_stored(view({**sent, "spec": {"hostPID": True, "ephemeralContainers": debuggers}}), view(OLD))
+    assert stored.document == changed(ephemeralContainers=debuggers)
+    assert [container.name for container in stored.containers] == ["i", "c0", "d2", "d1"]
+    assert len(OLD["spec"]["ephemeralContainers"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("metadata", "spec", "expected"),
+    [
+        ({}, {}, False),
+        (None, {}, False),
+        ({"labels": {"a": "b"}}, {}, True),
+        ({"annotations": {"kubectl.kubernetes.io/restartedAt": "now"}}, {}, True),
+        ({}, {"containers": [{"name": "c0", "image": "a:2"}]}, True),
+        ({}, {"securityContext": {}}, True),
+    ],
+)
+def test_what_changes_a_template(metadata: Any, spec: Any, expected: bool) -> None:  # noqa: FBT001 (a column)
+    """Any difference of its metadata or spec; the rest of the object is not the template's."""
+    new = template(metadata={"labels": {"of": "the controller"}}, **spec)
+    new["spec"] |= {"paused": True, "template": new["spec"]["template"] | {"metadata": metadata}}
+    assert changes_template(view(new), view(template())) is expected

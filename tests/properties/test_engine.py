@@ -209,7 +209,7 @@ def test_every_decision_is_borne_out(value: Json, origin: Origin, rules: Policy,
 def test_an_update_touches_new_ephemeral_containers_only(
     value: Json, old: Json, rules: Policy, known: CompiledNamespace
 ) -> None:
-    """The rest of a pod is immutable, and a patch of it would be refused or dropped."""
+    """A patch of the rest would be refused or dropped; what the request says of the rest decides nothing."""
     pod, earlier = view(value, Origin.ADMISSION), view(old, Origin.ADMISSION)
     outcome = evaluate(pod, replace(known, policy=rules), old=earlier)
     names = {row.name for row in earlier.containers if row.list_name == "ephemeralContainers"}
@@ -223,3 +223,6 @@ def test_an_update_touches_new_ephemeral_containers_only(
         assert TOKEN_MOUNT not in json.dumps(operation)
     second = evaluate(pod.view(outcome.patched), replace(known, policy=rules), old=earlier)
     assert second.operations == ()
+    spec = {**earlier.spec, "ephemeralContainers": pod.spec.get("ephemeralContainers")}
+    stored = view({**old, "spec": spec}, Origin.ADMISSION)
+    assert evaluate(stored, replace(known, policy=rules), old=earlier).operations == outcome.operations

@@ -213,9 +213,10 @@ async def test_templates_are_not_patched() -> None:
 
 
 async def test_templates_are_patched_on_request() -> None:
-    """Where the operator wants it the template gets the fields, without our annotation, again on an update."""
+    """Where the operator wants it the template gets the fields, without our annotation, again when it changes."""
     chosen, document = reviewer(RESTRICTED, patchTemplates=True), deployment(pod())
-    for asked in (request(document), update(document, document)):
+    older = deployment(pod(containers=[container(image="registry.example/app:0")]))
+    for asked in (request(document), update(older, document)):
         response = await chosen.mutate(asked)
         patched = applied(response, document)
         assert patched["spec"]["template"]["spec"]["securityContext"]["runAsNonRoot"] is True
@@ -223,6 +224,32 @@ async def test_templates_are_patched_on_request() -> None:
         assert "annotations" not in patched["spec"]["template"]["metadata"]
         assert "applied" in sent(response)["auditAnnotations"]
         assert "patch" not in sent(await chosen.mutate(request(patched)))
+
+
+async def test_an_update_that_leaves_the_template_is_not_patched() -> None:
+    """A patch would start a rollout. What the pods will receive is said all the same, as of every template."""
+    chosen = reviewer(RESTRICTED, patchTemplates=True)
+    new = deployment(pod(), metadata={"annotations": {"deployment.kubernetes.io/revision": "1"}})
+    answer = sent(await chosen.mutate(update(deployment(pod()), new)))
+    assert (answer["allowed"], "patch" in answer) == (True, False)
+    (warning,) = answer["warnings"]
+    assert warning.startswith("pod-security-defaulter will add to the pods runAsNonRoot")
+    assert set(answer["auditAnnotations"]) >= {"would-apply"}
+
+
+@pytest.mark.parametrize(
+    ("old", "patched"),
+    [
+        (None, False),  # no API server leaves it out; then nothing says that the template changes
+        (deployment(pod()) | {"spec": {}}, True),
+        (deployment(pod()) | {"spec": {"template": None}}, True),
+    ],
+)
+async def test_an_update_without_a_template_before_it(old: Any, *, patched: bool) -> None:
+    """A template that was unset before is a new one, and its controller has no pods yet."""
+    response = await reviewer(RESTRICTED, patchTemplates=True).mutate(update(old, deployment(pod())))
+    assert response.allowed
+    assert bool(operations(response)) is patched
 
 
 async def test_templates_of_another_controller_are_not_patched() -> None:
@@ -254,6 +281,23 @@ async def test_ephemeral_containers() -> None:
     assert "capabilities:ephemeralContainers/second" in answer["auditAnnotations"]["applied"].split(",")
 
 
+async def test_a_pod_does_not_opt_its_debug_sessions_out() -> None:
+    """Anyone who may annotate the pod may have written it after the pod was created; its namespace's counts."""
+    opted_out = {"annotations": {PREFIX + "skip": "runAsNonRoot,seccompProfile,allowPrivilegeEscalation,capabilities"}}
+    annotations = {PREFIX + "skip": "capabilities"}
+    chosen = reviewer(RESTRICTED, annotations=annotations, allowPodSkip=True)
+    assert not operations(await chosen.mutate(update(pod(), pod(metadata=opted_out))))
+    new = pod(metadata=opted_out, ephemeralContainers=[container("debug")])
+    patched = applied(await chosen.mutate(debug_session(pod(metadata=opted_out), new)), new)
+    assert patched["spec"]["ephemeralContainers"][0]["securityContext"] == {
+        "runAsNonRoot": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
+        "allowPrivilegeEscalation": False,
+    }
+    created = applied(await chosen.mutate(request(pod(metadata=opted_out))), pod(metadata=opted_out))
+    assert "securityContext" not in created["spec"]["containers"][0]
+
+
 async def test_ephemeral_containers_can_be_denied() -> None:
     """A privileged debug session is refused where /mutate denies."""
     debugged = pod(ephemeralContainers=[privileged_pod()["spec"]["containers"][0]])
@@ -280,8 +324,9 @@ async def test_a_pods_spec_is_immutable(new: dict[str, Any]) -> None:
 
 async def test_a_pod_that_is_being_deleted() -> None:
     """Removing a finalizer, or debugging it while it stops, finds no patch in its way."""
-    leaving = pod(metadata={"deletionTimestamp": "2026-01-01T00:00:00Z"}, ephemeralContainers=[container("debug")])
-    answer = sent(await reviewer(RESTRICTED, denyIn="mutate").mutate(debug_session(pod(), leaving)))
+    stopping = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
+    leaving = pod(metadata=stopping, ephemeralContainers=[container("debug")])
+    answer = sent(await reviewer(RESTRICTED, denyIn="mutate").mutate(debug_session(pod(metadata=stopping), leaving)))
     assert answer["allowed"]
     assert "patch" not in answer
 

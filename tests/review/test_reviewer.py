@@ -72,13 +72,14 @@ async def test_other_operations(call: Call, operation: str) -> None:
 
 @both
 @pytest.mark.parametrize(
-    "name", ["resize", "binding", "eviction", "status", "exec", "attach", "log", "Ephemeralcontainers"]
+    "name", ["resize", "binding", "eviction", "status", "scale", "exec", "attach", "log", "Ephemeralcontainers"]
 )
 async def test_other_subresources(call: Call, name: str) -> None:
-    """Of a pod's subresources only ephemeralcontainers brings containers."""
-    for operation in ("CREATE", "UPDATE"):
-        asked = request(privileged_pod(), operation=operation, oldObject=pod(), subResource=name)
-        assert sent(await call(strict(), asked)) == UNTOUCHED
+    """Of a pod's subresources only ephemeralcontainers brings containers; those of a controller bring no template."""
+    for document in (privileged_pod(), deployment(privileged_pod())):
+        for operation in ("CREATE", "UPDATE"):
+            asked = request(document, operation=operation, oldObject=document, subResource=name)
+            assert sent(await call(strict(patchTemplates=True), asked)) == UNTOUCHED
 
 
 @both

@@ -129,11 +129,14 @@ def _account_of(pod: Pod) -> str:
 
 
 def _read_pods(request: AdmissionRequest) -> tuple[Pod | None, Pod | None]:
-    """Read the pod, and the pod before an update. A template has no pod before: an update may change all of it."""
+    """Read the pod or template, and what it was before an update. A template that was unset before is a new one."""
     pod = _locate(request, request.object, "object")
-    if pod is None or request.operation != "UPDATE" or pod.is_template:
+    if pod is None or request.operation != "UPDATE":
         return pod, None
-    return pod, _locate(request, decode_old_object(request), "oldObject")
+    old = decode_old_object(request)
+    if old is None and pod.is_template:
+        return pod, pod  # nothing says that the update changes it
+    return pod, _locate(request, old, "oldObject")
 
 
 def _locate(request: AdmissionRequest, document: Any, name: str) -> Pod | None:

@@ -180,6 +180,10 @@ export const REASONS = {
     "means": "The object is being deleted.",
     "advice": "Nothing."
   },
+  "immutable-template": {
+    "means": "It is an update of a Job. Nobody may change the template of a Job that exists: with a patch the API server would refuse the update. Pods that the Job creates from now on are patched.",
+    "advice": "Nothing. The template of a new Job is patched."
+  },
   "mirror-pod": {
     "means": "It is the mirror of a static pod, which the kubelet runs from a file on its node. It is judged all the same.",
     "advice": "Change the file on the node."
@@ -199,6 +203,10 @@ export const REASONS = {
   "template": {
     "means": "It is the template of a controller. Its pods are patched; patching the template would make GitOps tools see a difference.",
     "advice": "Nothing. `patchTemplates: true` patches templates too."
+  },
+  "unchanged-template": {
+    "means": "It is an update that leaves the template as it was. A patch would start a rollout that nobody asked for. Pods that are created from now on are patched.",
+    "advice": "Nothing. The template is patched when its author changes it, for example by `kubectl rollout restart`."
   },
   "update": {
     "means": "The pod exists already, and its spec is immutable.",
