@@ -287,7 +287,7 @@ class DefaulterConfiguration(_Part, frozen=True):
         DenyIn,
         Meta(description="Where a violation of the enforce level is refused: by /validate only, or by /mutate too."),
     ] = DenyIn.VALIDATE
-    allow_pod_skip: Annotated[bool, Meta(description="Whether the skip annotation counts on pods too.")] = False
+    allow_pod_skip: Annotated[bool, Meta(description="Whether the skip annotation counts on new pods too.")] = False
     patch_templates: Annotated[
         bool,
         Meta(description="Whether pod templates of controllers are patched too. GitOps tools then see a difference."),

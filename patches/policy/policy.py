@@ -49,7 +49,7 @@ class Policy:
         runtime_class: name of the RuntimeClass to add; "" for none.
         exemptions: the requests that are neither patched nor judged.
         deny_in: the review that refuses violations of `enforce`.
-        allow_pod_skip: whether the skip annotation counts on pods too.
+        allow_pod_skip: whether the skip annotation counts on new pods too.
         patch_templates: whether pod templates are patched too.
         problems: a line for each invalid label and annotation of ours.
         psa_problems: a line for each invalid label of Pod Security Admission.
