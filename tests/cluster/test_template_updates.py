@@ -152,7 +152,7 @@ def _is_settled(controller: Controller) -> bool:
 
 
 def _is_hardened(template: Any) -> bool:
-    return template["spec"].get("securityContext") == _HARDENED
+    return bool(template["spec"].get("securityContext") == _HARDENED)
 
 
 def _label(controller: Controller, value: str) -> None:
