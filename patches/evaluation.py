@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from patches.arrival import arrive, with_app_armor_fields
+from patches.arrival import arrive, read_spec, with_app_armor_fields, worsened
 from patches.compiler import active_defaults
 from patches.defaults.draft import Draft
 from patches.model.decisions import Decision, Reason, State, Withheld
@@ -41,6 +41,8 @@ class Stage(Enum):
     """As it was sent, after the API server's own steps."""
     ADMITTED = "admitted"
     """With the patch, after the API server's own steps."""
+    STORED = "stored"
+    """A template as the API server judges it before there are pods of it, patched only if templates are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ class Evaluation:
         applied: what was, or would be, added: `id:place`, joined by commas.
         verdicts: what the pod violates, for each level by which admission judges it. In the modes warn and audit, and
             for mirror pods, the pod is judged as sent, else as patched. A template that is not patched is judged as
-            its pods will be.
+            its pods will be, but for the steps that the API server takes with pods only. A manifest is judged as an
+            API server will see it.
         denied: whether this review refuses the pod, because it violates the enforce level.
     """
 
@@ -84,17 +87,30 @@ class Evaluation:
 
     def at(self, stage: Stage) -> Pod:
         """Return the pod at a stage. Raises InvalidObject if a quantity is malformed."""
-        pod = self.pod if stage in (Stage.SENT, Stage.ARRIVING) else self.pod.view(self.patched)
-        if stage in (Stage.SENT, Stage.PATCHED):
-            return pod
+        match stage:
+            case Stage.SENT:
+                return self.pod
+            case Stage.PATCHED:
+                return self.pod.view(self.patched)
+            case Stage.STORED:
+                patched = self.withheld is None and _find_withheld_template(self.pod, None, self.policy) is None
+                return read_spec(self.pod.view(self.patched) if patched else self.pod)
+        pod = self.pod if stage is Stage.ARRIVING else self.pod.view(self.patched)
         return arrive(pod, self.namespace.known_limits)
 
     def violations(self, level: LevelVersion, stage: Stage) -> tuple[Violation, ...]:
         """Return what the pod violates of any level at a stage."""
         return judge(self.at(stage), level, self.policy.server_minor)
 
+    def worsened(self, stage: Stage) -> tuple[Notice, ...]:
+        """Say what the API server's own steps make the pod violate on its way to a stage, ARRIVING or ADMITTED."""
+        pod = self.pod if stage is Stage.ARRIVING else self.pod.view(self.patched)
+        return _worsened(read_spec(pod), self.policy)
 
-def evaluate(pod: Pod, namespace: CompiledNamespace, *, old: Pod | None = None, user: str = "") -> Evaluation:
+
+def evaluate(
+    pod: Pod, namespace: CompiledNamespace, *, old: Pod | None = None, user: str = "", annotate: bool = True
+) -> Evaluation:
     """Evaluate a pod as mutating admission does: add the defaults that it lacks, then judge the result.
 
     Args:
@@ -102,6 +118,7 @@ def evaluate(pod: Pod, namespace: CompiledNamespace, *, old: Pod | None = None, 
         namespace: its namespace.
         old: the pod or pod template before an update; None for a new one.
         user: name of the user who sends the request.
+        annotate: whether a new pod gets the annotation that lists what was added.
 
     Raises:
         InvalidObject: if a quantity of the pod is malformed.
@@ -122,7 +139,7 @@ def evaluate(pod: Pod, namespace: CompiledNamespace, *, old: Pod | None = None, 
     draft = Draft(pod, namespace, new_ephemeral)
     _add_defaults(draft)
     applied = applied_list(pod, draft.decisions)
-    if applied and withheld is None:
+    if applied and withheld is None and annotate:
         _annotate(draft, applied)
     return _conclude(pod, namespace, withheld, draft, applied)
 
@@ -194,14 +211,16 @@ def _conclude(
     pod: Pod, namespace: CompiledNamespace, withheld: Withheld | None, draft: Draft | None = None, applied: str = ""
 ) -> Evaluation:
     policy = namespace.policy
-    judged = pod
+    received = pod
     if draft is not None and draft.patch.operations and (withheld is None or withheld.deferred):
-        judged = pod.view(draft.patch.document)
-    if pod.origin is Origin.ADMISSION and not pod.is_template and (draft is None or draft.whole_pod):
-        judged = with_app_armor_fields(judged)  # as the built-in plugin will see it, so that our text is the same
+        received = pod.view(draft.patch.document)
+    judged = _as_judged(received, namespace, is_new=draft is None or draft.whole_pod)
     verdicts = {}
     if withheld is None or withheld.judged:
         verdicts = {level: judge(judged, level, policy.server_minor) for level in policy.judged}
+    notices = () if draft is None else (*draft.notices, *find_notices(draft, judged, withheld, verdicts))
+    if verdicts and pod.is_template and pod.origin is Origin.ADMISSION:  # of others, previews say it
+        notices += _worsened(received, policy)
     denies = policy.deny_in is DenyIn.MUTATE and not pod.is_template
     return Evaluation(
         pod=pod,
@@ -210,11 +229,24 @@ def _conclude(
         operations=() if draft is None else tuple(draft.patch.operations),
         patched=pod.document if draft is None else draft.patch.document,
         decisions=() if draft is None else tuple(draft.decisions),
-        notices=() if draft is None else (*draft.notices, *find_notices(draft, judged, withheld, verdicts)),
+        notices=notices,
         applied=applied,
         verdicts=verdicts,
         denied=denies and bool(verdicts.get(policy.enforce)),
     )
+
+
+def _as_judged(pod: Pod, namespace: CompiledNamespace, *, is_new: bool) -> Pod:
+    """The pod or template as the built-in plugin will see it, so that our text is the same."""
+    if pod.origin is Origin.MANIFEST:
+        return read_spec(pod) if pod.is_template else arrive(pod, namespace.known_limits)
+    return with_app_armor_fields(pod) if is_new and not pod.is_template else pod
+
+
+def _worsened(pod: Pod, policy: Policy) -> tuple[Notice, ...]:
+    """The notices of the levels that people are warned of."""
+    warned = [level for level in policy.judged if level in (policy.target, policy.enforce, policy.warn)]
+    return worsened(pod, warned, policy.server_minor)
 
 
 def applied_list(pod: Pod, decisions: list[Decision]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
+from patches.arrival import read_spec
 from patches.defaults.draft import Draft
 from patches.model.notices import Notice, NoticeCode
 from patches.model.pod import Origin, Pod
@@ -55,7 +56,7 @@ def _template_notices(draft: Draft, withheld: Withheld | None, verdicts: _Verdic
     else:
         left_as_written = withheld.deferred
     pods_pass = verdicts.get(policy.warn) == () and not verdicts.get(policy.enforce)
-    if left_as_written and pods_pass and judge(pod, policy.warn, policy.server_minor):
+    if left_as_written and pods_pass and judge(read_spec(pod), policy.warn, policy.server_minor):
         yield Notice(NoticeCode.TEMPLATE_AS_WRITTEN, pod.prefix, (pod.kind, str(policy.warn)))
 
 

@@ -63,6 +63,22 @@ class NoticeCode(Explained):
         ),
         "As for [`quota-refusal`](#quota-refusal).",
     )
+    HOST_PORTS_COPIED = (
+        "host-ports-copied",
+        (
+            "With `hostNetwork: true` the API server copies each containerPort of a pod to hostPort, which the profile "
+            "forbids. It does so on pods, not in templates, so it does not warn of it on a controller."
+        ),
+        "Do without `hostNetwork`, or leave `ports` out: on the node's network they are only informative.",
+    )
+    APP_ARMOR_FIELDS = (
+        "app-armor-fields",
+        (
+            "The API server copies the AppArmor annotations of a new pod to fields of its containers, not those of a "
+            "template. A violation then names both."
+        ),
+        "Set `securityContext.appArmorProfile` in place of the annotation.",
+    )
 
 
 class Notice(NamedTuple):

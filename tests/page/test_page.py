@@ -52,7 +52,7 @@ def test_pasted_manifests_are_previewed_at_once(page: Page) -> None:
     assert card.locator(".badge").all_text_contents() == ["as written: 4 violations", "with defaults: compliant"]
     expect(page.locator(".sentence")).to_have_text("It complies with defaults")
     expect(page.locator("#announcement")).to_have_text(
-        "1 object with pods: 0 compliant as written, 1 with defaults.",
+        "1 object with a pod: 0 compliant as written, 1 with defaults.",
     )
     added = card.locator(".decision.applied")
     expect(added).to_contain_text("Added")

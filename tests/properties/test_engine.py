@@ -11,7 +11,7 @@ import jsonpatch
 from hypothesis import event, given, note, settings
 from hypothesis import strategies as st
 
-from patches.arrival import arrive, with_app_armor_fields
+from patches.arrival import arrive, read_spec, with_app_armor_fields
 from patches.evaluation import Evaluation, evaluate
 from patches.model.decisions import Reason, State
 from patches.model.pod import Origin, Pod, locate
@@ -148,7 +148,10 @@ def test_no_violation_is_gained(value: Json, origin: Origin, rules: Policy, know
     outcome = evaluate(pod, replace(known, policy=rules))
     note(f"operations: {outcome.operations}")
     patched = pod.view(outcome.patched)
-    seen = with_app_armor_fields(patched) if origin is Origin.ADMISSION and not pod.is_template else patched
+    if origin is Origin.ADMISSION:
+        seen = patched if pod.is_template else with_app_armor_fields(patched)
+    else:
+        seen = read_spec(patched) if pod.is_template else arrive(patched)
     relevant = [level for level in LEVELS if level in rules.judged] or []
     for before, after in ((pod, patched), (arrive(pod), arrive(patched))):
         for level in dict.fromkeys([*rules.judged, *relevant]):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from patches import Origin, locate
 from webhook.documents.reader import Document
 from webhook.errors import BrokenDocument, InvalidObject, TooMuchWork
+from webhook.preview.manifests import read_manifest
 
 
 class Bounds(NamedTuple):
@@ -29,10 +29,10 @@ def check_bounds(documents: Sequence[Document | BrokenDocument], bounds: Bounds)
             if values > bounds.values:
                 raise TooMuchWork(f"more than {bounds.values} values in all documents")
             try:
-                pod = locate(document.value, Origin.MANIFEST)
+                pods = read_manifest(document).locate()
             except InvalidObject:
                 continue  # the preview reports it as an error
-            if pod is not None and len(pod.containers) > bounds.containers:
+            if any(len(pod.containers) > bounds.containers for pod in pods if pod is not None):
                 raise TooMuchWork(f"more than {bounds.containers} containers in one pod")
 
 

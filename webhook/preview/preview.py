@@ -9,24 +9,25 @@ from typing import Any
 from msgspec import UNSET
 
 from patches import (
+    CompiledNamespace,
     DefaulterConfiguration,
     Evaluation,
     LevelVersion,
     Mode,
     NamespaceCompiler,
-    Origin,
     Pod,
     Stage,
+    Withheld,
     evaluate,
     field_path,
-    locate,
+    validate,
 )
-from webhook.documents.document import line_of_field
 from webhook.documents.reader import Document
 from webhook.documents.writer import unified_diff
 from webhook.errors import BrokenDocument, InvalidObject
 from webhook.gatherers.gatherer import GatheredNamespaces
 from webhook.gatherers.manifests import ManifestGatherer
+from webhook.preview.manifests import Manifest, failure, metadata_of, read_manifest, text_of
 from webhook.preview.results import (
     Failure,
     Report,
@@ -91,13 +92,11 @@ def preview(
         The report, and the exit status: 0 if all comply, 1 if violations remain, 2 if a document cannot be read.
     """
     gatherer = ManifestGatherer(default_namespace=options.namespace, base=surroundings.namespaces.snapshots)
-    failures = [_add_cluster_object(document, gatherer) for document in documents]
+    manifests = [_read(document, gatherer) for document in documents]
     previewer = _Previewer(surroundings, gatherer, options)
     rows = [
-        previewer.preview(document)
-        if failure is None and isinstance(document, Document)
-        else _Row(Result(error=failure or UNSET))
-        for document, failure in zip(documents, failures, strict=True)
+        previewer.preview(manifest) if isinstance(manifest, Manifest) else _Row(Result(error=manifest))
+        for manifest in manifests
     ]
     pods = [row for row in rows if row.has_pod]
     summary = Summary(len(pods), sum(row.compliant_before for row in pods))
@@ -113,29 +112,33 @@ def preview(
 
 def namespaces_of(documents: Sequence[Document | BrokenDocument], options: PreviewOptions) -> tuple[str, ...]:
     """The namespaces of the documents, each once. A document without one counts in that of the options."""
-    found = [
-        _namespace(document.value) or options.namespace
-        for document in documents
-        if isinstance(document, Document) and isinstance(document.value, dict)
-    ]
+    found = [_namespace_of(document) or options.namespace for document in documents if isinstance(document, Document)]
     return tuple(dict.fromkeys(found)) or (options.namespace,)
 
 
-def _add_cluster_object(document: Document | BrokenDocument, gatherer: ManifestGatherer) -> Failure | None:
-    """Add a document to the gatherer if it is a cluster object. Return a failure if it cannot be read."""
+def _namespace_of(document: Document) -> str:
+    try:
+        return read_manifest(document).namespace
+    except InvalidObject:
+        return ""  # the preview reports it as an error
+
+
+def _read(document: Document | BrokenDocument, gatherer: ManifestGatherer) -> Manifest | Failure:
+    """Read a document, and add its object to the gatherer if it is a cluster object."""
     if isinstance(document, BrokenDocument):
         return Failure(document.source, document.number, document.line, document.field, document.message)
-    if not isinstance(document.value, dict):
-        return _failure(document, "", "expected an object with apiVersion and kind")
     try:
-        gatherer.add(document.value)
+        manifest = read_manifest(document)
     except InvalidObject as error:
-        return _failure(document, error.field, error.problem)
-    return None
-
-
-def _failure(document: Document, field: str, problem: str) -> Failure:
-    return Failure(document.source, document.number, line_of_field(document, field), field, problem)
+        return failure(document, error)
+    value = manifest.value
+    if manifest.request is not None:  # whose namespace counts
+        value = {**value, "metadata": {**metadata_of(value), "namespace": manifest.namespace}}
+    try:
+        gatherer.add(value)
+    except InvalidObject as error:
+        return manifest.failure(error)
+    return manifest
 
 
 class _Previewer:
@@ -147,24 +150,32 @@ class _Previewer:
         self._compiler = NamespaceCompiler(surroundings.configuration, surroundings.server_minor)
         self._options = options
 
-    def preview(self, document: Document) -> _Row:
+    def preview(self, manifest: Manifest) -> _Row:
         try:
-            pod = locate(document.value, Origin.MANIFEST)
-            if pod is None:
-                return _Row(_unchanged_result(document, self._options))
-            return self._preview_pod(document, pod)
+            pod, old = manifest.locate()
         except InvalidObject as error:
-            return _Row(Result(error=_failure(document, error.field, error.problem)))
+            return _Row(Result(error=failure(manifest.document, error)))
+        if pod is None:
+            return _Row(_unchanged_result(manifest, self._options))
+        try:
+            return self._preview_pod(manifest, pod, old)
+        except InvalidObject as error:  # a malformed quantity, which is read only when a rule needs it
+            return _Row(Result(error=manifest.failure(error)))
 
-    def _preview_pod(self, document: Document, pod: Pod) -> _Row:
-        name = _namespace(document.value) or self._options.namespace
+    def _preview_pod(self, manifest: Manifest, pod: Pod, old: Pod | None) -> _Row:
+        name = manifest.namespace or self._options.namespace
         namespace = self._compiler.compile(self._gatherer.snapshot(name))
         mode = namespace.policy.mode
         namespace = namespace.enforcing()  # in the modes warn and audit, people want to see what enforce would do
         if self._options.profile is not None:
             namespace = namespace.retargeted(self._options.profile)
-        evaluation = evaluate(pod, namespace)
-        row = (_exempt_row if evaluation.exempt else _evaluated_row)(document, evaluation, mode, self._options)
+        evaluation = evaluate(pod, namespace, old=old, user=manifest.user, annotate=False)
+        if evaluation.exempt:
+            row = _exempt_row(manifest, evaluation, self._options)
+        else:
+            row = _evaluated_row(manifest, evaluation, mode, self._options)
+            if _is_unjudged(pod, old, namespace):
+                row.result.allowed = True
         problem = self._problems.get(name)
         if isinstance(row.result.warnings, list):
             row.result.warnings[:0] = unknown_field_warnings(pod)
@@ -172,95 +183,93 @@ class _Previewer:
         return row
 
 
-def _evaluated_row(document: Document, evaluation: Evaluation, mode: Mode, options: PreviewOptions) -> _Row:
+def _is_unjudged(pod: Pod, old: Pod | None, namespace: CompiledNamespace) -> bool:
+    """Whether Pod Security Admission does not judge an update, because it changes no image and adds no container."""
+    if old is None or pod.is_template:
+        return False
+    return validate(pod, namespace, old=old).withheld is Withheld.UPDATE
+
+
+def _evaluated_row(manifest: Manifest, evaluation: Evaluation, mode: Mode, options: PreviewOptions) -> _Row:
     policy, pod = evaluation.policy, evaluation.pod
-    target = policy.target
     decides = policy.enforce if options.profile is None else options.profile
     result = _result(pod.document, evaluation.namespace.name)
-    result.profile = str(target)
-    result.violations = Violations(_violation_rows(evaluation, Stage.SENT))
-    result.warnings = [warning.message for warning in document.warnings] + _duplicate_name_errors(pod)
-    compliant = not evaluation.violations(target, Stage.ARRIVING)
+    result.profile = str(policy.target)
+    before = _violation_rows(evaluation, Stage.ARRIVING)
+    result.violations = Violations(before)
+    result.warnings = _document_warnings(manifest) + _duplicate_name_errors(pod)
     if not options.patch:
         result.allowed = not evaluation.violations(decides, Stage.ARRIVING)
-        return _Row(result, has_pod=True, compliant_before=compliant, compliant_after=compliant)
-    result.patch = list(evaluation.operations)
-    result.patched = evaluation.patched
-    result.diff = _diff(document, pod.document, evaluation.patched, options)
+        result.warnings += messages.check_warnings(evaluation)
+        return _Row(result, has_pod=True, compliant_before=not before, compliant_after=not before)
+    is_patched = evaluation.withheld is None
+    result.patch = list(evaluation.operations) if is_patched else []
+    result.patched = evaluation.patched if is_patched else pod.document
+    result.diff = _diff(manifest, pod.document, result.patched, options)
     result.defaults = [default_row(row) for row in evaluation.decisions]
-    result.violations.after = _violation_rows(evaluation, Stage.PATCHED)
-    admitted = Stage.ADMITTED if mode is Mode.ENFORCE else Stage.ARRIVING
-    result.allowed = not evaluation.violations(decides, admitted)
+    after = result.violations.after = _violation_rows(evaluation, Stage.ADMITTED)
+    result.allowed = not evaluation.violations(decides, Stage.ADMITTED if mode is Mode.ENFORCE else Stage.ARRIVING)
     result.warnings += messages.preview_warnings(evaluation, mode)
-    return _Row(
-        result,
-        has_pod=True,
-        compliant_before=compliant,
-        compliant_after=not evaluation.violations(target, Stage.ADMITTED),
-    )
+    return _Row(result, has_pod=True, compliant_before=not before, compliant_after=not after)
 
 
-def _exempt_row(document: Document, evaluation: Evaluation, _mode: Mode, options: PreviewOptions) -> _Row:
+def _exempt_row(manifest: Manifest, evaluation: Evaluation, options: PreviewOptions) -> _Row:
     """An object that admission neither patches nor judges. The result still lists its violations."""
-    result = _unchanged_result(document, options)
+    result = _unchanged_result(manifest, options)
     result.namespace = evaluation.namespace.name
     result.profile = str(evaluation.policy.target)
-    rows = _violation_rows(evaluation, Stage.SENT)
-    compliant = not evaluation.violations(evaluation.policy.target, Stage.ARRIVING)
+    rows = _violation_rows(evaluation, Stage.ARRIVING)
     result.violations = Violations(rows, rows if options.patch else UNSET)
     result.warnings = [
-        *(warning.message for warning in document.warnings),
+        *_document_warnings(manifest),
         "the configuration exempts it: admission adds nothing, and judges nothing",
+        *messages.check_warnings(evaluation),
     ]
-    return _Row(result, has_pod=True, compliant_before=compliant, compliant_after=compliant)
+    return _Row(result, has_pod=True, compliant_before=not rows, compliant_after=not rows)
 
 
 def _violation_rows(evaluation: Evaluation, stage: Stage) -> list[ViolationRow]:
     return [violation_row(row) for row in evaluation.violations(evaluation.policy.target, stage)]
 
 
-def _unchanged_result(document: Document, options: PreviewOptions) -> Result:
+def _document_warnings(manifest: Manifest) -> list[str]:
+    return [warning.message for warning in manifest.document.warnings]
+
+
+def _unchanged_result(manifest: Manifest, options: PreviewOptions) -> Result:
     """The result of an object that stays as it is, such as one without a pod."""
-    value: Any = document.value
-    result = _result(value, _namespace(value) or options.namespace)
+    value: Any = manifest.value
+    result = _result(value, manifest.namespace or options.namespace)
+    if manifest.problem and manifest.request is not None:  # a review has no metadata
+        result.name = manifest.request.name
     result.profile = ""
     result.violations = Violations([])
     result.allowed = True
-    result.warnings = [warning.message for warning in document.warnings]
+    result.warnings = _document_warnings(manifest)
+    if manifest.problem:
+        result.warnings.append(messages.printable(manifest.problem))
     if options.patch:
         result.patch, result.patched, result.defaults = [], value, []
-        result.diff = _diff(document, value, value, options)
+        result.diff = _diff(manifest, value, value, options)
         result.violations.after = []
     return result
 
 
-def _diff(document: Document, before: Any, after: Any, options: PreviewOptions) -> str:
+def _diff(manifest: Manifest, before: Any, after: Any, options: PreviewOptions) -> str:
     if before is after and not options.full_diff:
         return ""
+    document = manifest.document
     return unified_diff(before, after, f"{document.source}#{document.number}", None if options.full_diff else 3)
 
 
 def _result(value: Any, namespace: str) -> Result:
-    metadata = _metadata(value)
+    metadata = metadata_of(value)
     return Result(
-        api_version=_text(value.get("apiVersion")),
-        kind=_text(value.get("kind")),
-        name=_text(metadata.get("name") or metadata.get("generateName")),
-        namespace=_text(namespace),
+        api_version=text_of(value.get("apiVersion")),
+        kind=text_of(value.get("kind")),
+        name=text_of(metadata.get("name") or metadata.get("generateName")),
+        namespace=namespace,
     )
-
-
-def _metadata(value: Any) -> dict[str, Any]:
-    metadata = value.get("metadata")
-    return metadata if isinstance(metadata, dict) else {}
-
-
-def _namespace(value: Any) -> str:
-    return _text(_metadata(value).get("namespace"))
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _duplicate_name_errors(pod: Pod) -> list[str]:

@@ -9,8 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from patches import CHECK_FIELDS, Decision, Evaluation, Level, LevelVersion, Mode, State, Violation, violation_text
-from webhook.review.notices import notice_warnings
+from patches import (
+    CHECK_FIELDS,
+    Decision,
+    Evaluation,
+    Level,
+    LevelVersion,
+    Mode,
+    Stage,
+    State,
+    Violation,
+    violation_text,
+)
+from webhook.review.notices import arrival_warnings, notice_warnings
 
 _BRIEF: Final = 200
 """Characters. A longer list is shortened to its ids; the audit annotation keeps all of it."""
@@ -45,7 +56,7 @@ def mutation_warnings(evaluation: Evaluation, *, is_update: bool) -> list[str]:
         if policy.mode is Mode.WARN:
             warnings.append(f"pod-security-defaulter (mode warn) would add {added}")
         elif evaluation.withheld is not None and evaluation.withheld.deferred:
-            warnings.append(f"pod-security-defaulter will add to the pods {added}")
+            warnings.append(_deferred(evaluation))
         elif evaluation.withheld is None and is_update:  # the API server would drop an annotation on the pod
             warnings.append(f"pod-security-defaulter added {added}")
     if policy.mode is not Mode.AUDIT:
@@ -65,12 +76,36 @@ def _brief(applied: str) -> str:
 
 def preview_warnings(evaluation: Evaluation, mode: Mode) -> list[str]:
     """The warnings that applying the object would give. `mode`: of the namespace; the preview evaluates as enforce."""
-    warnings = _verdict_warnings(evaluation)
+    warnings = [*_template_warnings(evaluation, Stage.ADMITTED), *_verdict_warnings(evaluation)]
     if mode is not Mode.ENFORCE:
         warnings.append(f"the namespace's mode is {mode}: admission adds nothing")
+    elif evaluation.withheld is not None and evaluation.withheld.deferred:
+        warnings += [_deferred(evaluation)] if evaluation.applied else []
+    elif evaluation.withheld is not None:
+        warnings.append(f"admission adds nothing ({evaluation.withheld}): {evaluation.withheld.means}")
     warnings += notice_warnings(evaluation)
+    warnings += arrival_warnings(evaluation, Stage.ADMITTED)
     warnings += [f"pod-security-defaulter: {problem}" for problem in evaluation.policy.problems]
+    return [printable(text) for text in dict.fromkeys(warnings)]
+
+
+def check_warnings(evaluation: Evaluation) -> list[str]:
+    """The warnings about an object that is only judged: where what its author wrote is not what is judged."""
+    warnings = [*_template_warnings(evaluation, Stage.ARRIVING), *arrival_warnings(evaluation, Stage.ARRIVING)]
     return [printable(text) for text in warnings]
+
+
+def _template_warnings(evaluation: Evaluation, stage: Stage) -> list[str]:
+    """What the built-in plugin says of a template now, where its pods will violate something else at a stage."""
+    warn = evaluation.policy.warn
+    if not evaluation.pod.is_template or warn.level is Level.PRIVILEGED:
+        return []
+    now = evaluation.violations(warn, Stage.STORED)
+    return [would_violate(warn, now)] if now and now != evaluation.violations(warn, stage) else []
+
+
+def _deferred(evaluation: Evaluation) -> str:
+    return f"pod-security-defaulter will add to the pods {_brief(evaluation.applied)}"
 
 
 def _verdict_warnings(evaluation: Evaluation) -> list[str]:

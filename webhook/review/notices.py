@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from patches import Evaluation, NoticeCode, field_path
+from patches import Evaluation, Notice, NoticeCode, Pod, Stage, field_path
 
 _SENTENCES: Final = {
     NoticeCode.ROOT_WITHOUT_CAPABILITIES: (
@@ -20,15 +20,26 @@ _SENTENCES: Final = {
     ),
     NoticeCode.QUOTA_REFUSAL: "pods would be refused: failed quota: {0}: must specify {1}",
     NoticeCode.QUOTA_UNCOUNTED: "quota {0} counts 0 where nobody sets it: {1}",
+    NoticeCode.HOST_PORTS_COPIED: "{pods}hostNetwork copies containerPort to hostPort: {0} ({1})",
+    NoticeCode.APP_ARMOR_FIELDS: "{pods}AppArmor annotations become fields: {0} ({1})",
 }
-"""By code. `{path}` is where it is, as the API server writes fields; `{0}` and so on are the notice's values."""
+"""By code. `{path}` is where it is, as the API server writes fields; `{0}` and so on are the notice's values.
+
+`{pods}` says, where the object is a template, that what follows happens to its pods only.
+"""
 
 
 def notice_warnings(evaluation: Evaluation) -> list[str]:
     """Return a warning for each notice, each text once."""
-    return list(
-        dict.fromkeys(
-            "pod-security-defaulter: " + _SENTENCES[notice.code].format(*notice.values, path=field_path(notice.path))
-            for notice in evaluation.notices
-        )
-    )
+    return list(dict.fromkeys(_warning(notice, evaluation.pod) for notice in evaluation.notices))
+
+
+def arrival_warnings(evaluation: Evaluation, stage: Stage) -> list[str]:
+    """Return a warning for each violation that the API server's own steps make on the way to a stage."""
+    return [_warning(notice, evaluation.pod) for notice in evaluation.worsened(stage)]
+
+
+def _warning(notice: Notice, pod: Pod) -> str:
+    pods = "in its pods, not yet in the template, " if pod.is_template else ""
+    sentence = _SENTENCES[notice.code]
+    return "pod-security-defaulter: " + sentence.format(*notice.values, path=field_path(notice.path), pods=pods)

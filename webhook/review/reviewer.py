@@ -11,8 +11,8 @@ from webhook.review import messages, respond
 from webhook.review.codec import AdmissionRequest, AdmissionResponse, decode_old_object
 from webhook.review.namespace_cache import NamespaceCache
 
-_OPERATIONS: Final = ("CREATE", "UPDATE")
-_SUBRESOURCES: Final = ("", "ephemeralcontainers")
+OPERATIONS: Final = ("CREATE", "UPDATE")
+SUBRESOURCES: Final = ("", "ephemeralcontainers")
 
 OnEvaluation: TypeAlias = Callable[[Evaluation], None]
 """A function that counts an evaluation for metrics."""
@@ -57,7 +57,7 @@ class Reviewer:
         return respond.allowed(request.uid, (), [warning], audit)
 
     async def _answer(self, request: AdmissionRequest, answer: _ReviewKind) -> AdmissionResponse:
-        if not _concerns_us(request):
+        if not concerns_us(request):
             return respond.allowed(request.uid)
         exemption = self._namespaces.exemption(request.namespace, request.user_info.username)
         if exemption is not None:
@@ -70,7 +70,7 @@ class Reviewer:
             return respond.invalid(request.uid, messages.printable(str(error)))
 
     async def _review(self, request: AdmissionRequest, answer: _ReviewKind) -> AdmissionResponse:
-        pod, old = _read_pods(request)
+        pod, old = read_pods(request)
         if pod is None:
             return respond.allowed(request.uid)
         namespace = await self._namespaces.find(request.namespace, _account_of(pod))
@@ -115,10 +115,11 @@ _MUTATION: Final = _ReviewKind(evaluate, _mutation_response)
 _VALIDATION: Final = _ReviewKind(validate, _validation_response)
 
 
-def _concerns_us(request: AdmissionRequest) -> bool:
+def concerns_us(request: AdmissionRequest) -> bool:
+    """Whether the request can concern a pod or a template. All others are allowed as they are."""
     return (
-        request.operation in _OPERATIONS
-        and request.sub_resource in _SUBRESOURCES
+        request.operation in OPERATIONS
+        and request.sub_resource in SUBRESOURCES
         and (request.kind.group, request.kind.kind) in TEMPLATES
     )
 
@@ -128,8 +129,13 @@ def _account_of(pod: Pod) -> str:
     return pod.spec.get("serviceAccountName") or "default"
 
 
-def _read_pods(request: AdmissionRequest) -> tuple[Pod | None, Pod | None]:
-    """Read the pod or template, and what it was before an update. A template that was unset before is a new one."""
+def read_pods(request: AdmissionRequest) -> tuple[Pod | None, Pod | None]:
+    """Read the pod or template, and what it was before an update. A template that was unset before is a new one.
+
+    Raises:
+        InvalidObject: if a field of an object has a wrong type.
+        UndecodableReview: if the object before the update cannot be decoded.
+    """
     pod = _locate(request, request.object, "object")
     if pod is None or request.operation != "UPDATE":
         return pod, None

@@ -55,6 +55,8 @@ _FORBIDDEN: Final = (
     "scaleIO",
     "storageos",
 )
+SOURCES: Final = frozenset((*_ALLOWED, *_FORBIDDEN))
+"""The sources that Kubernetes knows. An API server drops any other field of a volume."""
 
 
 def _since_1_0(pod: Pod) -> Violation | None:

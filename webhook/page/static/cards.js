@@ -115,7 +115,11 @@ function badge(violations, when) {
 
 function inside(result, view) {
   if (!result.profile) {
-    return [note("There is no pod in this object: it passes through as it is."), changes(result, view)];
+    return [
+      note("There is no pod in this object: it passes through as it is."),
+      changes(result, view),
+      result.warnings.length > 0 && warnings(result.warnings),
+    ].filter(Boolean);
   }
   const { after } = result.violations;
   return [

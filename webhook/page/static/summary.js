@@ -7,8 +7,9 @@ export function summarySentence(report) {
   const { objects, compliant_before: before, compliant_after: after } = report.summary;
   const broken = report.results.filter((result) => result.error).length;
   const plain = report.results.length - objects - broken;
+  const withPods = objects === 1 ? "1 object with a pod" : `${objects} objects with pods`;
   const parts = [
-    objects > 0 && `${count(objects, "object")} with pods: ${before} compliant as written, ${after} with defaults`,
+    objects > 0 && `${withPods}: ${before} compliant as written, ${after} with defaults`,
     plain > 0 && `${count(plain, objects ? "other" : "object")} without a pod`,
     broken > 0 && `${count(broken, "document")} cannot be read`,
   ].filter(Boolean);
