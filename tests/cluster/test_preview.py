@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from patches.model.pod import TEMPLATES
 from patches.policy.policy import PREFIX, PSA_PREFIX
 from tests.cluster.client import MERGE_PATCH, pods
 from tests.cluster.control_plane import ControlPlane
@@ -30,6 +31,7 @@ from tests.cluster.telling import LINES
 from tests.cluster.webhooks import defaulter
 from tests.cluster.webhooks import namespace as labelled
 from tests.manifests.building import write_overlay
+from tests.preview.cases import Case, load_cases, texts
 from tests.review.builders import container, deployment, pod
 
 pytestmark = pytest.mark.cluster
@@ -348,6 +350,56 @@ def test_it_shows_what_admission_does(scene: Scene, tmp_path: Path) -> None:
             received = plane.bypassing.create(pods(name), patched, dry_run=True)
             assert received.ok, received.message
             assert _without_names(admitted.body["spec"]) == _without_names(received.body["spec"]), what
+
+
+_COLLECTIONS: Final = {
+    "Pod": "/api/v1/namespaces/{}/pods",
+    "PodTemplate": "/api/v1/namespaces/{}/podtemplates",
+    "DaemonSet": "/apis/apps/v1/namespaces/{}/daemonsets",
+    "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
+    "StatefulSet": "/apis/apps/v1/namespaces/{}/statefulsets",
+    "CronJob": "/apis/batch/v1/namespaces/{}/cronjobs",
+}
+
+
+@pytest.mark.parametrize("case", load_cases(), ids=lambda case: case.name)
+def test_it_judges_what_the_api_server_judges(scene: Scene, case: Case) -> None:
+    """Pods are refused for exactly the violations listed, as sent and with the patch; templates get the warning said.
+
+    The pods of a template are made of it here, as its controller makes them.
+    """
+    plane, name = scene.plane, "judged-" + case.name.replace("/", "-")
+    plane.namespace(name, case.labels)
+    document = _in(case.document, name)
+    result = _result(scene.ask(document, scene.author(name).token))
+    violations = result["violations"]
+    assert (texts(violations["before"]), texts(violations["after"])) == (case.before, case.after)
+    for value, expected in ((document, case.before), (result["patched"], case.after)):
+        answer = plane.bypassing.create(pods(name), _pod_of(value, name), dry_run=True)
+        said = answer.message.partition(" is forbidden: violates PodSecurity ")[2].partition(": ")[2]
+        assert (answer.ok, said) == (not expected, ", ".join(expected)), answer.message
+    assert answer.ok is result["allowed"]
+    if document["kind"] != "Pod":
+        stored = plane.bypassing.create(_COLLECTIONS[document["kind"]].format(name), document, dry_run=True)
+        assert stored.ok, stored.message
+        warned = [text for text in stored.warnings if text.startswith("would violate PodSecurity")]
+        assert warned != []
+        assert [text for text in warned if text not in result["warnings"]] == []
+
+
+def _in(document: Any, namespace: str) -> Any:
+    return {**document, "metadata": {**document["metadata"], "namespace": namespace}}
+
+
+def _pod_of(document: Any, namespace: str) -> Any:
+    """The pod, or a pod of the template."""
+    if document["kind"] == "Pod":
+        return document
+    node = document
+    for token in TEMPLATES[document["apiVersion"].rpartition("/")[0], document["kind"]]:
+        node = node[token]
+    metadata = {**node["metadata"], "name": "of-template", "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": node["spec"]}
 
 
 def _without_names(spec: Any) -> Any:

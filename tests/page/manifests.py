@@ -25,6 +25,28 @@ spec:
     securityContext: {privileged: true}
 """
 
+REVIEW: Final = """\
+apiVersion: admission.k8s.io/v1
+kind: AdmissionReview
+request:
+  uid: a
+  kind: {group: "", version: v1, kind: Pod}
+  operation: CREATE
+  namespace: shop
+  object: {apiVersion: v1, kind: Pod, metadata: {name: web}, spec: {containers: [{name: nginx, image: nginx}]}}
+"""
+"""The review of a pod that is created."""
+
+NODE_EXPORTER: Final = """\
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: node-exporter}
+spec:
+  template:
+    spec: {hostNetwork: true, containers: [{name: x, image: x, ports: [{containerPort: 9100}]}]}
+"""
+"""A template on the network of its node."""
+
 CONFIG_MAP: Final = """\
 apiVersion: v1
 kind: ConfigMap

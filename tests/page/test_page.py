@@ -12,7 +12,7 @@ import yaml
 from playwright.sync_api import Page, expect
 
 from tests.page.conftest import OpenPage, Watch
-from tests.page.manifests import BROKEN, CONFIG_MAP, POD, PRIVILEGED, pod_of, pods
+from tests.page.manifests import BROKEN, CONFIG_MAP, NODE_EXPORTER, POD, PRIVILEGED, REVIEW, pod_of, pods
 from tests.page.serving import Answer, Site, report
 
 pytestmark = pytest.mark.browser
@@ -135,6 +135,33 @@ def test_what_remains_names_the_field_to_change(page: Page) -> None:
     expect(remaining).to_contain_text('privileged (container "agent" must not set securityContext.privileged=true)')
     expect(page.locator(".note")).to_have_text("Admission would refuse it like this.")
     expect(page.locator(".warnings summary")).to_have_text("1 warning that kubectl would print")
+
+
+def test_an_admission_review_is_the_object_in_it(page: Page) -> None:
+    """Of one that is not looked at the reason is shown, where an object without a pod is shown."""
+    page.fill("#text", f"{REVIEW}---\n{REVIEW.replace('CREATE', 'DELETE')}")
+    expect(page.locator(".card h3")).to_have_text(["Pod web", "AdmissionReview (without a name)"])
+    expect(page.locator(".card .where")).to_have_text(["in shop", "in shop"])
+    first, second = page.locator(".card").all()
+    expect(first.locator(".badge").last).to_have_text("with defaults: compliant")
+    second.locator(".toggle").click()
+    expect(second.locator(".note")).to_contain_text("it passes through as it is")
+    second.locator(".warnings summary").click()
+    expect(second.locator(".warnings li")).to_contain_text("an AdmissionReview of DELETE, not of CREATE or UPDATE")
+    expect(page.locator("#announcement")).to_have_text(
+        "1 object with a pod: 0 compliant as written, 1 with defaults; 1 other without a pod.",
+    )
+
+
+def test_what_its_pods_will_meet_is_said_beside_the_verdict(page: Page) -> None:
+    """The badges judge the pods of a template; the warnings tell what the API server does with them."""
+    page.fill("#text", NODE_EXPORTER)
+    page.select_option("#profile", "baseline")
+    expect(page.locator(".badge")).to_have_text(["as written: 2 violations", "with defaults: 2 violations"])
+    page.locator(".warnings summary").click()
+    expect(page.locator(".warnings li").last).to_contain_text(
+        'in its pods, not yet in the template, hostNetwork copies containerPort to hostPort: hostPort (container "x"'
+    )
 
 
 def test_differences_side_by_side_and_unified(page: Page) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from patches.arrival import arrive
+from patches.arrival import arrive, read_spec, worsened
+from patches.model.notices import NoticeCode
 from patches.model.pod import Origin
 from patches.policy.limits import LimitItem, Limits, compile_limits
+from patches.standards.levels import NEWEST_MINOR, parse_level_version
 from tests.patches.build import document, template, view
 from webhook.errors import InvalidObject
 
@@ -91,10 +93,35 @@ def test_a_volume_without_a_source_is_an_empty_dir(volume: Any) -> None:
     assert arrived(document(volumes=[volume]))["volumes"] == [{**volume, "emptyDir": {}}]
 
 
+@pytest.mark.parametrize("source", [{"emptydir": {}}, {"ramDisk": {"a": 1}, "hostPath": None}])
+def test_an_unknown_source_is_none(source: Any) -> None:
+    """The API server drops the field, also a known one in another case."""
+    assert arrived(document(volumes=[{"name": "v", **source}]))["volumes"] == [{"name": "v", **source, "emptyDir": {}}]
+
+
 @pytest.mark.parametrize("source", [{"configMap": {"name": "x"}}, {"emptyDir": {}}, {"hostPath": {"path": "/"}}])
 def test_a_volume_with_a_source_stays(source: Any) -> None:
     """Whatever the source says."""
     assert arrived(document(volumes=[{"name": "v", **source}]))["volumes"] == [{"name": "v", **source}]
+
+
+def test_ephemeral_containers_get_neither_ports_nor_requests() -> None:
+    """`SetDefaults_Pod` visits regular and init containers only."""
+    debugger = {"name": "d", "ports": [{"containerPort": 1}], "resources": {"limits": {"cpu": "1"}}}
+    value = document(hostNetwork=True, ephemeralContainers=[debugger])
+    assert arrived(value, GIVES)["ephemeralContainers"] == [debugger]
+
+
+def test_a_template_itself_gets_what_is_not_for_pods_only() -> None:
+    """The account's name and the volumes' sources, as the API server stores it."""
+    value = template(hostNetwork=True, volumes=[{"name": "v"}], serviceAccount="builder")
+    value["spec"]["template"]["spec"]["containers"] = [{"name": "c", "ports": [{"containerPort": 1}]}]
+    before = copy.deepcopy(value)
+    spec: Any = read_spec(view(value, Origin.MANIFEST)).spec
+    assert value == before, "the input was modified"
+    assert spec["volumes"] == [{"name": "v", "emptyDir": {}}]
+    assert spec["serviceAccountName"] == "builder"
+    assert spec["containers"] == [{"name": "c", "ports": [{"containerPort": 1}]}]
 
 
 def test_a_template_arrives_as_its_pods_will() -> None:
@@ -145,3 +172,54 @@ def test_an_app_armor_annotation_beside_fields(type_: str) -> None:
     assert of_pod["containers"][0].get("securityContext") == expected
     windows = arrived(document({}, metadata=metadata, os={"name": "windows"}))
     assert "securityContext" not in windows["containers"][0]
+
+
+BASELINE = parse_level_version("baseline:latest")
+RESTRICTED = parse_level_version("restricted:latest")
+APP_ARMOR = "container.apparmor.security.beta.kubernetes.io/"
+PORTS: Any = {"ports": [{"containerPort": 9100}]}
+
+
+def made(value: Any, *levels: Any) -> list[tuple[NoticeCode, str, str]]:
+    """The steps that make violations, by code, with the reason and the path."""
+    pod = read_spec(view(value, Origin.MANIFEST))
+    return [(notice.code, notice.values[0], notice.path) for notice in worsened(pod, levels, NEWEST_MINOR)]
+
+
+def test_the_step_that_made_a_violation_is_named() -> None:
+    """Each violation once, whatever the number of levels that it violates."""
+    annotations = {APP_ARMOR + "c0": "unconfined"}
+    value = document(PORTS, hostNetwork=True, metadata={"annotations": annotations})
+    expected = [
+        (NoticeCode.HOST_PORTS_COPIED, "hostPort", "/spec"),
+        (NoticeCode.APP_ARMOR_FIELDS, "forbidden AppArmor profiles", "/spec"),
+    ]
+    assert made(value, BASELINE, RESTRICTED) == expected
+    assert made(value, BASELINE) == expected
+    assert made(value) == []
+    nested = template(hostNetwork=True)
+    nested["spec"]["template"]["spec"]["containers"][0] |= PORTS
+    assert made(nested, BASELINE) == [(NoticeCode.HOST_PORTS_COPIED, "hostPort", "/spec/template/spec")]
+
+
+def test_a_step_that_adds_to_a_violation_is_named() -> None:
+    """The author set one hostPort, the API server the other; what it says names both."""
+    value = document({"ports": [{"containerPort": 80, "hostPort": 80}]}, PORTS, hostNetwork=True)
+    (notice,) = worsened(view(value, Origin.MANIFEST), [BASELINE], NEWEST_MINOR)
+    assert notice.values == ("hostPort", 'containers "c0", "c1" use hostPorts 80, 9100')
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        document(PORTS),
+        document(hostNetwork=True),
+        document({"ports": [{"containerPort": 80, "hostPort": 80}]}, hostNetwork=True),
+        document(volumes=[{"name": "a"}, {"name": "b", "hostPath": {"path": "/"}}]),
+        document(metadata={"annotations": {APP_ARMOR + "c0": "runtime/default"}}),
+        document(serviceAccount="builder"),
+    ],
+)
+def test_a_step_that_makes_no_violation_is_not_named(value: Any) -> None:
+    """What the author wrote violates or it does not, and a step that takes a violation away is no news."""
+    assert made(value, BASELINE, RESTRICTED) == []

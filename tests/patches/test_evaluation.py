@@ -11,8 +11,9 @@ import pytest
 
 from patches.compiler import active_defaults
 from patches.defaults import DEFAULTS
-from patches.evaluation import Evaluation, applied_list
+from patches.evaluation import Evaluation, Stage, applied_list, evaluate
 from patches.model.decisions import Decision, Reason, State, Withheld
+from patches.model.notices import Notice, NoticeCode
 from patches.model.pod import Origin
 from patches.policy.policy import IDS
 from patches.standards.levels import Level
@@ -390,3 +391,65 @@ def test_an_app_armor_annotation_is_judged_as_the_field_that_becomes_of_it() -> 
     ((violation,),) = outcome.verdicts.values()
     assert violation.reason == "forbidden AppArmor profiles"
     assert violation.detail.startswith('container "c0" and annotation must not set AppArmor profile type to')
+
+
+HOSTED: Any = {"hostNetwork": True}
+PORTS: Any = [{"name": "c0", "ports": [{"containerPort": 9100}]}]
+
+
+@pytest.mark.parametrize("value", [document(*PORTS, **HOSTED), document(metadata={"annotations": {"a": "b"}})])
+def test_a_manifest_of_a_pod_is_judged_as_it_arrives(value: Any) -> None:
+    """As the same pod once an API server has defaulted it."""
+    found = run(value, origin=Origin.MANIFEST)
+    level = found.policy.target
+    assert found.verdicts == {level: found.violations(level, Stage.ADMITTED)}
+    assert found.notices == ()
+
+
+def test_a_manifest_of_a_template_is_judged_without_the_steps_for_pods() -> None:
+    """What an API server warns about; the steps that its pods will have are said."""
+    value = template(containers=PORTS, volumes=[{"name": "v"}], **HOSTED)
+    found = run(value, origin=Origin.MANIFEST)
+    assert verdicts(found) == {"restricted:latest": ["hostNamespaces"]}
+    assert [notice.code for notice in found.worsened(Stage.ADMITTED)] == [NoticeCode.HOST_PORTS_COPIED]
+    assert [notice.code for notice in found.worsened(Stage.ARRIVING)] == [NoticeCode.HOST_PORTS_COPIED]
+    assert [row.id for row in found.violations(found.policy.target, Stage.ADMITTED)] == ["hostNamespaces", "hostPorts"]
+
+
+def test_an_admitted_template_says_what_its_pods_will_violate() -> None:
+    """At the levels that people are warned of, and only where it is judged. The verdict is that of the template."""
+    value = template(containers=PORTS, **HOSTED)
+    found = run(value)
+    assert found.withheld is Withheld.TEMPLATE
+    assert verdicts(found) == {"restricted:latest": ["hostNamespaces"]}
+    (notice,) = found.notices
+    assert notice == Notice(
+        NoticeCode.HOST_PORTS_COPIED, "/spec/template/spec", ("hostPort", 'container "c0" uses hostPort 9100')
+    )
+    assert run(document(*PORTS, **HOSTED)).notices == ()
+    audited = {PSA + "audit": "baseline", OURS + "profile": "privileged"}
+    assert run(value, policy(audited)).notices == ()
+    assert run(value, policy({OURS + "mode": "off"})).notices == ()
+
+
+@pytest.mark.parametrize(
+    ("rules", "metadata", "count"),
+    [
+        ({}, {"name": "d"}, 4),
+        ({"patchTemplates": True}, {"name": "d"}, 0),
+        ({"patchTemplates": True}, {"ownerReferences": [{"controller": True}]}, 4),
+    ],
+)
+@pytest.mark.parametrize("origin", Origin)
+def test_the_stage_stored(rules: Any, metadata: Any, count: int, origin: Origin) -> None:
+    """A template is stored with the patch only where templates are patched."""
+    found = run(template(metadata=metadata), policy(**rules), origin=origin)
+    assert len(found.violations(found.policy.target, Stage.STORED)) == count
+    assert found.violations(found.policy.target, Stage.ADMITTED) == ()
+
+
+def test_the_annotation_is_for_admission_only() -> None:
+    """A preview of what arrived goes without it."""
+    found = evaluate(view(document()), namespace(), annotate=False)
+    assert found.applied == EVERYTHING
+    assert "annotations" not in found.patched["metadata"]

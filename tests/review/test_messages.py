@@ -142,6 +142,28 @@ def test_preview_says_that_the_namespace_adds_nothing() -> None:
     assert messages.preview_warnings(evaluation, Mode.ENFORCE) == [verdict]
 
 
+def test_preview_says_why_a_patch_is_not_sent() -> None:
+    """Of a mirror pod in a file, and of a template that arrived; what its pods will receive is said instead."""
+    mirror = evaluated(pod(metadata={"annotations": {"kubernetes.io/config.mirror": "x"}}), {})
+    said = messages.preview_warnings(mirror, Mode.ENFORCE)
+    assert said[-1].startswith("admission adds nothing (mirror-pod): It is the mirror of a static pod")
+    (added,) = messages.preview_warnings(evaluated(deployment(pod()), {}), Mode.ENFORCE)
+    assert added.startswith("pod-security-defaulter will add to the pods runAsNonRoot:pod")
+    silent = evaluated(deployment(pod()), {PREFIX + "profile": "privileged"})
+    assert messages.preview_warnings(silent, Mode.ENFORCE) == []
+
+
+def test_preview_says_what_kubernetes_warns_of_a_template() -> None:
+    """The built-in plugin judges it as it is stored, which its pods will not be; where templates are patched it is."""
+    labels = {PSA_PREFIX + "warn": "restricted"}
+    template = deployment(pod())
+    first, added = messages.preview_warnings(evaluated(template, labels), Mode.ENFORCE)
+    assert first == f'would violate PodSecurity "restricted:latest": {BARE}'
+    assert "will add to the pods" in added
+    assert messages.check_warnings(evaluated(template, labels)) == []
+    assert messages.check_warnings(evaluated(template, {})) == []
+
+
 def test_preview_passes_on_problems() -> None:
     """A label that means nothing is said in the preview too."""
     evaluation = evaluated(pod(), {PREFIX + "profile": "strict"})

@@ -110,6 +110,22 @@ async def test_mode_audit_warns_of_the_warn_level_alone() -> None:
     ]
 
 
+@pytest.mark.parametrize("kind", ["Deployment", "DaemonSet", "StatefulSet"])
+async def test_a_template_on_the_network_of_its_host(kind: str) -> None:
+    """The verdict is that of the API server on the template; what its pods will violate too is a line of its own."""
+    template = deployment(pod(containers=[container(ports=[{"containerPort": 9100}])], hostNetwork=True))
+    template["kind"] = kind
+    labels = {PSA_PREFIX + "enforce": "baseline", PSA_PREFIX + "warn": "baseline"}
+    answer = sent(await reviewer(labels).mutate(request(template)))
+    verdict, *_, notice = answer["warnings"]
+    assert verdict == 'would violate PodSecurity "baseline:latest": host namespaces (hostNetwork=true)'
+    assert notice == (
+        "pod-security-defaulter: in its pods, not yet in the template, hostNetwork copies containerPort to hostPort: "
+        'hostPort (container "app" uses hostPort 9100)'
+    )
+    assert "warnings" not in sent(await reviewer({MODE: "audit"}).mutate(request(template)))
+
+
 async def test_mode_audit() -> None:
     """No patch and no word of what would be added but in the audit annotation."""
     answer = sent(await reviewer({MODE: "audit"}).mutate(request(pod())))

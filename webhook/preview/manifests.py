@@ -58,8 +58,6 @@ class Manifest:
         old = self.document.value["request"].get("oldObject")
         try:
             return read_pods(msgspec.structs.replace(self.request, old_object=msgspec.Raw(msgspec.json.encode(old))))
-        except UnicodeEncodeError:
-            raise InvalidObject("request.oldObject", "half a surrogate pair is no character") from None
         except InvalidObject as error:
             raise error.below("request") from None
 

@@ -9,7 +9,6 @@ from typing import Any
 from msgspec import UNSET
 
 from patches import (
-    CompiledNamespace,
     DefaulterConfiguration,
     Evaluation,
     LevelVersion,
@@ -174,8 +173,8 @@ class _Previewer:
             row = _exempt_row(manifest, evaluation, self._options)
         else:
             row = _evaluated_row(manifest, evaluation, mode, self._options)
-            if _is_unjudged(pod, old, namespace):
-                row.result.allowed = True
+            if old is not None and validate(pod, namespace, old=old).withheld is Withheld.UPDATE:
+                row.result.allowed = True  # an update that changes no image and adds no container is not judged
         problem = self._problems.get(name)
         if isinstance(row.result.warnings, list):
             row.result.warnings[:0] = unknown_field_warnings(pod)
@@ -183,17 +182,10 @@ class _Previewer:
         return row
 
 
-def _is_unjudged(pod: Pod, old: Pod | None, namespace: CompiledNamespace) -> bool:
-    """Whether Pod Security Admission does not judge an update, because it changes no image and adds no container."""
-    if old is None or pod.is_template:
-        return False
-    return validate(pod, namespace, old=old).withheld is Withheld.UPDATE
-
-
 def _evaluated_row(manifest: Manifest, evaluation: Evaluation, mode: Mode, options: PreviewOptions) -> _Row:
     policy, pod = evaluation.policy, evaluation.pod
     decides = policy.enforce if options.profile is None else options.profile
-    result = _result(pod.document, evaluation.namespace.name)
+    result = _result(manifest.value, evaluation.namespace.name)
     result.profile = str(policy.target)
     before = _violation_rows(evaluation, Stage.ARRIVING)
     result.violations = Violations(before)
@@ -204,13 +196,21 @@ def _evaluated_row(manifest: Manifest, evaluation: Evaluation, mode: Mode, optio
         return _Row(result, has_pod=True, compliant_before=not before, compliant_after=not before)
     is_patched = evaluation.withheld is None
     result.patch = list(evaluation.operations) if is_patched else []
-    result.patched = evaluation.patched if is_patched else pod.document
-    result.diff = _diff(manifest, pod.document, result.patched, options)
+    result.patched = _patched(manifest.value, evaluation) if is_patched else manifest.value
+    result.diff = _diff(manifest, manifest.value, result.patched, options)
     result.defaults = [default_row(row) for row in evaluation.decisions]
     after = result.violations.after = _violation_rows(evaluation, Stage.ADMITTED)
     result.allowed = not evaluation.violations(decides, Stage.ADMITTED if mode is Mode.ENFORCE else Stage.ARRIVING)
     result.warnings += messages.preview_warnings(evaluation, mode)
     return _Row(result, has_pod=True, compliant_before=not before, compliant_after=not after)
+
+
+def _patched(value: Any, evaluation: Evaluation) -> Any:
+    """The object with the patch. Of a debug session the engine patches the pod as it will be stored."""
+    if evaluation.pod.document is value:
+        return evaluation.patched
+    debuggers = {"ephemeralContainers": evaluation.patched["spec"]["ephemeralContainers"]}
+    return {**value, "spec": {**value["spec"], **debuggers}}
 
 
 def _exempt_row(manifest: Manifest, evaluation: Evaluation, options: PreviewOptions) -> _Row:

@@ -29,7 +29,7 @@ class ViolationRow(msgspec.Struct):
 
 
 class Violations(msgspec.Struct):
-    """What the object violates as sent, and with the patch. The command `check` leaves out `after`."""
+    """What Kubernetes will find: in the pod that the object makes, and with the patch. `check` leaves out `after`."""
 
     before: list[ViolationRow]
     after: list[ViolationRow] | UnsetType = UNSET
@@ -70,8 +70,7 @@ class Result(msgspec.Struct, rename="camel"):
 class Summary(msgspec.Struct):
     """Counts of the objects with a pod.
 
-    An object is compliant if it does not violate the profile after admission's own steps. The command `check` leaves
-    out `compliant_after`.
+    An object is compliant if its list of violations is empty. The command `check` leaves out `compliant_after`.
     """
 
     objects: int

@@ -63,8 +63,8 @@ def _preview(report: Mapping[str, Any], problem: Mapping[str, Any], *, needs_tok
     operation: dict[str, Any] = {
         "operationId": "preview",
         "summary": "Preview manifests",
-        "description": "One object, many documents, or a List. A document that cannot be read becomes a result with an "
-        "error; it never hides the others.",
+        "description": "One object, many documents, or a List. An AdmissionReview means the object in it, as it "
+        "arrived. A document that cannot be read becomes a result with an error; it never hides the others.",
         "parameters": [
             _parameter(
                 "namespace",
