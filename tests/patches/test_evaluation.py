@@ -427,7 +427,7 @@ def test_an_admitted_template_says_what_its_pods_will_violate() -> None:
         NoticeCode.HOST_PORTS_COPIED, "/spec/template/spec", ("hostPort", 'container "c0" uses hostPort 9100')
     )
     assert run(document(*PORTS, **HOSTED)).notices == ()
-    audited = {PSA + "audit": "baseline", OURS + "profile": "privileged"}
+    audited: dict[str, str | None] = {PSA + "audit": "baseline", OURS + "profile": "privileged"}
     assert run(value, policy(audited)).notices == ()
     assert run(value, policy({OURS + "mode": "off"})).notices == ()
 

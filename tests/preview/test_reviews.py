@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+import jsonpatch
 import pytest
 import yaml
 from aiohttp.test_utils import TestClient, TestServer
@@ -95,8 +96,8 @@ def arrived(**spec: Any) -> dict[str, Any]:
 
 
 def debugged() -> dict[str, Any]:
-    """A pod with a debug container."""
-    return pod(ephemeralContainers=[container("debugger")])
+    """A pod with a debug container, and with a label that such a request cannot write."""
+    return pod(metadata={"labels": {"a": "b"}}, ephemeralContainers=[container("debugger")])
 
 
 def _warnings(result: Result) -> list[str]:
@@ -167,6 +168,7 @@ async def test_a_debug_session() -> None:
     assert isinstance(result.patch, list)
     assert {row["path"].split("/")[2] for row in result.patch} == {"ephemeralContainers"}
     assert result.patch == await _mutation(document)
+    assert jsonpatch.apply_patch(document["request"]["object"], result.patch) == result.patched
     known = review(debugged(), operation="UPDATE", oldObject=debugged(), subResource="ephemeralcontainers")
     assert result_of(known).patch == []
 
@@ -196,6 +198,23 @@ async def test_a_template(*, patch_templates: bool) -> None:
     assert result.violations
     assert result.violations.after == []
     assert any("will add to the pods runAsNonRoot:pod" in text for text in _warnings(result)) is not patch_templates
+
+
+@pytest.mark.parametrize("kind", ["Job", "Deployment"])
+@pytest.mark.parametrize("changed", [True, False])
+async def test_an_update_of_a_template(kind: str, changed: bool) -> None:  # noqa: FBT001
+    """As in case 37 of public reports: a patch there would refuse the update of a Job, and start a rollout."""
+    old, new = deployment(pod()), deployment(pod(), metadata={"labels": {"team": "shop"}})
+    if changed:
+        new["spec"]["template"]["spec"]["containers"][0]["image"] = "registry.example/app:2"
+    for value in (old, new):
+        value |= {"kind": kind, "apiVersion": {"Job": "batch/v1"}.get(kind, "apps/v1")}
+    document = review(new, operation="UPDATE", oldObject=old)
+    result = result_of(document, configuration=configured(patchTemplates=True))
+    assert result.patch == await _mutation(document, patchTemplates=True)
+    assert isinstance(result.patch, list)
+    assert bool(result.patch) is (changed and kind == "Deployment")
+    assert jsonpatch.apply_patch(new, result.patch) == result.patched
 
 
 def test_a_template_that_violates_with_the_network_of_its_host() -> None:
@@ -277,9 +296,8 @@ def test_a_list_of_reviews() -> None:
         ("Pod", "plain"),
         ("AdmissionReview", ""),
     ]
-    typed = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReviewList", "items": [review(pod())]}
-    del typed["items"][0]["apiVersion"], typed["items"][0]["kind"]  # type: ignore[attr-defined]
-    assert result_of(typed).kind == "Pod"
+    typed = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReviewList"}
+    assert result_of({**typed, "items": [{"request": review(pod())["request"]}]}).kind == "Pod"
 
 
 _HEAD: Final = "apiVersion: admission.k8s.io/v1\nkind: AdmissionReview\n"

@@ -157,7 +157,8 @@ def test_preview_says_what_kubernetes_warns_of_a_template() -> None:
     """The built-in plugin judges it as it is stored, which its pods will not be; where templates are patched it is."""
     labels = {PSA_PREFIX + "warn": "restricted"}
     template = deployment(pod())
-    first, added = messages.preview_warnings(evaluated(template, labels), Mode.ENFORCE)
+    first, added, passes = messages.preview_warnings(evaluated(template, labels), Mode.ENFORCE)
+    assert "are filled in and pass" in passes
     assert first == f'would violate PodSecurity "restricted:latest": {BARE}'
     assert "will add to the pods" in added
     assert messages.check_warnings(evaluated(template, labels)) == []
