@@ -32,7 +32,7 @@ from tests.cluster.webhooks import defaulter
 from tests.cluster.webhooks import namespace as labelled
 from tests.manifests.building import write_overlay
 from tests.preview.cases import Case, load_cases, texts
-from tests.review.builders import container, deployment, pod
+from tests.review.builders import container, deployment, pod, review
 
 pytestmark = pytest.mark.cluster
 
@@ -239,6 +239,11 @@ _BOTH: Final[dict[str, Any]] = {
             "metadata": {"name": "l", "namespace": "others"},
             "spec": {"limits": []},
         },
+        _bare("shop"),
+    ],
+    "a review": [review(_bare("shop"), namespace="others"), _bare("shop")],
+    "a review that is not looked at": [
+        review(_bare("shop"), namespace="others", operation="DELETE", object=None),
         _bare("shop"),
     ],
     "without a pod": [
