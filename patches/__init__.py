@@ -30,7 +30,7 @@ from patches.policy.configuration import DefaulterConfiguration, Exemption, Mode
 from patches.policy.configuration_warnings import configuration_warnings
 from patches.policy.limits import LimitItem
 from patches.policy.namespace import CompiledNamespace, Missing
-from patches.policy.policy import PREFIX, PSA_PREFIX, Policy
+from patches.policy.policy import Policy, relevant_marks
 from patches.policy.snapshot import (
     UNKNOWN,
     Coverage,
@@ -55,8 +55,6 @@ __all__ = [
     "DEFAULTS",
     "NEWEST_MINOR",
     "NO_IMAGES",
-    "PREFIX",
-    "PSA_PREFIX",
     "TEMPLATES",
     "UNKNOWN",
     "UNKNOWN_IMAGE",
@@ -115,6 +113,7 @@ __all__ = [
     "locate",
     "nanos",
     "parse_level_version",
+    "relevant_marks",
     "shortest_edits",
     "unescape",
     "unknown_fields",

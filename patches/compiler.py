@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache, lru_cache
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 from patches.defaults import DEFAULTS
 from patches.defaults.default import Default
@@ -12,16 +11,13 @@ from patches.model.needs import Need
 from patches.policy.configuration import DefaulterConfiguration, Mode
 from patches.policy.limits import NO_LIMITS, Limits, compile_limits
 from patches.policy.namespace import CompiledNamespace
-from patches.policy.policy import PREFIX, PSA_PREFIX, Policy, resolve
+from patches.policy.policy import Marks, Policy, relevant_marks, resolve
 from patches.policy.quotas import QuotaDemand, compile_quotas
 from patches.policy.snapshot import UNKNOWN, Coverage, Snapshot, UnknownType
 from patches.standards.levels import NEWEST_MINOR, Level
 
 _DISTINCT_POLICIES: Final = 4096
 """How many policies to keep. Namespaces with the same labels and annotations share one."""
-_READ: Final = (PREFIX, PSA_PREFIX)
-
-_Pairs: TypeAlias = tuple[tuple[str, str | None], ...]
 
 
 class _SharedPolicy(NamedTuple):
@@ -40,7 +36,7 @@ class NamespaceCompiler:
 
     def compile(self, snapshot: Snapshot) -> CompiledNamespace:
         """Compile one namespace. Raises InvalidObject if a quantity of a LimitRange is malformed."""
-        policy, needs = self._policy(_pairs(snapshot.labels), _pairs(snapshot.annotations))
+        policy, needs = self._policy(relevant_marks(snapshot.labels), relevant_marks(snapshot.annotations))
         return CompiledNamespace(
             name=snapshot.name,
             policy=policy,
@@ -55,7 +51,7 @@ class NamespaceCompiler:
             quota_demands=_quota_demands(snapshot),
         )
 
-    def _resolve(self, labels: _Pairs, annotations: _Pairs) -> _SharedPolicy:
+    def _resolve(self, labels: Marks, annotations: Marks) -> _SharedPolicy:
         policy = resolve(self.configuration, dict(labels), dict(annotations), self.server_minor)
         if policy.mode is Mode.OFF:
             return _SharedPolicy(policy, frozenset())
@@ -87,11 +83,6 @@ def active_defaults(level: Level, enabled: frozenset[str]) -> tuple[Default, ...
     return tuple(
         default for default in DEFAULTS if default.id in enabled and level.strictness >= default.level.strictness
     )
-
-
-def _pairs(marks: Mapping[str, str | None]) -> _Pairs:
-    """Return the labels or annotations on which a policy depends, sorted, so that equal ones compare equal."""
-    return tuple(sorted((key, value or "") for key, value in marks.items() if key.startswith(_READ)))
 
 
 def _limits(snapshot: Snapshot) -> Limits | UnknownType:

@@ -18,6 +18,7 @@ from patches.model.shapes import (
     PodSpec,
     SecurityContext,
     StringMap,
+    check_claims,
     check_shape,
 )
 
@@ -70,6 +71,7 @@ class ContainerView(NamedTuple):
     security: SecurityContext
 
 
+_STATEFUL_SET: Final = "StatefulSet"
 _NO_METADATA: Final[ObjectMeta] = {}
 _NO_SPEC: Final[PodSpec] = {}
 _NO_POD_SECURITY: Final[PodSecurityContext] = {}
@@ -151,6 +153,19 @@ class Pod:
         spec = self.spec
         return bool(spec.get("hostNetwork") or spec.get("hostPID") or spec.get("hostIPC"))
 
+    @property
+    def claim_names(self) -> frozenset[str]:
+        """The names of the volumes that a StatefulSet gives each of its pods, by its `volumeClaimTemplates`."""
+        if self.kind != _STATEFUL_SET:
+            return frozenset()
+        templates = self.document["spec"].get("volumeClaimTemplates") or ()
+        return frozenset((template.get("metadata") or {}).get("name") or "" for template in templates)
+
+    def user_of(self, container: ContainerView) -> int | None:
+        """The `runAsUser` that counts for a container: its own, else the pod's. None if neither says one."""
+        own = container.security.get("runAsUser")
+        return self.security.get("runAsUser") if own is None else own
+
     def view(self, document: Json) -> Pod:
         """The pod at the same place in another version of the document."""
         return Pod(document, self.prefix, self.kind, self.origin)
@@ -191,6 +206,8 @@ def locate(document: Json, origin: Origin) -> Pod | None:
             raise InvalidObject(".".join(tokens[:depth]), f"Expected `object`, got `{_json_type(node)}`")
     if tokens:
         check_shape({"metadata": document.get("metadata")})
+        if kind == _STATEFUL_SET:
+            check_claims(document)
     check_shape(node, ".".join(tokens))
     return Pod(document, "".join(f"/{token}" for token in tokens), kind, origin)
 

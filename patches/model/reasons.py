@@ -94,6 +94,12 @@ class Reason(StrEnum):
         "Replace the annotation by `securityContext.appArmorProfile`.",
         State.SKIPPED,
     )
+    AUTHOR_IDENTITY = (
+        "author-identity",
+        "The pod or a container sets a user or a group of its own. Ours beside it would belong to neither.",
+        "Set `runAsUser`, `runAsGroup` and `fsGroup` together.",
+        State.SKIPPED,
+    )
     AUTHOR_VOLUME = (
         "author-volume",
         (
@@ -142,12 +148,27 @@ class Reason(StrEnum):
         "Remove the fields that only Linux has and set `os: {name: windows}`.",
         State.SKIPPED,
     )
+    NO_VOLUME = (
+        "no-volume",
+        "No container mounts a volume to which `fsGroup` applies.",
+        "Nothing.",
+        State.SKIPPED,
+    )
     OPTED_IN = (
         "opted-in",
         "The ServiceAccount, or the pod, says `automountServiceAccountToken: true`.",
         "Nothing. Remove it if the program does not call the API.",
         State.SKIPPED,
         State.KEPT,
+    )
+    PLATFORM_ASSIGNED_USER = (
+        "platform-assigned-user",
+        (
+            "The namespace has the annotation `openshift.io/sa.scc.uid-range`: its platform assigns users and groups "
+            "itself, and refuses others."
+        ),
+        "Nothing.",
+        State.SKIPPED,
     )
     POD_LEVEL_RESOURCES = (
         "pod-level-resources",

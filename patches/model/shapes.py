@@ -258,6 +258,29 @@ class PodTemplate(TypedDict, total=False):
     spec: NotRequired[PodSpec | None]
 
 
+class ClaimTemplate(TypedDict, total=False):
+    """`core/v1` PersistentVolumeClaim, as a template in a StatefulSet."""
+
+    metadata: ObjectMeta | None
+
+
+class StatefulSetSpec(TypedDict, total=False):
+    """`apps/v1` StatefulSetSpec: what its pods get beside the pod template."""
+
+    volumeClaimTemplates: list[ClaimTemplate] | None
+
+
+class StatefulSet(TypedDict, total=False):
+    """`apps/v1` StatefulSet."""
+
+    spec: StatefulSetSpec | None
+
+
+def check_claims(value: Json) -> None:
+    """Check the `volumeClaimTemplates` of a StatefulSet. Raises InvalidObject if a field has a wrong type."""
+    _check(value, StatefulSet, "")
+
+
 def check_shape(value: Json, at: str = "") -> None:
     """Check that a value has the shape of a pod or a pod template.
 
@@ -268,7 +291,11 @@ def check_shape(value: Json, at: str = "") -> None:
     Raises:
         InvalidObject: a field has a wrong type.
     """
+    _check(value, PodTemplate, at)
+
+
+def _check(value: Json, shape: Any, at: str) -> None:
     try:
-        msgspec.convert(value, PodTemplate)
+        msgspec.convert(value, shape)
     except msgspec.ValidationError as error:
         raise invalid_object(error, at) from None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -23,10 +23,16 @@ PROFILE_LABEL: Final = PREFIX + "profile"
 PROFILE_VERSION_LABEL: Final = PREFIX + "profile-version"
 RUNTIME_CLASS_ANNOTATION: Final = PREFIX + "runtime-class"
 SKIP_ANNOTATION: Final = PREFIX + "skip"
+USER_RANGE_ANNOTATION: Final = "openshift.io/sa.scc.uid-range"
+"""By this annotation of a namespace a platform says that it assigns the users of its pods."""
 
 IDS: Final = tuple(info.encode_name for info in msgspec.structs.fields(Settings))
 """The ids of the defaults."""
 
+Marks: TypeAlias = tuple[tuple[str, str], ...]
+"""Labels or annotations."""
+
+_PREFIXES: Final = (PREFIX, PSA_PREFIX)
 _PSA_LABEL: Final = PSA_PREFIX + "enforce"
 _LEVELS: Final = frozenset(Level)
 
@@ -51,6 +57,7 @@ class Policy:
         deny_in: the review that refuses violations of `enforce`.
         allow_pod_skip: whether the skip annotation counts on new pods too.
         patch_templates: whether pod templates are patched too.
+        platform_assigns_users: whether the platform gives the namespace's pods their users.
         problems: a line for each invalid label and annotation of ours.
         psa_problems: a line for each invalid label of Pod Security Admission.
         judged: the levels by which pods are judged, without privileged.
@@ -72,6 +79,7 @@ class Policy:
     deny_in: DenyIn
     allow_pod_skip: bool
     patch_templates: bool
+    platform_assigns_users: bool
     problems: tuple[str, ...]
     psa_problems: tuple[str, ...]
     judged: tuple[LevelVersion, ...]
@@ -80,6 +88,25 @@ class Policy:
     def restricted_since(self, minor: int) -> bool:
         """Whether every restricted level by which pods are judged has at least version v1.`minor`."""
         return self.oldest_restricted >= minor
+
+
+def relevant_marks(marks: Mapping[str, str | None]) -> Marks:
+    """Return the labels, or the annotations, of a namespace on which its policy depends.
+
+    Args:
+        marks: all of its labels, or all of its annotations; null counts as empty, as in the API server.
+
+    Returns:
+        Pairs of key and value, sorted, so that those of equal policies compare equal. Where it only counts that a key
+        is there, its value is empty.
+    """
+    return tuple(
+        sorted(
+            (key, "" if key == USER_RANGE_ANNOTATION else value or "")
+            for key, value in marks.items()
+            if key.startswith(_PREFIXES) or key == USER_RANGE_ANNOTATION
+        )
+    )
 
 
 def resolve(
@@ -143,6 +170,7 @@ def resolve(
         deny_in=configuration.deny_in,
         allow_pod_skip=configuration.allow_pod_skip,
         patch_templates=configuration.patch_templates,
+        platform_assigns_users=USER_RANGE_ANNOTATION in annotations,
         problems=tuple(labels_read.problems),
         psa_problems=tuple(psa.problems),
         judged=_judged_levels(levels),

@@ -86,7 +86,7 @@ class Snapshot:
 
     Attributes:
         name: name of the namespace.
-        labels: its labels, at least those that start with PREFIX or PSA_PREFIX.
+        labels: its labels, at least those that `relevant_marks` keeps.
         annotations: its annotations, likewise.
         limit_ranges: the items of its LimitRanges.
         resource_quotas: its ResourceQuotas.

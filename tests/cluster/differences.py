@@ -20,6 +20,7 @@ _OF_SECURITY: Final = {
     "appArmorProfile": "appArmorProfile",
     "capabilities": "capabilities",
     "fsGroup": "identity",
+    "fsGroupChangePolicy": "identity",
     "readOnlyRootFilesystem": "readOnlyRootFilesystem",
     "runAsGroup": "identity",
     "runAsNonRoot": "runAsNonRoot",

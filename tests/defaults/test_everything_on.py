@@ -61,6 +61,7 @@ def test_bare_pod_gets_everything() -> None:
             "runAsUser": 65532,
             "runAsGroup": 65532,
             "fsGroup": 65532,
+            "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
             "appArmorProfile": {"type": "RuntimeDefault"},
         },

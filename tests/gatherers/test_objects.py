@@ -189,12 +189,16 @@ def test_marks() -> None:
                 "pod-security.kubernetes.io/enforce": None,
                 "pod-security-defaulter.iox/mode": "off",
             },
-            "annotations": {"note": "long", "pod-security-defaulter.io/skip": "os"},
+            "annotations": {
+                "note": "long",
+                "openshift.io/sa.scc.uid-range": "1000660000/10000",
+                "pod-security-defaulter.io/skip": "os",
+            },
         }
     }
     assert marks(value) == Marks(
         {"pod-security.kubernetes.io/enforce": "", "pod-security.kubernetes.io/warn": "baseline"},
-        {"pod-security-defaulter.io/skip": "os"},
+        {"openshift.io/sa.scc.uid-range": "", "pod-security-defaulter.io/skip": "os"},
     )
     assert marks({"metadata": {"labels": None}}) == Marks({}, {})
 

@@ -95,6 +95,48 @@ def test_wrong_types_name_the_field(value: Any, field: str, problem: str) -> Non
     assert (caught.value.field, caught.value.problem) == (field, problem)
 
 
+@pytest.mark.parametrize(
+    ("spec", "names"),
+    [
+        ({}, set()),
+        ({"volumeClaimTemplates": None}, set()),
+        ({"volumeClaimTemplates": [{"metadata": {"name": "data"}}, {"metadata": {"name": "log"}}]}, {"data", "log"}),
+    ],
+)
+def test_volumes_that_a_stateful_set_claims(spec: Any, names: set[str]) -> None:
+    """They are named beside the template, of this kind only."""
+    value = {"apiVersion": "apps/v1", "kind": "StatefulSet", "spec": {"template": {"spec": {}}, **spec}}
+    pod = locate(value, Origin.MANIFEST)
+    assert pod is not None
+    assert pod.claim_names == names
+    deployment = locate({**value, "kind": "Deployment"}, Origin.MANIFEST)
+    assert deployment is not None
+    assert deployment.claim_names == set()
+
+
+def test_malformed_claims_of_a_stateful_set() -> None:
+    """They name the field, in a StatefulSet; in another kind the API server drops the field."""
+    value = {"apiVersion": "apps/v1", "kind": "StatefulSet"}
+    spec = {"template": {"spec": {}}, "volumeClaimTemplates": [{"metadata": {"name": 1}}]}
+    with pytest.raises(InvalidObject) as caught:
+        locate({**value, "spec": spec}, Origin.MANIFEST)
+    assert caught.value.field == "spec.volumeClaimTemplates[0].metadata.name"
+    assert locate({**value, "kind": "Deployment", "spec": spec}, Origin.MANIFEST) is not None
+
+
+def test_the_user_that_counts() -> None:
+    """A container's own, 0 included, else the pod's."""
+    spec = {
+        "securityContext": {"runAsUser": 7},
+        "containers": [{"name": "a"}, {"name": "b", "securityContext": {"runAsUser": 0}}],
+    }
+    pod = locate({"apiVersion": "v1", "kind": "Pod", "spec": spec}, Origin.MANIFEST)
+    assert pod is not None
+    assert [pod.user_of(container) for container in pod.containers] == [7, 0]
+    bare = pod.view({"spec": {"containers": [{"name": "a"}]}})
+    assert bare.user_of(bare.containers[0]) is None
+
+
 def test_containers_are_visited_in_upstream_s_order() -> None:
     """Init containers first, then regular ones, then ephemeral ones; each with its index, path and name."""
     value = {

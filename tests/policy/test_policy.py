@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from patches.policy.configuration import Mode
-from patches.policy.policy import IDS, Policy, retarget, split_ids
+from patches.policy.policy import IDS, USER_RANGE_ANNOTATION, Policy, relevant_marks, retarget, split_ids
 from patches.standards.levels import parse_level_version
 from tests.patches.build import OURS, PSA, policy
 
@@ -251,6 +251,27 @@ def test_conditions_on_a_version(labels: dict[str, str | None], server_minor: in
     found = policy(labels, server_minor=server_minor)
     assert found.restricted_since(oldest)
     assert not found.restricted_since(oldest + 1)
+
+
+def test_what_a_policy_is_made_of() -> None:
+    """Labels and annotations of ours and of Pod Security; of a platform's range of users only that it is there."""
+    marks = {
+        "team": "a",
+        PSA + "warn": None,
+        OURS + "mode": "off",
+        "pod-security-defaulter.iox/mode": "off",
+        USER_RANGE_ANNOTATION: "1000660000/10000",
+        USER_RANGE_ANNOTATION + "-more": "x",
+    }
+    expected = ((USER_RANGE_ANNOTATION, ""), (OURS + "mode", "off"), (PSA + "warn", ""))
+    assert relevant_marks(marks) == relevant_marks(dict(reversed(marks.items()))) == expected
+
+
+def test_a_platform_that_assigns_users() -> None:
+    """Said by an annotation of the namespace, whatever its value."""
+    assert policy(annotations={USER_RANGE_ANNOTATION: ""}).platform_assigns_users
+    assert not policy({USER_RANGE_ANNOTATION: "1000660000/10000"}).platform_assigns_users
+    assert not policy().platform_assigns_users
 
 
 def test_another_target() -> None:

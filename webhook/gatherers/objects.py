@@ -13,8 +13,6 @@ from typing import Any, Final, NamedTuple, TypeVar
 import msgspec
 
 from patches import (
-    PREFIX,
-    PSA_PREFIX,
     LimitItem,
     Quantity,
     ResourceQuota,
@@ -22,10 +20,10 @@ from patches import (
     ServiceAccount,
     invalid_object,
     nanos,
+    relevant_marks,
 )
 from webhook.errors import InvalidObject
 
-_PREFIXES: Final = (PREFIX, PSA_PREFIX)
 _DISTINCT_MARKS: Final = 4096
 _DISTINCT_QUOTAS: Final = 256
 
@@ -123,11 +121,7 @@ def identify(value: Any) -> ClusterObject:
 def marks(value: Any) -> Marks:
     """Read the labels and annotations of a Namespace that count. Equal ones share one Marks object."""
     metadata = _read(value, _Namespace).metadata
-    return _shared_marks(_own_pairs(metadata.labels), _own_pairs(metadata.annotations))
-
-
-def _own_pairs(values: dict[str, str | None] | None) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted((key, text or "") for key, text in (values or {}).items() if key.startswith(_PREFIXES)))
+    return _shared_marks(relevant_marks(metadata.labels or {}), relevant_marks(metadata.annotations or {}))
 
 
 @lru_cache(_DISTINCT_MARKS)

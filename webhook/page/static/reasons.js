@@ -56,6 +56,10 @@ export const REASONS = {
     "means": "The pod has an AppArmor annotation of old.",
     "advice": "Replace the annotation by `securityContext.appArmorProfile`."
   },
+  "author-identity": {
+    "means": "The pod or a container sets a user or a group of its own. Ours beside it would belong to neither.",
+    "advice": "Set `runAsUser`, `runAsGroup` and `fsGroup` together."
+  },
   "author-volume": {
     "means": "A volume is named `kube-api-access-…` and is not what the API server injects. Someone wrote it, so token and mounts are left as they are.",
     "advice": "Name the volume differently, or say `automountServiceAccountToken` explicitly."
@@ -84,9 +88,17 @@ export const REASONS = {
     "means": "The nodeSelector says Windows, but the pod sets a field that a Windows pod may not have.",
     "advice": "Remove the fields that only Linux has and set `os: {name: windows}`."
   },
+  "no-volume": {
+    "means": "No container mounts a volume to which `fsGroup` applies.",
+    "advice": "Nothing."
+  },
   "opted-in": {
     "means": "The ServiceAccount, or the pod, says `automountServiceAccountToken: true`.",
     "advice": "Nothing. Remove it if the program does not call the API."
+  },
+  "platform-assigned-user": {
+    "means": "The namespace has the annotation `openshift.io/sa.scc.uid-range`: its platform assigns users and groups itself, and refuses others.",
+    "advice": "Nothing."
   },
   "pod-level-resources": {
     "means": "The pod has resources of its own (`spec.resources`). Requests or limits on containers would change what they mean.",
