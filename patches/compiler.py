@@ -9,6 +9,7 @@ from patches.defaults import DEFAULTS
 from patches.defaults.default import Default
 from patches.model.needs import Need
 from patches.policy.configuration import DefaulterConfiguration, Mode
+from patches.policy.exceptions import ExceptionCompiler
 from patches.policy.limits import NO_LIMITS, Limits, compile_limits
 from patches.policy.namespace import CompiledNamespace
 from patches.policy.policy import Marks, Policy, relevant_marks, resolve
@@ -33,6 +34,7 @@ class NamespaceCompiler:
         self.configuration = configuration
         self.server_minor = server_minor
         self._policy = lru_cache(_DISTINCT_POLICIES)(self._resolve)
+        self._exceptions = ExceptionCompiler(configuration.exceptions)
 
     def compile(self, snapshot: Snapshot) -> CompiledNamespace:
         """Compile one namespace. Raises InvalidObject if a quantity of a LimitRange is malformed."""
@@ -40,6 +42,7 @@ class NamespaceCompiler:
         return CompiledNamespace(
             name=snapshot.name,
             policy=policy,
+            exceptions=self._exceptions.compile(snapshot.name),
             limits=_limits(snapshot),
             quota_scopes=_quota_scopes(snapshot),
             has_quota=bool(snapshot.resource_quotas.by_name) or snapshot.resource_quotas.coverage is Coverage.PARTIAL,

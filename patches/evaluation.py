@@ -9,6 +9,7 @@ from typing import Final
 
 from patches.arrival import arrive, read_spec, with_app_armor_fields, worsened
 from patches.compiler import active_defaults
+from patches.defaults.default import Default
 from patches.defaults.draft import Draft
 from patches.model.decisions import Decision, Reason, State, Withheld
 from patches.model.notices import Notice
@@ -17,7 +18,9 @@ from patches.model.pod import IMMUTABLE_TEMPLATES, Origin, Pod
 from patches.model.shapes import Json
 from patches.model.updates import as_stored, changes_template, is_significant, new_ephemeral_containers
 from patches.notices import find_notices
+from patches.placeholders import as_if_filled_in
 from patches.policy.configuration import DenyIn, Exemption, Mode
+from patches.policy.exceptions import NO_EXCEPTIONS
 from patches.policy.namespace import CompiledNamespace
 from patches.policy.policy import PREFIX, SKIP_ANNOTATION, Policy, split_ids
 from patches.standards.judge import judge
@@ -64,7 +67,7 @@ class Evaluation:
         verdicts: what the pod violates, for each level by which admission judges it. In the modes warn and audit, and
             for mirror pods, the pod is judged as sent, else as patched. A template that is not patched is judged as
             its pods will be, but for the steps that the API server takes with pods only. A manifest is judged as an
-            API server will see it.
+            API server will see it, and a placeholder as if it were filled in.
         denied: whether this review refuses the pod, because it violates the enforce level.
     """
 
@@ -99,8 +102,9 @@ class Evaluation:
         return arrive(pod, self.namespace.known_limits)
 
     def violations(self, level: LevelVersion, stage: Stage) -> tuple[Violation, ...]:
-        """Return what the pod violates of any level at a stage."""
-        return judge(self.at(stage), level, self.policy.server_minor)
+        """Return what the pod violates of any level at a stage. Placeholders are judged as `as_if_filled_in`."""
+        pod = as_if_filled_in(self.at(stage), self.policy.placeholders)
+        return judge(pod, level, self.policy.server_minor)
 
     def worsened(self, stage: Stage) -> tuple[Notice, ...]:
         """Say what the API server's own steps make the pod violate on its way to a stage, ARRIVING or ADMITTED."""
@@ -200,11 +204,27 @@ def _add_defaults(draft: Draft) -> None:
     skipped = policy.skip
     if policy.allow_pod_skip and draft.whole_pod:  # on an update: anyone may have written it since the pod was created
         skipped |= policy.enabled & split_ids(pod.annotations.get(SKIP_ANNOTATION) or "")[0]
-    for default in active_defaults(policy.target.level, policy.enabled):
-        if default.id in skipped:
-            draft.skipped(default.id, pod.spec_path, Reason.SKIP_ANNOTATION)
-        else:
+    active = active_defaults(policy.target.level, policy.enabled)
+    draft.left_out = {**_find_exceptions(draft, active), **dict.fromkeys(skipped, Reason.SKIP_ANNOTATION)}
+    for default in active:
+        reason = draft.left_out.get(default.id)
+        if reason is None:
             default.apply(draft)
+        else:
+            draft.skipped(default.id, pod.spec_path, reason)
+
+
+def _find_exceptions(draft: Draft, active: tuple[Default, ...]) -> dict[str, Reason]:
+    """Find the defaults that an exception keeps from the whole pod."""
+    exceptions = draft.namespace.exceptions
+    if exceptions is NO_EXCEPTIONS:
+        return {}
+    return {
+        default.id: Reason.EXCEPTION
+        for default in active
+        if default.id in exceptions.everywhere
+        or (draft.whole_pod and not default.per_container and draft.excepts(default.id))
+    }
 
 
 def _conclude(
@@ -215,6 +235,7 @@ def _conclude(
     if draft is not None and draft.patch.operations and (withheld is None or withheld.deferred):
         received = pod.view(draft.patch.document)
     judged = _as_judged(received, namespace, is_new=draft is None or draft.whole_pod)
+    judged = as_if_filled_in(judged, policy.placeholders)
     verdicts = {}
     if withheld is None or withheld.judged:
         verdicts = {level: judge(judged, level, policy.server_minor) for level in policy.judged}

@@ -61,7 +61,9 @@ def _template_notices(draft: Draft, withheld: Withheld | None, verdicts: _Verdic
 
 
 def _quota_notices(pod: Pod, namespace: CompiledNamespace) -> Iterator[Notice]:
-    for refuses, quotas, containers in find_unstated(pod, namespace.known_limits, namespace.quota_demands):
+    placeholders = namespace.policy.placeholders
+    found = find_unstated(pod, namespace.known_limits, namespace.quota_demands, placeholders)
+    for refuses, quotas, containers in found:
         code = NoticeCode.QUOTA_REFUSAL if refuses else NoticeCode.QUOTA_UNCOUNTED
         resources = [f"{resource} for: {_listed(names)}" for resource, names in containers.items()]
         yield Notice(code, pod.spec_path, (", ".join(quotas), "; ".join(resources)))

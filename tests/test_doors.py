@@ -123,7 +123,7 @@ def test_the_command_agrees_with_the_library(case: Case, tmp_path: Path, capsys:
     assert status == (0 if report["summary"]["compliant_after"] == 1 else 1)
 
 
-_PULL_POLICY: Final = {"author", "enforced", "image-volume", "image-volume-enforced"}
+_PULL_POLICY: Final = {"author", "enforced", "image-volume", "image-volume-enforced", "placeholder-and-exception"}
 """Cases of imagePullPolicy: an author's own stays, but an admitted one may be the API server's, and is replaced."""
 
 

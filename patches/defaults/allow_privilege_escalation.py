@@ -22,7 +22,7 @@ _SYS_ADMIN: Final = frozenset({"SYS_ADMIN", "CAP_SYS_ADMIN", "ALL", "CAP_ALL"})
 
 def apply(draft: Draft) -> None:
     """Set false on each container whose other settings allow it."""
-    for container in draft.containers:
+    for container in draft.containers_for(ID, f"securityContext/{ID}"):
         own = container.security.get(ID)
         parent = f"{container.path}/securityContext"
         if own is not None:
@@ -58,4 +58,5 @@ DEFAULT: Final = Default(
     adds="`allowPrivilegeEscalation: false`",
     fields=("container.securityContext.allowPrivilegeEscalation",),
     apply=apply,
+    per_container=True,
 )

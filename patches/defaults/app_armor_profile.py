@@ -1,4 +1,4 @@
-"""appArmorProfile: `RuntimeDefault` at pod level.
+"""appArmorProfile: `RuntimeDefault` at pod level, or on each container if another one is excepted.
 
 Fields: `spec.securityContext.appArmorProfile` and the same of every container. Opt-in: without it a runtime confines
 containers if the node has AppArmor; with it a node without AppArmor refuses the pod. Windows pods may not have it, and
@@ -16,11 +16,12 @@ from patches.model.shapes import AppArmorProfile
 from patches.standards.levels import Level
 
 ID: Final = "appArmorProfile"
+_PROFILE: Final = {"type": "RuntimeDefault"}
 ANNOTATION: Final = "container.apparmor.security.beta.kubernetes.io/"
 
 
 def apply(draft: Draft) -> None:
-    """Set RuntimeDefault on the pod unless every container has a profile of its own."""
+    """Set RuntimeDefault on the pod unless every container has a profile; one by one if a container is excepted."""
     path = f"{draft.security_path}/{ID}"
     own = draft.pod.security.get(ID)
     explicit = [container for container in draft.containers if container.security.get(ID) is not None]
@@ -36,8 +37,19 @@ def apply(draft: Draft) -> None:
         draft.skipped(ID, path, Reason.APPARMOR_ANNOTATION)
     elif explicit and len(explicit) == len(draft.containers):
         draft.kept(ID, path, None, Reason.EVERY_CONTAINER)
+    elif draft.excepts(ID):
+        _per_container(draft)
     else:
-        draft.add(ID, draft.security_path, ID, {"type": "RuntimeDefault"})
+        draft.add(ID, draft.security_path, ID, _PROFILE)
+
+
+def _per_container(draft: Draft) -> None:
+    for container in draft.containers_for(ID, f"securityContext/{ID}"):
+        parent = f"{container.path}/securityContext"
+        if container.security.get("privileged"):
+            draft.skipped(ID, f"{parent}/{ID}", Reason.PRIVILEGED)
+        elif container.security.get(ID) is None:
+            draft.add(ID, parent, ID, _PROFILE)
 
 
 def _report(draft: Draft, path: str, profile: AppArmorProfile) -> None:
@@ -49,6 +61,7 @@ DEFAULT: Final = Default(
     level=Level.BASELINE,
     title="AppArmor profile",
     adds="`appArmorProfile: {type: RuntimeDefault}`",
-    fields=("securityContext.appArmorProfile",),
+    fields=("securityContext.appArmorProfile", "container.securityContext.appArmorProfile"),
     apply=apply,
+    per_container=True,
 )

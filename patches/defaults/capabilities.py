@@ -28,7 +28,7 @@ _NONE: Final[Capabilities] = {}
 
 def apply(draft: Draft) -> None:
     """Drop ALL on each container, and add NET_BIND_SERVICE if the container declares a low port."""
-    for container in draft.containers:
+    for container in draft.containers_for(ID, "securityContext/capabilities/drop"):
         _harden(draft, container)
 
 
@@ -77,4 +77,5 @@ DEFAULT: Final = Default(
     adds="`capabilities: {drop: [ALL]}`",
     fields=("container.securityContext.capabilities.drop", "container.securityContext.capabilities.add"),
     apply=apply,
+    per_container=True,
 )

@@ -23,6 +23,8 @@ class Default:
             initContainers, containers and ephemeralContainers, `[*]` for each entry of a list, `*` for any key.
         apply: look at the draft, add what is unset, and note a decision for each path.
         needs: the kinds of objects that it must know.
+        per_container: whether it can leave a single container alone, by `Draft.containers_for`. Else it leaves the
+            whole pod alone if one of its containers is excepted.
     """
 
     id: str
@@ -32,3 +34,4 @@ class Default:
     fields: tuple[str, ...]
     apply: Callable[[Draft], None]
     needs: frozenset[Need] = frozenset()
+    per_container: bool = False

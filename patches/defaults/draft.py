@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Mapping
+from typing import Final
+
 from patches.model.decisions import Decision, Reason, State
 from patches.model.notices import Notice, NoticeCode
 from patches.model.patch import PatchBuilder
 from patches.model.pod import ContainerView, Pod
 from patches.model.shapes import Json
 from patches.policy.namespace import CompiledNamespace
+
+_NOT_ONE: Final[frozenset[str]] = frozenset()
 
 
 class Draft:
@@ -21,14 +26,19 @@ class Draft:
         decisions: one for each path that a default looked at, in order.
         notices: what a person should hear in time, in order.
         whole_pod: False on an update, which may change nothing but the new ephemeral containers.
-        containers: those that may be patched: all of them, or on an update the new ephemeral ones.
+        containers: those that may be patched: all of them, or on an update the new ephemeral ones. A default that adds
+            to single containers asks `containers_for` instead, which leaves some out.
+        left_out: the defaults that do not act on this pod, by id, and why.
         windows: whether the pod is a Windows pod; the default `os` may make it one.
         security_path: the JSON Pointer of the pod's security context.
     """
 
     __slots__ = (
+        "_excepted",
+        "_placeholders",
         "containers",
         "decisions",
+        "left_out",
         "namespace",
         "notices",
         "patch",
@@ -49,8 +59,38 @@ class Draft:
         self.notices: list[Notice] = []
         self.whole_pod = new_ephemeral is None
         self.containers = pod.containers if new_ephemeral is None else new_ephemeral
+        self.left_out: Mapping[str, Reason] = {}
         self.windows = pod.windows
         self.security_path = f"{pod.prefix}/spec/securityContext"
+        images, exceptions = self.policy.placeholders, namespace.exceptions
+        self._placeholders = frozenset(row.path for row in self.containers if row.value.get("image") in images)
+        self._excepted: Mapping[str, Collection[str]] = (
+            exceptions.find(self.containers, self._placeholders) if exceptions.rules else {}
+        )
+
+    def acts(self, default: str) -> bool:
+        """Whether a default acts on this pod, at the levels from which it acts."""
+        return default in self.policy.enabled and default not in self.left_out
+
+    def excepts(self, default: str) -> bool:
+        """Whether a container is excepted from a default, so that nothing may be added that holds for all of them."""
+        return bool(self._excepted.get(default))
+
+    def containers_for(self, default: str, field: str) -> Iterator[ContainerView]:
+        """Yield the containers to which a default may add. Of each other one, note on the way why it is left out.
+
+        Args:
+            default: its id.
+            field: what it would add, as a path below the container.
+        """
+        excepted = self._excepted.get(default, _NOT_ONE)
+        for container in self.containers:
+            if container.path in self._placeholders:
+                self.skipped(default, f"{container.path}/{field}", Reason.PLACEHOLDER)
+            elif container.path in excepted:
+                self.skipped(default, f"{container.path}/{field}", Reason.EXCEPTION)
+            else:
+                yield container
 
     def add(self, default: str, parent: str, key: str, value: Json) -> None:
         """Set a value that is unset, and note it as applied."""

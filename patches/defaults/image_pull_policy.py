@@ -21,7 +21,7 @@ _ALWAYS: Final = "Always"
 
 def apply(draft: Draft) -> None:
     """Set Always on each container and image volume; on an admitted pod, overwrite any other policy."""
-    for container in draft.containers:
+    for container in draft.containers_for(ID, ID):
         _set(draft, container.path, ID, container.value.get(ID))
     if not draft.whole_pod:
         return
@@ -49,4 +49,5 @@ DEFAULT: Final = Default(
     adds="`imagePullPolicy: Always`",
     fields=("container.imagePullPolicy", "volumes[*].image.pullPolicy"),
     apply=apply,
+    per_container=True,
 )

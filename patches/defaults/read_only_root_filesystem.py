@@ -28,7 +28,7 @@ def apply(draft: Draft) -> None:
     """Set true on each container, and mount an emptyDir at /tmp if the settings ask for it."""
     writable_tmp = draft.whole_pod and draft.policy.settings.read_only_root_filesystem.writable_tmp
     names = _free_names(draft)
-    for container in draft.containers:
+    for container in draft.containers_for(ID, f"securityContext/{ID}"):
         parent = f"{container.path}/securityContext"
         own = container.security.get(ID)
         if own is not None:
@@ -71,4 +71,5 @@ DEFAULT: Final = Default(
     adds="`readOnlyRootFilesystem: true`, if wanted an emptyDir at /tmp",
     fields=("container.securityContext.readOnlyRootFilesystem", "volumes", "container.volumeMounts"),
     apply=apply,
+    per_container=True,
 )

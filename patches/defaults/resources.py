@@ -19,7 +19,7 @@ from patches.defaults.draft import Draft
 from patches.defaults.resource_slots import Slot
 from patches.model.decisions import Reason
 from patches.model.needs import Need
-from patches.policy.limits import Limits, effective_resources
+from patches.policy.limits import NO_LIMITS, Limits, effective_resources
 from patches.policy.snapshot import UNKNOWN
 from patches.standards.levels import Level
 
@@ -63,12 +63,15 @@ def _obstacle(draft: Draft) -> Reason | None:
 
 
 def _slots(draft: Draft, limits: Limits) -> list[Slot]:
-    wanted = draft.policy.item_limits
+    """The slots of the whole pod. What stands on a container that is left out counts in the sums all the same."""
+    items = draft.policy.item_limits
+    filled = {container.path for container in draft.containers_for(ID, ID)}
     slots = []
     for container in draft.containers:
         if container.list_name != "ephemeralContainers":
             needs = effective_resources(container, limits)
-            slots += [Slot(container, name, needs, wanted, limits) for name in wanted.given]
+            wanted = items if container.path in filled else NO_LIMITS
+            slots += [Slot(container, name, needs, wanted, limits) for name in items.given]
     return slots
 
 
@@ -91,4 +94,5 @@ DEFAULT: Final = Default(
     fields=("container.resources.requests.*", "container.resources.limits.*"),
     needs=frozenset({Need.LIMIT_RANGE, Need.RESOURCE_QUOTA}),
     apply=apply,
+    per_container=True,
 )

@@ -1,9 +1,9 @@
 """runAsNonRoot: `true`.
 
 Fields: `spec.securityContext.runAsNonRoot` and the same of every container. The restricted profile asks for true at
-pod level or on every container. It is added at pod level if no container contradicts it, otherwise on the containers
-that allow it. The API server accepts it beside user 0, but the kubelet then refuses to start the container. So a
-container contradicts it by an explicit false, an effective `runAsUser: 0`, an effective Windows user
+pod level or on every container. It is added at pod level if no container contradicts it or is excepted, otherwise on
+the containers that allow it. The API server accepts it beside user 0, but the kubelet then refuses to start the
+container. So a container contradicts it by an explicit false, an effective `runAsUser: 0`, an effective Windows user
 `ContainerAdministrator`, or by being privileged. From v1.35 a pod with `hostUsers: false` need not have it, and is left
 alone. Source: the Pod Security Standards; `verifyRunAsNonRoot` of the kubelet.
 """
@@ -25,7 +25,7 @@ _NO_OPTIONS: Final[WindowsOptions] = {}
 
 
 def apply(draft: Draft) -> None:
-    """Set true on the pod if no container contradicts it, otherwise on each container that allows it."""
+    """Set true on the pod if it suits every container, otherwise on each container that allows it."""
     pod = draft.pod
     explicit = pod.security.get("runAsNonRoot")
     if explicit is not None:
@@ -38,19 +38,20 @@ def apply(draft: Draft) -> None:
         draft.skipped(ID, f"{draft.security_path}/{ID}", Reason.USER_NAMESPACE)
         return
     containers = draft.containers
-    reasons = [_contradiction(draft, container) for container in containers]
-    if draft.whole_pod and not any(reasons):
+    contradicted = any(_contradiction(draft, container) for container in containers)
+    if draft.whole_pod and not contradicted and not draft.excepts(ID):
         if containers and all(container.security.get("runAsNonRoot") for container in containers):
             for container in containers:
                 draft.kept(ID, f"{container.path}/securityContext/{ID}", value=True)
         else:
             draft.add(ID, draft.security_path, ID, value=True)
     else:
-        _per_container(draft, containers, reasons)
+        _per_container(draft)
 
 
-def _per_container(draft: Draft, containers: list[ContainerView], reasons: list[Reason | None]) -> None:
-    for container, reason in zip(containers, reasons, strict=True):
+def _per_container(draft: Draft) -> None:
+    for container in draft.containers_for(ID, f"securityContext/{ID}"):
+        reason = _contradiction(draft, container)
         own = container.security.get("runAsNonRoot")
         path = f"{container.path}/securityContext/{ID}"
         if own is True:
@@ -78,10 +79,7 @@ def _contradiction(draft: Draft, container: ContainerView) -> Reason | None:
         return None if own else Reason.EXPLICIT_VALUE
     if security.get("privileged"):
         return Reason.PRIVILEGED
-    user = security.get("runAsUser")
-    if user is None:
-        user = pod.get("runAsUser")
-    if user == 0:
+    if draft.pod.user_of(container) == 0:
         return Reason.RUNS_AS_ROOT
     name = (security.get("windowsOptions") or _NO_OPTIONS).get("runAsUserName")
     if name is None:
@@ -98,4 +96,5 @@ DEFAULT: Final = Default(
     adds="`runAsNonRoot: true`",
     fields=("securityContext.runAsNonRoot", "container.securityContext.runAsNonRoot"),
     apply=apply,
+    per_container=True,
 )

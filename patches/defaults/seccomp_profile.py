@@ -2,40 +2,46 @@
 
 Fields: `spec.securityContext.seccompProfile` and the same of every container. The restricted profile asks for
 RuntimeDefault or Localhost at pod level or on every container. It is added at pod level unless every container sets its
-own, and on a new ephemeral container if the pod has none. Windows pods may not have it. A pod's seccomp annotation must
-agree with its field, or the API server refuses to create the pod. It does not compare them on an update, nor does the
-kubelet read such annotations, so they do not keep the field from ephemeral containers.
+own; if the pod has none, on a new ephemeral container, and on each container if another one is excepted. Windows pods
+may not have it. A seccomp annotation of the pod or a container must agree with the field there, or the API server
+refuses to create the pod. It does not compare them on an update, nor does the kubelet read such annotations, so they do
+not keep the field from ephemeral containers.
 Source: the Pod Security Standards; `validateSeccompAnnotationsAndFields` of `core/v1` validation.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from patches.defaults.default import Default
 from patches.defaults.draft import Draft
 from patches.model.decisions import Reason
+from patches.model.pod import ContainerView
 from patches.model.shapes import Json, SeccompProfile
 from patches.standards.levels import Level
 
 ID: Final = "seccompProfile"
 POD_ANNOTATION: Final = "seccomp.security.alpha.kubernetes.io/pod"
+CONTAINER_ANNOTATION: Final = "container.seccomp.security.alpha.kubernetes.io/"
 _RUNTIME_DEFAULT: Final = ("runtime/default", "docker/default")
 
 
 def apply(draft: Draft) -> None:
-    """Set the configured profile on the pod; on an update, on new ephemeral containers if the pod has none."""
+    """Set the configured profile on the pod; one by one on new ephemeral containers, and if a container is excepted."""
     pod = draft.pod
     path = f"{draft.security_path}/{ID}"
     own = pod.security.get(ID)
-    explicit = [container for container in draft.containers if container.security.get(ID) is not None]
+    one_by_one = own is None and (not draft.whole_pod or draft.excepts(ID))
+    containers = list(draft.containers_for(ID, f"securityContext/{ID}")) if one_by_one else draft.containers
+    explicit = [container for container in containers if container.security.get(ID) is not None]
     for container in explicit:
         _report(draft, f"{container.path}/securityContext/{ID}", container.security.get(ID) or {})
     if own is not None:
         if draft.whole_pod:
             _report(draft, path, own)
-    elif not draft.whole_pod:
-        _harden_ephemeral(draft)
+    elif one_by_one:
+        _per_container(draft, containers)
     elif draft.windows:
         draft.skipped(ID, path, Reason.WINDOWS)
     elif explicit and len(explicit) == len(draft.containers):
@@ -46,8 +52,9 @@ def apply(draft: Draft) -> None:
         draft.add(ID, draft.security_path, ID, _profile(draft))
 
 
-def _harden_ephemeral(draft: Draft) -> None:
-    for container in draft.containers:
+def _per_container(draft: Draft, containers: Sequence[ContainerView]) -> None:
+    annotations = draft.pod.annotations
+    for container in containers:
         if container.security.get(ID) is not None:
             continue
         path = f"{container.path}/securityContext"
@@ -55,6 +62,8 @@ def _harden_ephemeral(draft: Draft) -> None:
             draft.skipped(ID, f"{path}/{ID}", Reason.WINDOWS)
         elif container.security.get("privileged"):
             draft.skipped(ID, f"{path}/{ID}", Reason.PRIVILEGED)
+        elif draft.whole_pod and not _agrees(annotations.get(CONTAINER_ANNOTATION + container.name), _profile(draft)):
+            draft.skipped(ID, f"{path}/{ID}", Reason.SECCOMP_ANNOTATION)
         else:
             draft.add(ID, path, ID, _profile(draft))
 
@@ -85,4 +94,5 @@ DEFAULT: Final = Default(
     adds="`seccompProfile: {type: RuntimeDefault}`",
     fields=("securityContext.seccompProfile", "container.securityContext.seccompProfile"),
     apply=apply,
+    per_container=True,
 )

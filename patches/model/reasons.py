@@ -115,6 +115,12 @@ class Reason(StrEnum):
         "Remove the capability.",
         State.SKIPPED,
     )
+    EXCEPTION = (
+        "exception",
+        "The operator's configuration [excepts](defaults.md#exceptions) the container, or its namespace.",
+        "Nothing. Operator: `exceptions` in the configuration.",
+        State.SKIPPED,
+    )
     HOST_NAMESPACES = (
         "host-namespaces",
         "The pod uses the network, processes or IPC of its node, with which the setting does not go together.",
@@ -160,6 +166,15 @@ class Reason(StrEnum):
         "Nothing. Remove it if the program does not call the API.",
         State.SKIPPED,
         State.KEPT,
+    )
+    PLACEHOLDER = (
+        "placeholder",
+        (
+            "The container's image says that another webhook [fills it in](defaults.md#placeholders). What we added "
+            "there would count as its author's wish."
+        ),
+        "Nothing: once it is filled in, it is defaulted too. Otherwise another webhook should have done so.",
+        State.SKIPPED,
     )
     PLATFORM_ASSIGNED_USER = (
         "platform-assigned-user",

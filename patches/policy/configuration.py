@@ -269,6 +269,31 @@ class Settings(_Part, frozen=True):
     app_armor_profile: Annotated[OptIn, Meta(description="appArmorProfile RuntimeDefault at pod level.")] = OptIn()
 
 
+DefaultId = Annotated[
+    str,
+    Meta(
+        pattern=f"^({'|'.join(info.encode_name for info in msgspec.structs.fields(Settings))})$",
+        description="The id of a default, as in `settings`.",
+    ),
+]
+Glob = Annotated[str, Meta(min_length=1, description="A glob: `*` stands for any characters, `?` for one.")]
+Globs = Annotated[tuple[Glob, ...], Meta(min_length=1)]
+
+
+class ExceptionRule(_Part, frozen=True):
+    """Defaults that leave some containers alone. Every list that is given must have a match."""
+
+    defaults: Annotated[tuple[DefaultId, ...], Meta(min_length=1, description="The defaults that do not act.")]
+    containers: Annotated[Globs | None, Meta(description="Names of containers; any if unset.")] = None
+    images: Annotated[Globs | None, Meta(description="Images, as pods write them; any if unset.")] = None
+    namespaces: Annotated[Globs | None, Meta(description="Names of namespaces; any if unset.")] = None
+
+    def __post_init__(self) -> None:
+        """Refuse a rule that would switch defaults off for the whole cluster."""
+        if self.containers is None and self.images is None and self.namespaces is None:
+            raise ValueError("containers, images or namespaces must be set; to switch a default off, use settings")
+
+
 class DefaulterConfiguration(_Part, frozen=True):
     """The configuration file."""
 
@@ -293,6 +318,14 @@ class DefaulterConfiguration(_Part, frozen=True):
         Meta(description="Whether pod templates of controllers are patched too. GitOps tools then see a difference."),
     ] = False
     images: Annotated[ImageSettings, Meta(description="What is known of images.")] = ImageSettings()
+    exceptions: Annotated[
+        tuple[ExceptionRule, ...],
+        Meta(description="Containers that some defaults leave alone."),
+    ] = ()
+    placeholders: Annotated[
+        tuple[str, ...],
+        Meta(description="Images of containers that another webhook fills in, exactly as written. They get nothing."),
+    ] = ("auto",)
     settings: Annotated[Settings, Meta(description="The defaults.")] = field(default_factory=Settings)
 
 

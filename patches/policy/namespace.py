@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from patches.model.images import NO_IMAGES, Images
 from patches.policy.configuration import Exemption, Mode
+from patches.policy.exceptions import NO_EXCEPTIONS, Exceptions
 from patches.policy.limits import NO_LIMITS, Limits
 from patches.policy.policy import Policy, retarget
 from patches.policy.quotas import QuotaDemand
@@ -38,6 +39,7 @@ class CompiledNamespace:
         service_accounts: its ServiceAccounts.
         runtime_classes: the RuntimeClasses of the cluster.
         images: what is known of images, in the whole cluster.
+        exceptions: its exceptions from the defaults.
         account_scope: the ServiceAccounts that decide about the token: "" for none, `default`, or `all`.
         runtime_class: the RuntimeClass that a default may add; "" for none.
         hypothetical: whether a preview asks what another mode or target than its own would do.
@@ -51,6 +53,7 @@ class CompiledNamespace:
     service_accounts: Objects[ServiceAccount]
     runtime_classes: Objects[RuntimeClass]
     images: Images = NO_IMAGES
+    exceptions: Exceptions = NO_EXCEPTIONS
     account_scope: str = ""
     runtime_class: str = ""
     quota_demands: tuple[QuotaDemand, ...] = ()

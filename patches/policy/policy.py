@@ -57,6 +57,7 @@ class Policy:
         deny_in: the review that refuses violations of `enforce`.
         allow_pod_skip: whether the skip annotation counts on new pods too.
         patch_templates: whether pod templates are patched too.
+        placeholders: the images of containers that another webhook fills in.
         platform_assigns_users: whether the platform gives the namespace's pods their users.
         problems: a line for each invalid label and annotation of ours.
         psa_problems: a line for each invalid label of Pod Security Admission.
@@ -79,6 +80,7 @@ class Policy:
     deny_in: DenyIn
     allow_pod_skip: bool
     patch_templates: bool
+    placeholders: frozenset[str]
     platform_assigns_users: bool
     problems: tuple[str, ...]
     psa_problems: tuple[str, ...]
@@ -170,6 +172,7 @@ def resolve(
         deny_in=configuration.deny_in,
         allow_pod_skip=configuration.allow_pod_skip,
         patch_templates=configuration.patch_templates,
+        placeholders=frozenset(configuration.placeholders),
         platform_assigns_users=USER_RANGE_ANNOTATION in annotations,
         problems=tuple(labels_read.problems),
         psa_problems=tuple(psa.problems),

@@ -9,7 +9,7 @@ Source: `Constraints` and `podMatchesScopeFunc` of the pod evaluator, `k8s.io/ku
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from patches.model.pod import Pod
@@ -103,13 +103,16 @@ def compile_quotas(quotas: Mapping[str, ResourceQuota]) -> tuple[QuotaDemand, ..
     )
 
 
-def find_unstated(pod: Pod, limits: Limits, demands: Sequence[QuotaDemand]) -> Iterator[Unstated]:
+def find_unstated(
+    pod: Pod, limits: Limits, demands: Sequence[QuotaDemand], placeholders: Collection[str] = ()
+) -> Iterator[Unstated]:
     """Find out what quotas ask of a pod's containers and nobody states.
 
     Args:
         pod: the pod as it will arrive, with our patch.
         limits: the LimitRanges of its namespace, whose defaults are statements.
         demands: what the quotas ask for.
+        placeholders: the images of containers that another webhook fills in, of whom nothing is missed yet.
 
     Yields:
         What the pod is refused for, then what counts as zero; each only if something is missing.
@@ -125,12 +128,13 @@ def find_unstated(pod: Pod, limits: Limits, demands: Sequence[QuotaDemand]) -> I
         for container in pod.containers
         if container.list_name != "ephemeralContainers"
     }
+    filled_in = {row.name for row in pod.containers if row.value.get("image") not in placeholders}
     concerned = [demand for demand in demands if all(_SCOPES[scope](pod, needs) for scope in demand.scopes)]
     for refuses in (True, False):
         quotas: list[str] = []
         containers: dict[str, list[str]] = {}
         for demand in (demand for demand in concerned if demand.refuses is refuses):
-            missing = {resource: _without(resource, needs) for resource in demand.resources}
+            missing = {resource: _without(resource, needs, filled_in) for resource in demand.resources}
             if any(missing.values()):
                 quotas.append(demand.quota)
                 containers |= {resource: names for resource, names in missing.items() if names}
@@ -138,6 +142,9 @@ def find_unstated(pod: Pod, limits: Limits, demands: Sequence[QuotaDemand]) -> I
             yield Unstated(refuses, quotas, dict(sorted(containers.items())))
 
 
-def _without(resource: str, needs: _Needs) -> list[str]:
+def _without(resource: str, needs: _Needs, asked: Collection[str]) -> list[str]:
+    """Return which of the containers that are asked do not state a resource, sorted."""
     field, name = _FIELDS[resource]
-    return sorted(container for container, resources in needs.items() if name not in getattr(resources, field))
+    return sorted(
+        container for container, own in needs.items() if container in asked and name not in getattr(own, field)
+    )

@@ -39,6 +39,9 @@ STATES: Final = {
 NO_DEFAULTS: Final = {"default", "draft", "injectors", "resource_slots"}
 """The modules beside the defaults' own."""
 
+ANY_DEFAULT: Final = {Reason.SKIP_ANNOTATION, Reason.EXCEPTION, Reason.PLACEHOLDER}
+"""The reasons for which any default can be left out, whatever its module says."""
+
 DEFAULTS_PAGE: Final = ROOT / "docs" / "defaults.md"
 REASONS_PAGE: Final = ROOT / "docs" / "reasons.md"
 
@@ -84,6 +87,21 @@ def test_every_module_is_listed_once() -> None:
         assert "Source: " in (module.__doc__ or "")
 
 
+def test_every_default_can_be_excepted() -> None:
+    """One that asks for its containers leaves out the excepted ones, any other one the pod; a case of each shows it."""
+    for default in DEFAULTS:
+        asks = "draft.containers_for(" in source(default.id)
+        assert default.per_container is asks, default.id
+        places = [
+            path
+            for case in load_cases()
+            for path, _, reason in case.decisions
+            if case.id == default.id and reason == Reason.EXCEPTION
+        ]
+        assert any("ontainers/" in path for path in places) is asks, default.id
+        assert places, default.id
+
+
 def test_settings_are_those_of_the_defaults() -> None:
     """The configuration has one entry for each id, in the same order."""
     assert list(SETTINGS_IDS) == IDS
@@ -107,7 +125,7 @@ def test_every_default_has_cases_for_every_state() -> None:
     assert {folder.name for folder in FOLDER.iterdir()} == set(IDS)
     shown: defaultdict[str, set[str]] = defaultdict(set)
     for case in load_cases():
-        shown[case.id] |= {state for _, state, reason in case.decisions if reason != Reason.SKIP_ANNOTATION}
+        shown[case.id] |= {state for _, state, reason in case.decisions if reason not in ANY_DEFAULT}
     methods = re.compile(rf"draft\.({'|'.join(STATES)})\b")
     assert shown == {name: {STATES[method] for method in methods.findall(source(name))} for name in IDS}
 
@@ -168,7 +186,7 @@ def test_docs_name_only_reasons_that_exist() -> None:
 
 def test_reasons_that_a_default_gives_are_in_its_section() -> None:
     """What a default's cases are skipped, kept apart or in conflict for is explained in its section."""
-    general = {Reason.UNSET, Reason.AUTHOR, Reason.EXPLICIT_VALUE, Reason.SKIP_ANNOTATION}
+    general = {Reason.UNSET, Reason.AUTHOR, Reason.EXPLICIT_VALUE, *ANY_DEFAULT}
     page = DEFAULTS_PAGE.read_text(encoding="utf-8")
     for name in IDS:
         section = page.partition(f'<a id="{name}">')[2].partition("\n## ")[0]

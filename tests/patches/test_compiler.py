@@ -8,6 +8,7 @@ from typing import Any
 
 from patches.compiler import NamespaceCompiler, compile_namespace
 from patches.policy.configuration import DefaulterConfiguration, Mode
+from patches.policy.exceptions import NO_EXCEPTIONS
 from patches.policy.limits import NO_LIMITS, LimitItem
 from patches.policy.quotas import QuotaDemand
 from patches.policy.snapshot import UNKNOWN, Coverage, Objects, ResourceQuota, Snapshot, empty_snapshot
@@ -46,6 +47,24 @@ def test_equal_labels_share_a_policy() -> None:
     assert first.policy is second.policy
     assert (first.policy.mode, first.policy.server_minor) == (Mode.WARN, 36)
     assert compiler.compile(SHOP).policy is not first.policy
+
+
+def test_ranges_of_users_share_a_policy() -> None:
+    """Each namespace of such a platform has a range of its own; only that it has one counts."""
+    compiler = NamespaceCompiler(DefaulterConfiguration())
+    one, other = (
+        compiler.compile(replace(SHOP, annotations={"openshift.io/sa.scc.uid-range": f"{first}/10000"}))
+        for first in (1000660000, 1000670000)
+    )
+    assert one.policy is other.policy
+    assert one.policy.platform_assigns_users
+
+
+def test_exceptions_of_a_namespace() -> None:
+    """Those whose namespaces match its name."""
+    compiler = NamespaceCompiler(configuration(exceptions=[{"namespaces": ["sh*"], "defaults": ["os"]}]))
+    assert compiler.compile(SHOP).exceptions.everywhere == {"os"}
+    assert compiler.compile(empty_snapshot("cart")).exceptions is NO_EXCEPTIONS
 
 
 def test_limit_ranges_and_quotas() -> None:

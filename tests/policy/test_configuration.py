@@ -103,6 +103,13 @@ def test_each_default_can_be_switched(default: str) -> None:
         {"settings": {"identity": {"runAsUser": -1}}},
         {"settings": {"identity": {"fsGroup": 2**31}}},
         {"settings": {"runtimeClassName": {"enabled": True}}},
+        {"placeholders": "auto"},
+        {"exceptions": [{"images": ["*"]}]},
+        {"exceptions": [{"images": ["*"], "defaults": []}]},
+        {"exceptions": [{"images": [], "defaults": ["os"]}]},
+        {"exceptions": [{"images": [""], "defaults": ["os"]}]},
+        {"exceptions": [{"image": ["*"], "defaults": ["os"]}]},
+        {"exceptions": [{"defaults": ["os"]}]},
     ],
 )
 def test_what_is_refused(parts: Any) -> None:
@@ -123,6 +130,11 @@ def test_refusals_name_the_field() -> None:
         configuration(settings={"seccompProfile": {"type": "Localhost"}})
     with pytest.raises(msgspec.ValidationError, match=r"^name must be set where runtimeClassName is enabled\b"):
         configuration(settings={"runtimeClassName": {"enabled": True}})
+    rules = [{"images": ["*"], "defaults": [name]} for name in ("os", "runasnonroot")]
+    with pytest.raises(msgspec.ValidationError, match=r"\bat `\$\.exceptions\[1\]\.defaults\[0\]`"):
+        configuration(exceptions=rules)
+    with pytest.raises(msgspec.ValidationError, match=r"^containers, images or namespaces must be set\b.*exceptions\["):
+        configuration(exceptions=[{"defaults": ["os"]}])
 
 
 def test_what_is_accepted() -> None:
@@ -137,6 +149,8 @@ def test_what_is_accepted() -> None:
         denyIn="mutate",
         allowPodSkip=True,
         patchTemplates=True,
+        exceptions=[{"containers": ["a"], "images": ["*/a:*"], "namespaces": ["*"], "defaults": ["runAsNonRoot"]}],
+        placeholders=["auto", "mesh.example/placeholder"],
         settings={
             "seccompProfile": {"type": "Localhost", "localhostProfile": "p.json"},
             "identity": {"enabled": True, "runAsUser": 0, "runAsGroup": 2**31 - 1, "fsGroup": None},
@@ -185,6 +199,9 @@ def test_the_schema_is_drawn_from_the_types() -> None:
         "denyIn",
         "allowPodSkip",
         "patchTemplates",
+        "images",
+        "exceptions",
+        "placeholders",
         "settings",
     }
     assert "enforce-version" in parts["LevelDefaults"]["properties"]

@@ -18,6 +18,7 @@ _MEMORY: Final = ("128Mi", "1Gi", 134217728, "1e9", "0.5Gi", "64M", "2Gi", 0, No
 _CAPABILITIES: Final = ("ALL", "all", "NET_BIND_SERVICE", "CAP_NET_BIND_SERVICE", "CAP_SYS_ADMIN", "sys_admin", "CHOWN")
 _PATHS: Final = ("/data", "/tmp", "/tmp/", "//tmp/.", TOKEN_MOUNT)  # noqa: S108 (paths in containers)
 _USERS: Final = (1000, 0)
+_PORT_SYSCTL: Final = "net.ipv4.ip_unprivileged_port_start"
 
 
 def _map(**makers: Any) -> Maker:
@@ -67,11 +68,11 @@ _POD_SECURITY: Final = _map(
     seLinuxOptions=_SE_LINUX,
     seccompProfile=_PROFILE,
     supplementalGroups=_list(_one(*_USERS)),
-    sysctls=_list(_map(name=("kernel.shm_rmid_forced", "vm.swappiness"), value=["1"])),
+    sysctls=_list(_map(name=("kernel.shm_rmid_forced", "vm.swappiness", _PORT_SYSCTL), value=("1", "443"))),
     windowsOptions=_WINDOWS,
 )
 _CONTAINER: Final[dict[str, Any]] = {
-    "image": ("i:1", ""),
+    "image": ("i:1", "", "auto"),
     "imagePullPolicy": ("Always", "IfNotPresent", ""),
     "lifecycle": _map(postStart=_HANDLER, preStop=_HANDLER),
     "livenessProbe": _HANDLER,
@@ -188,12 +189,16 @@ def pod(choose: Choices) -> Json:
 
 
 def document(choose: Choices) -> Json:
-    """A Pod, or a Deployment or CronJob around one."""
-    kind = choose.one(("Pod", "Pod", "Deployment", "CronJob"))
+    """A Pod, or a Deployment, CronJob or StatefulSet around one."""
+    kind = choose.one(("Pod", "Pod", "Deployment", "CronJob", "StatefulSet"))
     if kind == "Pod":
         return pod(choose)
     node: Json = {"metadata": metadata(choose) or None, "spec": spec(choose)}
     if kind == "Deployment":
         return {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": "d"}, "spec": {"template": node}}
+    if kind == "StatefulSet":
+        claims = choose.one((None, [], [{"metadata": {"name": "v1"}}, {"metadata": None}]))
+        found = {"volumeClaimTemplates": claims, "template": node}
+        return {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": "s"}, "spec": found}
     job = {"jobTemplate": {"spec": {"template": node}}}
     return {"apiVersion": "batch/v1", "kind": kind, "metadata": {"name": "j"}, "spec": job}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
 
 from patches.policy.configuration import DefaulterConfiguration
+from patches.policy.exceptions import ExceptionCompiler, Exceptions
 from patches.policy.limits import LimitItem, compile_limits
 from patches.policy.namespace import CompiledNamespace
-from patches.policy.policy import IDS, Policy, resolve
+from patches.policy.policy import IDS, USER_RANGE_ANNOTATION, Policy, resolve
 from patches.policy.snapshot import RuntimeClass
 from patches.standards.levels import NEWEST_MINOR
 from tests.patches.build import namespace
@@ -78,6 +80,8 @@ def policy(choose: Choices) -> Policy:
     annotations = {}
     if choose.flag(30):
         annotations[f"{OURS}skip"] = choose.one(("", "resources", "runAsNonRoot,allowPrivilegeEscalation"))
+    if choose.flag(30):
+        annotations[USER_RANGE_ANNOTATION] = "1000660000/10000"
     if choose.flag(60):
         annotations[f"{OURS}runtime-class"] = choose.one((*_CLASSES, "absent", ""))
     return resolve(configuration, labels, annotations, choose.one((NEWEST_MINOR, NEWEST_MINOR, 35, 34)))
@@ -106,10 +110,25 @@ def limit_ranges(choose: Choices) -> dict[str, list[LimitItem]]:
     }
 
 
+def _exceptions(choose: Choices) -> Exceptions:
+    rules = choose.some(
+        lambda choose: {
+            "defaults": [choose.one(IDS), choose.one(IDS)],
+            **choose.one(({"containers": ["?0"]}, {"images": ["i*"]}, {"containers": ["c*"], "images": ["i:1"]})),
+            **choose.one(({}, {"namespaces": ["shop"]})),
+        },
+        3,
+    )
+    if choose.flag(20):
+        rules.append({"namespaces": ["*"], "defaults": [choose.one(IDS)]})
+    configuration = msgspec.convert({"exceptions": rules}, DefaulterConfiguration)
+    return ExceptionCompiler(configuration.exceptions).compile("shop")
+
+
 def surroundings(choose: Choices) -> CompiledNamespace:
-    """A namespace of a cluster of which in parts perhaps nothing is known."""
+    """A namespace of a cluster of which in parts perhaps nothing is known, at times with exceptions."""
     automount = choose.one(({}, {}, {"builder": False}, {"default": True}, None))
-    return namespace(
+    found = namespace(
         limits=None if choose.flag(20) else compile_limits(limit_ranges(choose)),
         quota_scopes=choose.one(
             (frozenset(), frozenset(), frozenset({"Terminating"}), frozenset({"BestEffort"}), None)
@@ -120,3 +139,4 @@ def surroundings(choose: Choices) -> CompiledNamespace:
         runtime_classes=choose.one((_CLASSES, {})),
         runtime_classes_complete=choose.flag(),
     )
+    return replace(found, exceptions=_exceptions(choose)) if choose.flag(80) else found

@@ -12,10 +12,12 @@ from hypothesis import event, given, note, settings
 from hypothesis import strategies as st
 
 from patches.arrival import arrive, read_spec, with_app_armor_fields
+from patches.defaults import DEFAULTS
 from patches.evaluation import Evaluation, evaluate
 from patches.model.decisions import Reason, State
 from patches.model.pod import Origin, Pod, locate
 from patches.model.shapes import Json
+from patches.placeholders import as_if_filled_in
 from patches.policy.namespace import CompiledNamespace
 from patches.policy.policy import Policy
 from patches.policy.snapshot import UNKNOWN
@@ -35,7 +37,7 @@ DOCUMENTS: Final = choosing(document)
 PODS: Final = choosing(pod)
 ORIGINS: Final = st.sampled_from(Origin)
 POLICIES: Final = choosing(policy, 150)
-FACTS: Final = choosing(surroundings, 60)
+FACTS: Final = choosing(surroundings, 90)
 
 
 def view(document: Json, origin: Origin) -> Pod:
@@ -159,7 +161,7 @@ def test_no_violation_is_gained(value: Json, origin: Origin, rules: Policy, know
             was = {violation.id for violation in judge(before, level, server_minor)}
             now = {violation.id for violation in judge(after, level, server_minor)}
             assert now <= was, level
-            assert outcome.verdicts[level] == judge(seen, level, server_minor)
+            assert outcome.verdicts[level] == judge(as_if_filled_in(seen, {"auto"}), level, server_minor)
 
 
 @settings(max_examples=200)
@@ -205,6 +207,26 @@ def test_every_decision_is_borne_out(value: Json, origin: Origin, rules: Policy,
     places = [entry for entry in outcome.applied.split(",") if entry]
     assert bool(places) is any(decision.state is State.APPLIED for decision in outcome.decisions)
     assert len(places) == len(set(places))
+
+
+@settings(max_examples=300)
+@given(DOCUMENTS, ORIGINS, POLICIES, FACTS)
+def test_what_is_left_out_stays_as_it_is(value: Json, origin: Origin, rules: Policy, known: CompiledNamespace) -> None:
+    """Nothing is written on a placeholder, nor by a default on a container, or its pod, that is excepted from it."""
+    pod = view(value, origin)
+    outcome = evaluate(pod, replace(known, policy=rules))
+    placeholders = {row.path for row in pod.containers if row.value.get("image") == "auto"}
+    excepted = known.exceptions.find(pod.containers, placeholders)
+    event(f"placeholders: {bool(placeholders)}, exceptions: {bool(excepted)}")
+    whole_pod = {default.id for default in DEFAULTS if not default.per_container}
+    for decision in outcome.decisions:
+        if decision.state is State.APPLIED and decision.reason is not Reason.INJECTED_TOKEN:
+            assert decision.id not in known.exceptions.everywhere
+            assert not decision.path.startswith(tuple(f"{path}/" for path in placeholders))
+            assert not decision.path.startswith(tuple(f"{path}/" for path in excepted.get(decision.id, ())))
+            if excepted.get(decision.id):
+                assert decision.id not in whole_pod
+                assert not decision.path.startswith(f"{pod.spec_path}/securityContext/")
 
 
 @settings(max_examples=200)

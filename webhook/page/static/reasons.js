@@ -68,6 +68,10 @@ export const REASONS = {
     "means": "The container adds `CAP_SYS_ADMIN`; the API server refuses `allowPrivilegeEscalation: false` beside it.",
     "advice": "Remove the capability."
   },
+  "exception": {
+    "means": "The operator's configuration excepts the container, or its namespace.",
+    "advice": "Nothing. Operator: `exceptions` in the configuration."
+  },
   "host-namespaces": {
     "means": "The pod uses the network, processes or IPC of its node, with which the setting does not go together.",
     "advice": "Remove `hostNetwork`, `hostPID`, `hostIPC` if they are not needed."
@@ -95,6 +99,10 @@ export const REASONS = {
   "opted-in": {
     "means": "The ServiceAccount, or the pod, says `automountServiceAccountToken: true`.",
     "advice": "Nothing. Remove it if the program does not call the API."
+  },
+  "placeholder": {
+    "means": "The container's image says that another webhook fills it in. What we added there would count as its author's wish.",
+    "advice": "Nothing: once it is filled in, it is defaulted too. Otherwise another webhook should have done so."
   },
   "platform-assigned-user": {
     "means": "The namespace has the annotation `openshift.io/sa.scc.uid-range`: its platform assigns users and groups itself, and refuses others.",
