@@ -1,21 +1,28 @@
 """capabilities: `drop: [ALL]` on each container.
 
 Fields: `securityContext.capabilities.{add,drop}` of every container; the restricted profile asks for a drop of exactly
-`ALL` and allows only NET_BIND_SERVICE to be added. What the author dropped stays, and ALL is appended. If we drop ALL
-and the container declares a port below 1024, NET_BIND_SERVICE is added too, unless the author dropped it. If the author
-adds other capabilities and does not drop all of them, dropping ALL would take away the runtime's default set and the
-pod would still not pass, so nothing is added. Privileged containers and Windows pods are left alone. Source: the Pod
-Security Standards; `core/v1` Capabilities.
+`ALL` and allows only NET_BIND_SERVICE to be added. What the author dropped stays, and ALL is appended.
+
+If we drop ALL and the container declares a port that only root may bind, NET_BIND_SERVICE is added too, unless the
+author dropped it. Such ports are those below 1024, or below the pod's sysctl `net.ipv4.ip_unprivileged_port_start`.
+
+Unless the author drops all of them, nothing is added where dropping ALL would take away what the container needs and
+the pod would still not pass: where it adds other capabilities, and where its effective `runAsUser` is 0. From v1.35 on
+root passes in a pod with `hostUsers: false`: there ALL is dropped, with a notice. Privileged containers and Windows
+pods are left alone. Source: the Pod Security Standards; `core/v1` Capabilities and Sysctl.
 """
 
 from __future__ import annotations
 
-from typing import Final
+import re
+from typing import Final, NamedTuple
 
 from patches.defaults.default import Default
 from patches.defaults.draft import Draft
+from patches.defaults.host_users import in_user_namespace
 from patches.model.decisions import Reason
-from patches.model.pod import ContainerView
+from patches.model.notices import NoticeCode
+from patches.model.pod import ContainerView, Pod
 from patches.model.shapes import Capabilities
 from patches.standards.levels import Level
 
@@ -23,16 +30,27 @@ ID: Final = "capabilities"
 _ALL: Final = "ALL"
 _BIND: Final = "NET_BIND_SERVICE"
 _FIRST_OPEN_PORT: Final = 1024
+_PORT_SYSCTLS: Final = ("net.ipv4.ip_unprivileged_port_start", "net/ipv4/ip_unprivileged_port_start")
+_PORT: Final = re.compile(r"\s*(0|[1-9][0-9]{0,4})\s*", re.ASCII)
 _NONE: Final[Capabilities] = {}
 
 
+class _PodFacts(NamedTuple):
+    """What counts for every container of a pod."""
+
+    root_passes: bool
+    first_open_port: int
+
+
 def apply(draft: Draft) -> None:
-    """Drop ALL on each container, and add NET_BIND_SERVICE if the container declares a low port."""
+    """Drop ALL on each container, and add NET_BIND_SERVICE if the container declares a port that needs it."""
+    root_passes = draft.policy.restricted_since(35) and in_user_namespace(draft)
+    facts = _PodFacts(root_passes, _first_open_port(draft.pod))
     for container in draft.containers_for(ID, "securityContext/capabilities/drop"):
-        _harden(draft, container)
+        _harden(draft, container, facts)
 
 
-def _harden(draft: Draft, container: ContainerView) -> None:
+def _harden(draft: Draft, container: ContainerView, facts: _PodFacts) -> None:
     path = f"{container.path}/securityContext/capabilities"
     capabilities = container.security.get("capabilities") or _NONE
     added, dropped = capabilities.get("add") or [], capabilities.get("drop") or []
@@ -46,13 +64,26 @@ def _harden(draft: Draft, container: ContainerView) -> None:
         if unwelcome:
             draft.conflict(ID, f"{path}/add", unwelcome, Reason.ADDED_CAPABILITIES)
     else:
-        drops_all = any(name.upper() == _ALL for name in dropped)
         if unwelcome:
             draft.conflict(ID, f"{path}/add", unwelcome, Reason.ADDED_CAPABILITIES)
-        if drops_all or not unwelcome:
+        if any(name.upper() == _ALL for name in dropped):
             _extend(draft, path, "drop", _ALL, capabilities.get("drop"))
-            if not drops_all and _wants_low_port(draft, container, added, dropped):
-                _extend(draft, path, "add", _BIND, capabilities.get("add"))
+        elif not unwelcome:
+            _drop_all(draft, container, capabilities, facts)
+
+
+def _drop_all(draft: Draft, container: ContainerView, capabilities: Capabilities, facts: _PodFacts) -> None:
+    """Drop what the author left to the container, unless it is root and cannot pass anyway."""
+    path = f"{container.path}/securityContext/capabilities"
+    is_root = draft.pod.user_of(container) == 0
+    if is_root and not facts.root_passes:
+        draft.conflict(ID, f"{path}/drop", capabilities.get("drop"), Reason.RUNS_AS_ROOT)
+        return
+    _extend(draft, path, "drop", _ALL, capabilities.get("drop"))
+    if _wants_low_port(draft, container, capabilities, facts.first_open_port):
+        _extend(draft, path, "add", _BIND, capabilities.get("add"))
+    if is_root:
+        draft.notice(NoticeCode.ROOT_WITHOUT_CAPABILITIES, container.path, container.name)
 
 
 def _extend(draft: Draft, path: str, key: str, name: str, present: list[str] | None) -> None:
@@ -62,12 +93,25 @@ def _extend(draft: Draft, path: str, key: str, name: str, present: list[str] | N
         draft.append(ID, f"{path}/{key}", name)
 
 
-def _wants_low_port(draft: Draft, container: ContainerView, added: list[str], dropped: list[str]) -> bool:
-    if _BIND in added or not draft.policy.settings.capabilities.net_bind_service_for_low_ports:
+def _wants_low_port(draft: Draft, container: ContainerView, capabilities: Capabilities, first_open_port: int) -> bool:
+    if not draft.policy.settings.capabilities.net_bind_service_for_low_ports:
         return False
-    if any(name.upper().removeprefix("CAP_") == _BIND for name in dropped):
+    if _BIND in (capabilities.get("add") or ()):
         return False
-    return any(0 < (port.get("containerPort") or 0) < _FIRST_OPEN_PORT for port in container.value.get("ports") or ())
+    if any(name.upper().removeprefix("CAP_") == _BIND for name in capabilities.get("drop") or ()):
+        return False
+    ports = container.value.get("ports") or ()
+    return any(0 < (port.get("containerPort") or 0) < first_open_port for port in ports)
+
+
+def _first_open_port(pod: Pod) -> int:
+    """The lowest port that any user may bind. A sysctl with a malformed value counts as unset."""
+    for sysctl in pod.security.get("sysctls") or ():
+        if sysctl.get("name") in _PORT_SYSCTLS:
+            number = _PORT.fullmatch(sysctl.get("value") or "")
+            if number:
+                return int(number[1])
+    return _FIRST_OPEN_PORT
 
 
 DEFAULT: Final = Default(

@@ -31,6 +31,14 @@ def apply(draft: Draft) -> None:
         draft.add(ID, draft.pod.spec_path, ID, value=False)
 
 
+def in_user_namespace(draft: Draft) -> bool:
+    """Whether the pod has `hostUsers: false`, or gets it when this default acts."""
+    own = draft.pod.spec.get(ID)
+    if own is None:
+        return draft.whole_pod and draft.acts(ID) and _obstacle(draft) is None
+    return own is False
+
+
 def _obstacle(draft: Draft) -> Reason | None:
     if draft.windows:
         return Reason.WINDOWS

@@ -322,8 +322,8 @@ class Reason(StrEnum):
     RUNS_AS_ROOT = (
         "runs-as-root",
         (
-            "The container runs as user 0, or as `ContainerAdministrator`, and would not start with `runAsNonRoot: "
-            "true`."
+            "The container runs as user 0, or as `ContainerAdministrator`: it would not start with `runAsNonRoot: "
+            "true`. Nor is `ALL` dropped, since it would fail without its capabilities and still not pass."
         ),
         "Set `runAsUser` to another number, or `runAsUserName` to another user.",
         State.CONFLICT,

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from typing import Any
 
 import jsonpatch
 import pytest
 
-from patches.compiler import active_defaults
+from patches.compiler import active_defaults, compile_namespace
 from patches.defaults import DEFAULTS
 from patches.evaluation import Evaluation, Stage, applied_list, evaluate
 from patches.model.decisions import Decision, Reason, State, Withheld
 from patches.model.notices import Notice, NoticeCode
 from patches.model.pod import Origin
 from patches.policy.policy import IDS
+from patches.policy.snapshot import empty_snapshot
 from patches.standards.levels import Level
-from tests.patches.build import OURS, PSA, document, namespace, policy, run, template, view
+from tests.patches.build import OURS, PSA, configuration, document, namespace, policy, run, template, view
 from webhook.errors import InvalidObject
 
 APPLIED = OURS + "applied"
@@ -381,6 +383,69 @@ def test_thousands_of_containers_take_bounded_time() -> None:
     value = document(*({} for _ in range(5_000)))
     outcome = run(value, policy(settings={"readOnlyRootFilesystem": {"enabled": True, "writableTmp": True}}))
     assert len(outcome.patched["spec"]["volumes"]) == 5_000
+
+
+def test_root_that_passes_is_told_what_it_loses() -> None:
+    """Once for each container, where we drop its capabilities; not where its author did, or where it keeps them."""
+    root = {"securityContext": {"runAsUser": 0}}
+    own = {"securityContext": {"runAsUser": 0, "capabilities": {"drop": ["ALL"]}}}
+    value = document(root, {}, own, initContainers=[{"name": "i", **root}], hostUsers=False)
+    outcome = run(value)
+    code = NoticeCode.ROOT_WITHOUT_CAPABILITIES
+    assert outcome.notices == (
+        Notice(code, "/spec/initContainers/0", ("i",)),
+        Notice(code, "/spec/containers/0", ("c0",)),
+    )
+    assert verdicts(outcome) == {"restricted:latest": []}
+    assert run(outcome.patched).notices == ()
+    assert run(document(root)).notices == ()
+
+
+@pytest.mark.parametrize("left_out", ["skip", "exception", "everywhere"])
+def test_root_passes_only_where_host_users_will_act(left_out: str) -> None:
+    """`capabilities` acts first and looks ahead: what keeps hostUsers from the pod keeps the container its powers."""
+    rules: dict[str, Any] = {"containers": ["c1"]} if left_out == "exception" else {"namespaces": ["shop"]}
+    exceptions = [] if left_out == "skip" else [{**rules, "defaults": ["hostUsers"]}]
+    given = configuration(settings={"hostUsers": {"enabled": True}}, exceptions=exceptions)
+    snapshot = replace(empty_snapshot("shop"), annotations={OURS + "skip": "hostUsers"} if left_out == "skip" else {})
+    value = document({"securityContext": {"runAsUser": 0}}, {})
+    outcome = run(value, around=compile_namespace(snapshot, given))
+    drops = [
+        (str(decision.state), decision.reason)
+        for decision in outcome.decisions
+        if decision.path == "/spec/containers/0/securityContext/capabilities/drop"
+    ]
+    assert drops == [("conflict", Reason.RUNS_AS_ROOT)]
+    assert run(outcome.patched, around=compile_namespace(snapshot, given)).operations == ()
+
+
+def test_exceptions_cost_what_they_name_and_no_more() -> None:
+    """Decisions say where; what is skipped for the whole pod is said of its spec."""
+    given = configuration(
+        exceptions=[
+            {"containers": ["c1"], "defaults": ["capabilities", "automountServiceAccountToken"]},
+            {"namespaces": ["shop"], "defaults": ["resources", "hostUsers"]},
+        ]
+    )
+    outcome = run(document({}, {}), around=compile_namespace(empty_snapshot("shop"), given))
+    assert [(row.id, row.path) for row in outcome.decisions if row.reason is Reason.EXCEPTION] == [
+        ("capabilities", "/spec/containers/1/securityContext/capabilities/drop"),
+        ("automountServiceAccountToken", "/spec"),
+        ("resources", "/spec"),
+    ]
+    assert outcome.applied == (
+        "runAsNonRoot:pod,seccompProfile:pod,allowPrivilegeEscalation:containers/c0,"
+        "allowPrivilegeEscalation:containers/c1,capabilities:containers/c0"
+    )
+    assert verdicts(outcome) == {"restricted:latest": ["capabilities_restricted"]}
+
+
+def test_an_exception_of_the_whole_pod_says_nothing_of_an_update() -> None:
+    """A debug container can be excepted; what holds for the pod is decided already."""
+    given = configuration(exceptions=[{"containers": ["debug"], "defaults": ["os", "capabilities"]}])
+    value = document(ephemeralContainers=[{"name": "debug"}])
+    outcome = run(value, around=compile_namespace(empty_snapshot("shop"), given), old=document())
+    assert [row.id for row in outcome.decisions if row.reason is Reason.EXCEPTION] == ["capabilities"]
 
 
 def test_an_app_armor_annotation_is_judged_as_the_field_that_becomes_of_it() -> None:

@@ -219,10 +219,11 @@ async def test_pod_level_resources() -> None:
 
 
 async def test_user_namespace_root() -> None:
-    """Root in a user namespace is the author's choice and passes: runAsNonRoot stays away."""
+    """Root in a user namespace is the author's choice and passes: runAsNonRoot stays away, and the loss is said."""
     response = await mutated(case("user-namespace-root"))
     assert not any("runAsNonRoot" in path for path in paths(response))
-    assert "warnings" not in sent(response)
+    (warning,) = sent(response)["warnings"]
+    assert 'container "c" runs as root in a user namespace without capabilities' in warning
 
 
 async def test_dry_run_is_patched() -> None:

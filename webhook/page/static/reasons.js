@@ -193,7 +193,7 @@ export const REASONS = {
     "advice": "Change or remove the field."
   },
   "runs-as-root": {
-    "means": "The container runs as user 0, or as `ContainerAdministrator`, and would not start with `runAsNonRoot: true`.",
+    "means": "The container runs as user 0, or as `ContainerAdministrator`: it would not start with `runAsNonRoot: true`. Nor is `ALL` dropped, since it would fail without its capabilities and still not pass.",
     "advice": "Set `runAsUser` to another number, or `runAsUserName` to another user."
   },
   "deleting": {
