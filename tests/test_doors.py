@@ -24,6 +24,7 @@ from tests.review.builders import configured, gatherer_of, reviewer_of
 from tests.server.serving import local_preview_app
 from webhook.cli import main
 from webhook.gatherers.manifests import ManifestGatherer
+from webhook.images.facts import API_VERSION, KIND
 from webhook.review.codec import decode_review
 from webhook.review.reviewer import Reviewer
 from webhook.server.app import create_app
@@ -48,7 +49,9 @@ def _written(case: Case) -> Evaluation:
 
 
 def _gatherer(case: Case) -> ManifestGatherer:
-    return gatherer_of(case.objects, server_minor=case.server_minor)
+    gatherer = gatherer_of(case.objects, server_minor=case.server_minor)
+    gatherer.use_images(case.known_images())
+    return gatherer
 
 
 def _reviewer(case: Case) -> Reviewer:
@@ -111,11 +114,13 @@ async def test_post_preview_agrees_with_the_library(case: Case) -> None:
 def test_the_command_agrees_with_the_library(case: Case, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`preview -o json` prints the library's patch, and exits by what it leaves."""
     objects = {"apiVersion": "v1", "kind": "List", "items": list(case.objects)}
-    files = {"document": case.document, "configuration": case.configuration, "objects": objects}
+    images = {"apiVersion": API_VERSION, "kind": KIND, "images": case.images}
+    files = {"document": case.document, "configuration": case.configuration, "objects": objects, "images": images}
     for name, value in files.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(value))
     arguments = ["preview", "-f", str(tmp_path / "document.json"), "--config", str(tmp_path / "configuration.json")]
-    status = main([*arguments, "--objects", str(tmp_path / "objects.json"), "-o", "json"])
+    arguments += ["--objects", str(tmp_path / "objects.json"), "--images", str(tmp_path / "images.json")]
+    status = main([*arguments, "-o", "json"])
     report = json.loads(capsys.readouterr().out)
     (result,) = report["results"]
     expected = _written(case)

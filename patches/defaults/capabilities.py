@@ -8,7 +8,10 @@ author dropped it. Such ports are those below 1024, or below the pod's sysctl `n
 
 Unless the author drops all of them, nothing is added where dropping ALL would take away what the container needs and
 the pod would still not pass: where it adds other capabilities, and where its effective `runAsUser` is 0. From v1.35 on
-root passes in a pod with `hostUsers: false`: there ALL is dropped, with a notice. Privileged containers and Windows
+root passes in a pod with `hostUsers: false`: there ALL is dropped, with a notice. A container that is root because its
+image is keeps its capabilities likewise, and in a user namespace loses them only if the namespace enforces restricted.
+Ports that the image exposes count as declared, and an image whose one file capability is NET_BIND_SERVICE gets that;
+with others its program may not start, which a notice says. Privileged containers and Windows
 pods are left alone. Source: the Pod Security Standards; `core/v1` Capabilities and Sysctl.
 """
 
@@ -20,6 +23,7 @@ from typing import Final, NamedTuple
 from patches.defaults.default import Default
 from patches.defaults.draft import Draft
 from patches.defaults.host_users import in_user_namespace
+from patches.defaults.image_users import image_of, is_root_by_image
 from patches.model.decisions import Reason
 from patches.model.notices import NoticeCode
 from patches.model.pod import ContainerView, Pod
@@ -79,11 +83,24 @@ def _drop_all(draft: Draft, container: ContainerView, capabilities: Capabilities
     if is_root and not facts.root_passes:
         draft.conflict(ID, f"{path}/drop", capabilities.get("drop"), Reason.RUNS_AS_ROOT)
         return
+    root_by_image = is_root_by_image(draft, container)
+    if root_by_image and _keeps_root_image(draft, facts):
+        draft.skipped(ID, f"{path}/drop", Reason.IMAGE_RUNS_AS_ROOT)
+        return
     _extend(draft, path, "drop", _ALL, capabilities.get("drop"))
-    if _wants_low_port(draft, container, capabilities, facts.first_open_port):
+    if _wants_bind(draft, container, capabilities, facts.first_open_port):
         _extend(draft, path, "add", _BIND, capabilities.get("add"))
-    if is_root:
+    elif image_of(draft, container).file_capabilities:
+        draft.notice(NoticeCode.FILE_CAPABILITIES, container.path, container.name, container.value.get("image") or "")
+    if is_root or (root_by_image and facts.root_passes):
         draft.notice(NoticeCode.ROOT_WITHOUT_CAPABILITIES, container.path, container.name)
+
+
+def _keeps_root_image(draft: Draft, facts: _PodFacts) -> bool:
+    """Whether a container that is root because of its image keeps its capabilities."""
+    if facts.root_passes:
+        return draft.policy.enforce.level is not Level.RESTRICTED
+    return draft.policy.settings.run_as_non_root.avoids_root_images
 
 
 def _extend(draft: Draft, path: str, key: str, name: str, present: list[str] | None) -> None:
@@ -93,15 +110,19 @@ def _extend(draft: Draft, path: str, key: str, name: str, present: list[str] | N
         draft.append(ID, f"{path}/{key}", name)
 
 
-def _wants_low_port(draft: Draft, container: ContainerView, capabilities: Capabilities, first_open_port: int) -> bool:
+def _wants_bind(draft: Draft, container: ContainerView, capabilities: Capabilities, first_open_port: int) -> bool:
+    """Whether the container needs NET_BIND_SERVICE: for a low port, or to start at all."""
     if not draft.policy.settings.capabilities.net_bind_service_for_low_ports:
         return False
     if _BIND in (capabilities.get("add") or ()):
         return False
     if any(name.upper().removeprefix("CAP_") == _BIND for name in capabilities.get("drop") or ()):
         return False
-    ports = container.value.get("ports") or ()
-    return any(0 < (port.get("containerPort") or 0) < first_open_port for port in ports)
+    image = image_of(draft, container)
+    if image.file_capabilities == frozenset({_BIND}):
+        return True
+    ports = [port.get("containerPort") or 0 for port in container.value.get("ports") or ()]
+    return any(0 < port < first_open_port for port in (*ports, *image.exposed_ports))
 
 
 def _first_open_port(pod: Pod) -> int:

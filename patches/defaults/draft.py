@@ -92,10 +92,10 @@ class Draft:
             else:
                 yield container
 
-    def add(self, default: str, parent: str, key: str, value: Json) -> None:
+    def add(self, default: str, parent: str, key: str, value: Json, reason: Reason = Reason.UNSET) -> None:
         """Set a value that is unset, and note it as applied."""
         path = self.patch.add(parent, key, value)
-        self.decisions.append(Decision(default, path, State.APPLIED, Reason.UNSET, value))
+        self.decisions.append(Decision(default, path, State.APPLIED, reason, value))
 
     def append(self, default: str, parent: str, value: Json) -> None:
         """Append to a list that may exist, and note it as applied."""

@@ -65,6 +65,12 @@ def apply(draft: Draft) -> None:
         draft.add(ID, draft.security_path, _CHANGE_POLICY, "OnRootMismatch")
 
 
+def sets_user(draft: Draft) -> bool:
+    """Whether this default sets the user of every container that sets none."""
+    wanted = draft.policy.settings.identity.run_as_user
+    return wanted is not None and draft.whole_pod and draft.acts(ID) and _obstacle(draft) is None
+
+
 def _obstacle(draft: Draft) -> Reason | None:
     if draft.windows:
         return Reason.WINDOWS

@@ -5,7 +5,13 @@ pod level or on every container. It is added at pod level if no container contra
 the containers that allow it. The API server accepts it beside user 0, but the kubelet then refuses to start the
 container. So a container contradicts it by an explicit false, an effective `runAsUser: 0`, an effective Windows user
 `ContainerAdministrator`, or by being privileged. From v1.35 a pod with `hostUsers: false` need not have it, and is left
-alone. Source: the Pod Security Standards; `verifyRunAsNonRoot` of the kubelet.
+alone.
+
+What is known of images counts. Where an image runs as root, or as a user by name, the kubelet would not start the
+container: it gets none, or with it the number of that user as `runAsUser`, which is the user that it ran as before.
+The settings `rootImages`, `namedUsers` and `unknownImages` decide otherwise.
+
+Source: the Pod Security Standards; `verifyRunAsNonRoot` of the kubelet.
 """
 
 from __future__ import annotations
@@ -14,7 +20,11 @@ from typing import Final
 
 from patches.defaults.default import Default
 from patches.defaults.draft import Draft
+from patches.defaults.host_users import in_user_namespace
+from patches.defaults.image_users import image_of, image_user, is_root_by_image
 from patches.model.decisions import Reason
+from patches.model.images import ImageUser
+from patches.model.notices import NoticeCode
 from patches.model.pod import ContainerView
 from patches.model.shapes import WindowsOptions
 from patches.standards.levels import Level
@@ -22,6 +32,13 @@ from patches.standards.levels import Level
 ID: Final = "runAsNonRoot"
 _WINDOWS_ROOT: Final = "containeradministrator"
 _NO_OPTIONS: Final[WindowsOptions] = {}
+_LEFT_ALONE: Final = (
+    Reason.PRIVILEGED,
+    Reason.IMAGE_RUNS_AS_ROOT,
+    Reason.IMAGE_USER_NAME,
+    Reason.UNKNOWN_IMAGE,
+)
+"""The reasons that contradict no explicit value: nothing is added, and nobody has to mend anything."""
 
 
 def apply(draft: Draft) -> None:
@@ -34,7 +51,7 @@ def apply(draft: Draft) -> None:
             (draft.kept if explicit else draft.conflict)(ID, path, explicit)
         _report_explicit(draft)
         return
-    if pod.spec.get("hostUsers") is False and draft.policy.restricted_since(35):
+    if draft.policy.restricted_since(35) and _in_user_namespace(draft):
         draft.skipped(ID, f"{draft.security_path}/{ID}", Reason.USER_NAMESPACE)
         return
     containers = draft.containers
@@ -45,8 +62,17 @@ def apply(draft: Draft) -> None:
                 draft.kept(ID, f"{container.path}/securityContext/{ID}", value=True)
         else:
             draft.add(ID, draft.security_path, ID, value=True)
+            for container in containers:
+                _add_user(draft, container)
     else:
         _per_container(draft)
+
+
+def _in_user_namespace(draft: Draft) -> bool:
+    """Whether the pod has `hostUsers: false`, or gets it for an image that runs as root."""
+    return draft.pod.spec.get("hostUsers") is False or (
+        any(is_root_by_image(draft, container) for container in draft.containers) and in_user_namespace(draft)
+    )
 
 
 def _per_container(draft: Draft) -> None:
@@ -58,8 +84,10 @@ def _per_container(draft: Draft) -> None:
             draft.kept(ID, path, own)
         elif reason is None:
             draft.add(ID, f"{container.path}/securityContext", ID, value=True)
-        elif reason is Reason.PRIVILEGED:
+            _add_user(draft, container)
+        elif reason in _LEFT_ALONE:
             draft.skipped(ID, path, reason)
+            _explain(draft, container, reason)
         else:
             draft.conflict(ID, path, own, reason)
 
@@ -86,7 +114,45 @@ def _contradiction(draft: Draft, container: ContainerView) -> Reason | None:
         name = (pod.get("windowsOptions") or _NO_OPTIONS).get("runAsUserName")
     if name is not None and name.lower() == _WINDOWS_ROOT:
         return Reason.RUNS_AS_ROOT
-    return None
+    return _image_obstacle(draft, container)
+
+
+def _image_obstacle(draft: Draft, container: ContainerView) -> Reason | None:
+    settings = draft.policy.settings.run_as_non_root
+    match image_user(draft, container):
+        case ImageUser.ROOT if settings.avoids_root_images:
+            return Reason.IMAGE_RUNS_AS_ROOT
+        case ImageUser.NAME if settings.named_users == "explicit":
+            return Reason.IMAGE_USER_NAME
+        case ImageUser.UNKNOWN if settings.unknown_images == "skip":
+            return Reason.UNKNOWN_IMAGE
+        case _:
+            return None
+
+
+def _add_user(draft: Draft, container: ContainerView) -> None:
+    """Make the user of the image verifiable beside our runAsNonRoot, or say that the container will not start."""
+    if container.security.get(ID) is not None:
+        return
+    image, kind = image_of(draft, container), image_user(draft, container)
+    if kind is ImageUser.NAMED and draft.policy.settings.run_as_non_root.named_users == "explicit":
+        draft.add(ID, f"{container.path}/securityContext", "runAsUser", image.uid, Reason.IMAGE_USER)
+    elif kind is ImageUser.ROOT:
+        _notice(draft, NoticeCode.WILL_NOT_START, container, "container has runAsNonRoot and image will run as root")
+    elif kind in (ImageUser.NAME, ImageUser.NAMED):
+        problem = f"image has non-numeric user ({image.user or image.uid}), cannot verify user is non-root"
+        _notice(draft, NoticeCode.WILL_NOT_START, container, problem)
+
+
+def _explain(draft: Draft, container: ContainerView, reason: Reason) -> None:
+    if reason is Reason.IMAGE_RUNS_AS_ROOT:
+        _notice(draft, NoticeCode.ROOT_IMAGE, container)
+    elif reason is Reason.IMAGE_USER_NAME:
+        _notice(draft, NoticeCode.NAMED_USER_IMAGE, container, image_of(draft, container).user or "")
+
+
+def _notice(draft: Draft, code: NoticeCode, container: ContainerView, *values: str) -> None:
+    draft.notice(code, container.path, container.name, container.value.get("image") or "", *values)
 
 
 DEFAULT: Final = Default(
@@ -94,7 +160,11 @@ DEFAULT: Final = Default(
     level=Level.RESTRICTED,
     title="May not run as root",
     adds="`runAsNonRoot: true`",
-    fields=("securityContext.runAsNonRoot", "container.securityContext.runAsNonRoot"),
+    fields=(
+        "securityContext.runAsNonRoot",
+        "container.securityContext.runAsNonRoot",
+        "container.securityContext.runAsUser",
+    ),
     apply=apply,
     per_container=True,
 )

@@ -18,6 +18,38 @@ class NoticeCode(Explained):
         ),
         "Add the capabilities that it needs, as `CHOWN`, where the profile allows them, or do without root.",
     )
+    ROOT_IMAGE = (
+        "root-image",
+        (
+            "The [image](images.md) of a container runs as root, so [`runAsNonRoot`](defaults.md#runAsNonRoot) and "
+            "`capabilities` were not added to it: it would not have started."
+        ),
+        "Set `runAsUser` to a user that the image supports, or use an image with a numeric USER.",
+    )
+    NAMED_USER_IMAGE = (
+        "named-user-image",
+        (
+            "The [image](images.md) of a container runs as a user by name, whose number is not known, so "
+            "[`runAsNonRoot`](defaults.md#runAsNonRoot) was not added to it: it would not have started."
+        ),
+        "Set `runAsUser` to the number of that user, or use an image with a numeric USER.",
+    )
+    WILL_NOT_START = (
+        "will-not-start",
+        (
+            "What is known of a container's [image](images.md) says that the kubelet will not start it with "
+            "`runAsNonRoot: true`, which the operator has added all the same."
+        ),
+        "Set `runAsUser` to a user that the image supports, or use an image with a numeric USER.",
+    )
+    FILE_CAPABILITIES = (
+        "file-capabilities",
+        (
+            "A program in the [image](images.md) carries file capabilities. Once they are dropped the kernel does not "
+            "start it: `exec …: operation not permitted`."
+        ),
+        "Use an image without file capabilities. Of the capabilities, only `NET_BIND_SERVICE` may be added.",
+    )
     INJECTOR_WITHOUT_TOKEN = (
         "injector-without-token",
         (

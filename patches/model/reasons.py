@@ -49,6 +49,15 @@ class Reason(StrEnum):
         "Write the enforced value; ask the operator for an exception.",
         State.APPLIED,
     )
+    IMAGE_USER = (
+        "image-user",
+        (
+            "The image runs as a user by name, of which the kubelet cannot tell that it is not root. Its number was "
+            "written as `runAsUser`: the same user as before, and now it starts."
+        ),
+        "Nothing. Give the image a numeric USER.",
+        State.APPLIED,
+    )
     INJECTED_TOKEN = (
         "injected-token",
         "The volume or mount of the ServiceAccount token, as the API server had added it, was removed.",
@@ -125,6 +134,28 @@ class Reason(StrEnum):
         "host-namespaces",
         "The pod uses the network, processes or IPC of its node, with which the setting does not go together.",
         "Remove `hostNetwork`, `hostPID`, `hostIPC` if they are not needed.",
+        State.SKIPPED,
+    )
+    IMAGE_RUNS_AS_ROOT = (
+        "image-runs-as-root",
+        (
+            "The [image](images.md) runs as root. With `runAsNonRoot: true` the kubelet would not start it ("
+            '"container has runAsNonRoot and image will run as root"), and without its capabilities most such '
+            "programs fail."
+        ),
+        (
+            "Set `runAsUser` to a user that the image supports, or use an image with a numeric USER. Operator: "
+            "[`rootImages`](defaults.md#runAsNonRoot)."
+        ),
+        State.SKIPPED,
+    )
+    IMAGE_USER_NAME = (
+        "image-user-name",
+        (
+            "The [image](images.md) runs as a user by name, whose number is not known. With `runAsNonRoot: true` the "
+            'kubelet would not start it ("image has non-numeric user (…), cannot verify user is non-root").'
+        ),
+        "Set `runAsUser` to the number of that user, or use an image with a numeric USER.",
         State.SKIPPED,
     )
     INJECTOR = (
@@ -291,9 +322,25 @@ class Reason(StrEnum):
         "Offline: give the objects with `--objects`. In a cluster: see the logs for what cannot be read.",
         State.SKIPPED,
     )
+    UNKNOWN_IMAGE = (
+        "unknown-image",
+        "Nothing is known of the [image](images.md), and the operator set `unknownImages: skip`.",
+        "Set `runAsNonRoot`; operator: say what the image is, with `--images` or in the ConfigMap.",
+        State.SKIPPED,
+    )
     USER_NAMESPACE = (
         "user-namespace",
-        "The pod has `hostUsers: false`, and from 1.35 the profile does not ask for the setting there.",
+        (
+            "The pod has `hostUsers: false`, or gets it because an image runs as root and the operator set "
+            "`rootImages: userNamespace`; and from 1.35 the profile does not ask for `runAsNonRoot` there."
+        ),
+        "Nothing.",
+        State.SKIPPED,
+        State.APPLIED,
+    )
+    VOLUME_NOT_IDMAPPED = (
+        "volume-not-idmapped",
+        "The pod has a volume of a network filesystem, which cannot be mounted in a user namespace.",
         "Nothing.",
         State.SKIPPED,
     )

@@ -123,6 +123,36 @@ class OptIn(_Part, frozen=True):
     enabled: Annotated[bool, Meta(description="Whether this default acts.")] = False
 
 
+class RunAsNonRootSettings(Switch, frozen=True):
+    """runAsNonRoot."""
+
+    root_images: Annotated[
+        Literal["skip", "userNamespace", "warn"],
+        Meta(
+            description="A container whose image runs as root: leave it without runAsNonRoot and with its "
+            "capabilities; give its pod a user namespace instead, where nodes offer them; or add it and warn."
+        ),
+    ] = "skip"
+    named_users: Annotated[
+        Literal["explicit", "warn"],
+        Meta(
+            description="A container whose image has a USER by name: write its number as runAsUser, or leave it "
+            "without runAsNonRoot where the number is not known; or add runAsNonRoot and warn."
+        ),
+    ] = "explicit"
+    unknown_images: Annotated[
+        Literal["add", "skip"], Meta(description="A container of whose image nothing is known.")
+    ] = "add"
+    user_namespaces: Annotated[
+        bool, Meta(description="Whether the nodes offer user namespaces, as rootImages: userNamespace requires.")
+    ] = False
+
+    @property
+    def avoids_root_images(self) -> bool:
+        """Whether a container whose image runs as root is left as it is, unless a user namespace makes it pass."""
+        return self.root_images != "warn"
+
+
 class SeccompSettings(Switch, frozen=True):
     """seccompProfile."""
 
@@ -239,7 +269,9 @@ class RuntimeClassSettings(OptIn, frozen=True):
 class Settings(_Part, frozen=True):
     """One entry per default, by its id."""
 
-    run_as_non_root: Annotated[Switch, Meta(description="runAsNonRoot: true at pod or container level.")] = Switch()
+    run_as_non_root: Annotated[
+        RunAsNonRootSettings, Meta(description="runAsNonRoot: true at pod or container level.")
+    ] = RunAsNonRootSettings()
     os: Annotated[Switch, Meta(description="spec.os.name: windows where the nodeSelector already says so.")] = Switch()
     seccomp_profile: Annotated[SeccompSettings, Meta(description="seccompProfile at pod level.")] = SeccompSettings()
     allow_privilege_escalation: Annotated[

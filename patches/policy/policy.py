@@ -151,6 +151,8 @@ def resolve(
     mode = labels_read.mode(configuration.mode)
     skip = labels_read.skip(annotations.get(SKIP_ANNOTATION) or "")
     enabled = enabled_ids(configuration.settings)
+    if "runAsNonRoot" in enabled and configuration.settings.run_as_non_root.root_images == "userNamespace":
+        enabled |= {"hostUsers"}  # which then acts on pods with such an image only
     runtime_class = configuration.settings.runtime_class_name.name
     if RUNTIME_CLASS_ANNOTATION in annotations:  # naming a class opts in
         runtime_class = annotations[RUNTIME_CLASS_ANNOTATION] or ""

@@ -6,7 +6,8 @@ The keys of a case:
 `decisions`: what the default ID says, as [path, state, reason], complete and in order.
 `origin` (manifest): whether `in` came through an API server (admission). `old`: the pod before an update.
 `configuration`: parts of a DefaulterConfiguration. `only` (true): switch every other default off, this one on.
-`objects`: manifests of the cluster around the pod. `newest`: the API server's own minor version.
+`objects`: manifests of the cluster around the pod. `images`: what is known of images, as in a file of kind ImageFacts.
+`newest`: the API server's own minor version.
 `withheld`: why nothing is sent; `out` then is what would be.
 """
 
@@ -21,6 +22,7 @@ import yaml
 
 from patches.compiler import compile_namespace
 from patches.evaluation import Evaluation, evaluate
+from patches.model.images import Images
 from patches.model.pod import Origin, Pod, locate
 from patches.model.shapes import Json
 from patches.policy.configuration import DefaulterConfiguration
@@ -29,6 +31,7 @@ from patches.policy.policy import IDS
 from patches.standards.levels import NEWEST_MINOR
 from tests.shared_data import ROOT
 from webhook.gatherers.manifests import ManifestGatherer
+from webhook.images.facts import ImageEntry
 
 FOLDER: Final = ROOT / "tests" / "cases" / "defaults"
 
@@ -46,6 +49,7 @@ class Case:
     origin: Origin
     configuration: dict[str, Any]
     objects: tuple[Json, ...]
+    images: dict[str, Any]
     server_minor: int
     old: Json
     document: Json
@@ -64,7 +68,13 @@ class Case:
         gatherer = ManifestGatherer(server_minor=self.server_minor)
         for value in self.objects:
             assert gatherer.add(value), value
+        gatherer.use_images(self.known_images())
         return compile_namespace(gatherer.snapshot(self.namespace), configuration, self.server_minor)
+
+    def known_images(self) -> Images:
+        """What is known of images."""
+        entries = msgspec.convert(self.images, dict[str, ImageEntry])
+        return Images({reference: entry.facts() for reference, entry in entries.items()})
 
     def run(self, document: Json = None) -> Evaluation:
         """What the library makes of the case's document, or of another in its place."""
@@ -100,6 +110,7 @@ def _read(default: str, name: str, keys: dict[str, Any]) -> Case:
         origin=Origin(keys.pop("origin", "manifest")),
         configuration=configuration,
         objects=tuple(keys.pop("objects", ())),
+        images=keys.pop("images", {}),
         server_minor=keys.pop("newest", NEWEST_MINOR),
         old=keys.pop("old", None),
         document=keys.pop("in"),

@@ -36,7 +36,7 @@ STATES: Final = {
 }
 """The state that each method of a draft notes."""
 
-NO_DEFAULTS: Final = {"default", "draft", "injectors", "resource_slots"}
+NO_DEFAULTS: Final = {"default", "draft", "image_users", "injectors", "resource_slots"}
 """The modules beside the defaults' own."""
 
 ANY_DEFAULT: Final = {Reason.SKIP_ANNOTATION, Reason.EXCEPTION, Reason.PLACEHOLDER}
@@ -167,7 +167,8 @@ def test_docs_section_answers_the_questions(name: str) -> None:
     """Each section says what is added, when it refrains, how to opt out, and what can break."""
     section = DEFAULTS_PAGE.read_text(encoding="utf-8").partition(f'<a id="{name}">')[2].partition("\n## ")[0]
     asked = ["Adds", "When", "Refrains", "Opting out", "Can break"]
-    assert re.findall(r"^- \*\*([^*]+)\*\*", section, re.MULTILINE) == asked
+    answers = re.findall(r"^- \*\*([^*]+)\*\*", section, re.MULTILINE)
+    assert [answer for answer in answers if answer != "Images"] == asked  # to which not every default looks
 
 
 def test_every_reason_has_a_docs_row() -> None:

@@ -50,7 +50,7 @@ def test_it_reads_what_it_needs_to_know(default: Default) -> None:
         if case.id == default.id:
             recorder = Recorder(case.compiled())
             default.apply(Draft(view(case.document, case.origin), cast("CompiledNamespace", recorder), None))
-            read |= recorder.read - {"policy", "exceptions"}
+            read |= recorder.read - {"policy", "exceptions", "images"}  # unknown images hold nothing up
     assert {KINDS[name] for name in read} == default.needs
 
 

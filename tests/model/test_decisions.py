@@ -13,9 +13,9 @@ def test_a_reason_is_its_code() -> None:
 
 
 def test_a_reason_knows_its_states() -> None:
-    """At least one each; only the opt-in of a pod or its account goes with two."""
+    """At least one each; two each where a value may stand already, or be what a default adds."""
     assert Reason.UNSET.states == (State.APPLIED,)
-    assert [reason for reason in Reason if len(set(reason.states)) != 1] == [Reason.OPTED_IN]
+    assert [reason for reason in Reason if len(set(reason.states)) != 1] == [Reason.OPTED_IN, Reason.USER_NAMESPACE]
     assert Reason.OPTED_IN.states == (State.SKIPPED, State.KEPT)
 
 

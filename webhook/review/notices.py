@@ -10,6 +10,21 @@ _SENTENCES: Final = {
     NoticeCode.ROOT_WITHOUT_CAPABILITIES: (
         'container "{0}" runs as root in a user namespace without capabilities: chown, setuid and setgid fail'
     ),
+    NoticeCode.ROOT_IMAGE: (
+        'container "{0}" (image {1}) runs as root: runAsNonRoot was not added. To comply: set runAsUser to a user '
+        "that the image supports, or use an image with a numeric USER"
+    ),
+    NoticeCode.NAMED_USER_IMAGE: (
+        'container "{0}" (image {1}) runs as user {2}, whose number is not known: runAsNonRoot was not added. To '
+        "comply: set runAsUser to its number, or use an image with a numeric USER"
+    ),
+    NoticeCode.WILL_NOT_START: (
+        'container "{0}" (image {1}) will not start: {2}. Set runAsUser to a user that the image supports'
+    ),
+    NoticeCode.FILE_CAPABILITIES: (
+        'container "{0}" (image {1}) has file capabilities, which are dropped: its program may not start '
+        "(operation not permitted)"
+    ),
     NoticeCode.INJECTOR_WITHOUT_TOKEN: (
         "{0} needs the API token, which this pod loses; to keep it, say automountServiceAccountToken: true"
     ),

@@ -28,6 +28,10 @@ export const REASONS = {
     "means": "The operator enforces this value, and another one was overwritten. Only `imagePullPolicy` does this.",
     "advice": "Write the enforced value; ask the operator for an exception."
   },
+  "image-user": {
+    "means": "The image runs as a user by name, of which the kubelet cannot tell that it is not root. Its number was written as `runAsUser`: the same user as before, and now it starts.",
+    "advice": "Nothing. Give the image a numeric USER."
+  },
   "injected-token": {
     "means": "The volume or mount of the ServiceAccount token, as the API server had added it, was removed.",
     "advice": "If the program calls the Kubernetes API, say `automountServiceAccountToken: true` on the pod or its ServiceAccount."
@@ -75,6 +79,14 @@ export const REASONS = {
   "host-namespaces": {
     "means": "The pod uses the network, processes or IPC of its node, with which the setting does not go together.",
     "advice": "Remove `hostNetwork`, `hostPID`, `hostIPC` if they are not needed."
+  },
+  "image-runs-as-root": {
+    "means": "The image runs as root. With `runAsNonRoot: true` the kubelet would not start it (\"container has runAsNonRoot and image will run as root\"), and without its capabilities most such programs fail.",
+    "advice": "Set `runAsUser` to a user that the image supports, or use an image with a numeric USER. Operator: `rootImages`."
+  },
+  "image-user-name": {
+    "means": "The image runs as a user by name, whose number is not known. With `runAsNonRoot: true` the kubelet would not start it (\"image has non-numeric user (…), cannot verify user is non-root\").",
+    "advice": "Set `runAsUser` to the number of that user, or use an image with a numeric USER."
   },
   "injector": {
     "means": "An annotation asks an injector for a container that needs the pod's API token, and the setting is `injectors: keep`.",
@@ -176,8 +188,16 @@ export const REASONS = {
     "means": "Something that decides it is not known: the namespace's LimitRanges, quotas or ServiceAccounts, or whether a RuntimeClass exists.",
     "advice": "Offline: give the objects with `--objects`. In a cluster: see the logs for what cannot be read."
   },
+  "unknown-image": {
+    "means": "Nothing is known of the image, and the operator set `unknownImages: skip`.",
+    "advice": "Set `runAsNonRoot`; operator: say what the image is, with `--images` or in the ConfigMap."
+  },
   "user-namespace": {
-    "means": "The pod has `hostUsers: false`, and from 1.35 the profile does not ask for the setting there.",
+    "means": "The pod has `hostUsers: false`, or gets it because an image runs as root and the operator set `rootImages: userNamespace`; and from 1.35 the profile does not ask for `runAsNonRoot` there.",
+    "advice": "Nothing."
+  },
+  "volume-not-idmapped": {
+    "means": "The pod has a volume of a network filesystem, which cannot be mounted in a user namespace.",
     "advice": "Nothing."
   },
   "windows": {

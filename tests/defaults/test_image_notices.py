@@ -1,0 +1,76 @@
+"""What is said of images: each sentence names the container and its image, and what to do."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.defaults.cases import load_cases
+from webhook.review.notices import notice_warnings
+
+_OURS = "pod-security-defaulter: "
+_RUN_AS_NON_ROOT = {
+    "image-root": [
+        (
+            'container "croot" (image registry.example/root:1) runs as root: runAsNonRoot was not added. To comply: set '
+            "runAsUser to a user that the image supports, or use an image with a numeric USER"
+        )
+    ],
+    "image-name": [
+        (
+            'container "cname" (image registry.example/name:1) runs as user memcache, whose number is not known: '
+            "runAsNonRoot was not added. To comply: set runAsUser to its number, or use an image with a numeric USER"
+        )
+    ],
+    "image-root-warn": [
+        (
+            'container "croot" (image registry.example/root:1) will not start: container has runAsNonRoot and image will '
+            "run as root. Set runAsUser to a user that the image supports"
+        )
+    ],
+    "image-name-warn": [
+        (
+            'container "cname" (image registry.example/name:1) will not start: image has non-numeric user (memcache), '
+            "cannot verify user is non-root. Set runAsUser to a user that the image supports"
+        )
+    ],
+    "image-named-warn": [
+        (
+            'container "cnamed" (image registry.example/named:1) will not start: image has non-numeric user (memcache), '
+            "cannot verify user is non-root. Set runAsUser to a user that the image supports"
+        )
+    ],
+    "image-named": [],
+    "image-number": [],
+    "image-unknown": [],
+    "image-unknown-skip": [],
+    "image-root-author-true": [],
+    "image-root-author-user": [],
+    "image-root-user-namespace": [],
+}
+_CAPABILITIES = {
+    "image-root": [],
+    "image-root-warn": [],
+    "image-root-user-namespace": [],
+    "image-root-user-namespace-enforced": [
+        'container "croot" runs as root in a user namespace without capabilities: chown, setuid and setgid fail'
+    ],
+    "image-file-capabilities": [
+        f'container "{name}" (image {image}) has file capabilities, which are dropped: its program may not start '
+        "(operation not permitted)"
+        for name, image in (("b", "raw"), ("c", "some"))
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("default", "name", "expected"),
+    [
+        (default, name, expected)
+        for default, rows in (("runAsNonRoot", _RUN_AS_NON_ROOT), ("capabilities", _CAPABILITIES))
+        for name, expected in rows.items()
+    ],
+)
+def test_what_is_said(default: str, name: str, expected: list[str]) -> None:
+    """Once for each container; nothing where it starts as before."""
+    (case,) = (case for case in load_cases() if (case.id, case.name) == (default, name))
+    assert notice_warnings(case.run()) == [_OURS + text for text in expected]
