@@ -21,7 +21,15 @@ _FILES: Final = [case for case in _CASES if case.origin is Origin.MANIFEST]
 _ADMITTED: Final = [case for case in _CASES if case.origin is Origin.ADMISSION]
 _LONGEST: Final = 256
 """Characters to which an API server cuts a warning beside others."""
-_MARKS: Final = ("needs the API token", "owns it and", "are filled in and pass", "failed quota:", "counts 0 where")
+_MARKS: Final = (
+    "needs the API token",
+    "owns it and",
+    "are filled in and pass",
+    "failed quota:",
+    "counts 0 where",
+    "hostNetwork copies containerPort to hostPort",
+    "AppArmor annotations become fields",
+)
 """What only the sentence of one notice has."""
 
 

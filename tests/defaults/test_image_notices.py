@@ -11,8 +11,8 @@ _OURS = "pod-security-defaulter: "
 _RUN_AS_NON_ROOT = {
     "image-root": [
         (
-            'container "croot" (image registry.example/root:1) runs as root: runAsNonRoot was not added. To comply: set '
-            "runAsUser to a user that the image supports, or use an image with a numeric USER"
+            'container "croot" (image registry.example/root:1) runs as root: runAsNonRoot was not added. To comply: '
+            "set runAsUser to a user that the image supports, or use an image with a numeric USER"
         )
     ],
     "image-name": [
@@ -23,20 +23,20 @@ _RUN_AS_NON_ROOT = {
     ],
     "image-root-warn": [
         (
-            'container "croot" (image registry.example/root:1) will not start: container has runAsNonRoot and image will '
-            "run as root. Set runAsUser to a user that the image supports"
+            'container "croot" (image registry.example/root:1) will not start: container has runAsNonRoot and image '
+            "will run as root. Set runAsUser to a user that the image supports"
         )
     ],
     "image-name-warn": [
         (
-            'container "cname" (image registry.example/name:1) will not start: image has non-numeric user (memcache), '
-            "cannot verify user is non-root. Set runAsUser to a user that the image supports"
+            'container "cname" (image registry.example/name:1) will not start: image has non-numeric user '
+            "(memcache), cannot verify user is non-root. Set runAsUser to a user that the image supports"
         )
     ],
     "image-named-warn": [
         (
-            'container "cnamed" (image registry.example/named:1) will not start: image has non-numeric user (memcache), '
-            "cannot verify user is non-root. Set runAsUser to a user that the image supports"
+            'container "cnamed" (image registry.example/named:1) will not start: image has non-numeric user '
+            "(memcache), cannot verify user is non-root. Set runAsUser to a user that the image supports"
         )
     ],
     "image-named": [],

@@ -160,7 +160,7 @@ def test_what_its_pods_will_meet_is_said_beside_the_verdict(page: Page) -> None:
     expect(page.locator(".badge")).to_have_text(["as written: 2 violations", "with defaults: 2 violations"])
     page.locator(".warnings summary").click()
     expect(page.locator(".warnings li").last).to_contain_text(
-        'in its pods, not yet in the template, hostNetwork copies containerPort to hostPort: hostPort (container "x"'
+        'in its pods only: hostNetwork copies containerPort to hostPort: hostPort (container "x"'
     )
 
 

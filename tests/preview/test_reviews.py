@@ -226,7 +226,7 @@ def test_a_template_that_violates_with_the_network_of_its_host() -> None:
     assert isinstance(result.violations.after, list)
     assert [row.id for row in result.violations.after] == ["hostNamespaces", "hostPorts"]
     assert 'would violate PodSecurity "baseline:latest": host namespaces (hostNetwork=true)' in _warnings(result)
-    assert any("in its pods, not yet in the template, hostNetwork copies" in text for text in _warnings(result))
+    assert any("in its pods only: hostNetwork copies" in text for text in _warnings(result))
 
 
 @pytest.mark.parametrize(

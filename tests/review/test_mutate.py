@@ -120,7 +120,7 @@ async def test_a_template_on_the_network_of_its_host(kind: str) -> None:
     verdict, *_, notice = answer["warnings"]
     assert verdict == 'would violate PodSecurity "baseline:latest": host namespaces (hostNetwork=true)'
     assert notice == (
-        "pod-security-defaulter: in its pods, not yet in the template, hostNetwork copies containerPort to hostPort: "
+        "pod-security-defaulter: in its pods only: hostNetwork copies containerPort to hostPort: "
         'hostPort (container "app" uses hostPort 9100)'
     )
     assert "warnings" not in sent(await reviewer({MODE: "audit"}).mutate(request(template)))
@@ -248,8 +248,9 @@ async def test_an_update_that_leaves_the_template_is_not_patched() -> None:
     new = deployment(pod(), metadata={"annotations": {"deployment.kubernetes.io/revision": "1"}})
     answer = sent(await chosen.mutate(update(deployment(pod()), new)))
     assert (answer["allowed"], "patch" in answer) == (True, False)
-    (warning,) = answer["warnings"]
-    assert warning.startswith("pod-security-defaulter will add to the pods runAsNonRoot")
+    added, pass_all_the_same = answer["warnings"]
+    assert added.startswith("pod-security-defaulter will add to the pods runAsNonRoot")
+    assert pass_all_the_same.startswith("pod-security-defaulter: pods of this Deployment are filled in and pass")
     assert set(answer["auditAnnotations"]) >= {"would-apply"}
 
 

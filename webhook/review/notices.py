@@ -55,6 +55,6 @@ def arrival_warnings(evaluation: Evaluation, stage: Stage) -> list[str]:
 
 
 def _warning(notice: Notice, pod: Pod) -> str:
-    pods = "in its pods, not yet in the template, " if pod.is_template else ""
+    pods = "in its pods only: " if pod.is_template else ""
     sentence = _SENTENCES[notice.code]
     return "pod-security-defaulter: " + sentence.format(*notice.values, path=field_path(notice.path), pods=pods)
