@@ -13,12 +13,11 @@ Source: the defaulting and conversion of `core/v1`, the LimitRanger, and `applyA
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from patches.model.notices import Notice, NoticeCode
-from patches.model.pod import ContainerView, Pod
+from patches.model.pod import CONTAINER_LISTS, ContainerView, Pod
 from patches.policy.limits import NO_LIMITS, Limits, effective_resources
 from patches.standards.checks.restricted_volumes import SOURCES
 from patches.standards.judge import judge
@@ -194,6 +193,23 @@ def _created_with_the_pod(pod: Pod) -> Iterator[ContainerView]:
 
 def _changed(pod: Pod, change: Callable[[Any], None]) -> Pod:
     """The pod in a copy of its document whose pod spec has been changed."""
-    copied = pod.view(copy.deepcopy(pod.document))
+    copied = _copy(pod)
     change(copied.spec)
     return copied.view(copied.document)
+
+
+def _copy(pod: Pod) -> Pod:
+    """Return a pod whose spec, volumes, containers and ports may be changed. All else is shared with `pod`."""
+    document = node = dict(pod.document)
+    for token in pod.prefix.split("/")[1:]:
+        node[token] = dict(node[token])
+        node = node[token]
+    spec: Any = dict(pod.spec)
+    node["spec"] = spec
+    for name in (*CONTAINER_LISTS, "volumes"):
+        if spec.get(name):
+            spec[name] = [dict(value) for value in spec[name]]
+    for container in (container for name in CONTAINER_LISTS for container in spec.get(name) or ()):
+        if container.get("ports"):
+            container["ports"] = [dict(port) for port in container["ports"]]
+    return pod.view(document)
