@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from patches.model.decisions import Reason
 from patches.model.pod import ContainerView
 from patches.model.quantities import NANO
 from patches.policy.limits import Amount, Bound, Constraint, EffectiveResources, Limits, broken
+from patches.policy.pod_sum import PodSum
 
 
 class Side:
@@ -56,17 +57,17 @@ class Slot:
         """Whether a request or a limit can still be added."""
         return self.request.candidate is not None or self.limit.candidate is not None
 
-    def settle(self, slots: Sequence[Slot]) -> bool:
+    def settle(self, sums: Mapping[str, PodSums]) -> bool:
         """Add as much as fits: request and limit, else the request, else the limit.
 
         Args:
-            slots: the slots of the whole pod, whose sums a LimitRange may bound.
+            sums: those of the pod, for each resource whose sums a LimitRange bounds; what is added is counted there.
 
         Returns:
             Whether anything was added.
         """
         for request, limit in self._attempts():
-            obstacle = self._obstacle(slots, request, limit)
+            obstacle = self._obstacle(sums, request, limit)
             if obstacle is None:
                 self.request.written = request or self.request.written
                 self.limit.written = limit or self.limit.written
@@ -93,7 +94,7 @@ class Slot:
             return limit
         return there if there.reason in (Reason.LIMIT_RANGE, Reason.LIMIT_RANGE_ORDER) else None
 
-    def _obstacle(self, slots: Sequence[Slot], request: Amount | None, limit: Amount | None) -> Reason | None:
+    def _obstacle(self, sums: Mapping[str, PodSums], request: Amount | None, limit: Amount | None) -> Reason | None:
         asked, bounded = request or self.request.amount, limit or self.limit.amount
         if asked is not None and bounded is not None and asked.nanos > bounded.nanos:
             return Reason.REQUEST_ABOVE_LIMIT
@@ -104,20 +105,13 @@ class Slot:
         # only if a request is set, and a limit of ours is at least that request; `max` and the ratio hold only if a
         # limit is set, and then a request is set too (`effective_resources`), so that nothing is added.
         if self._pod_constraints:
-            before = _Pair(_nanos(self.request.amount), _nanos(self.limit.amount))
-            was, would_be = self._pod_sums(slots, before), self._pod_sums(slots, after)
-            if broken(self._pod_constraints, *would_be) & ~broken(self._pod_constraints, *was):
+            total = sums[self.name]
+            was = broken(self._pod_constraints, *total.now())
+            total.count(self.container, after)
+            if broken(self._pod_constraints, *total.now()) & ~was:
+                total.count(self.container, _Pair(_nanos(self.request.amount), _nanos(self.limit.amount)))
                 return Reason.LIMIT_RANGE_BOUNDS
         return None
-
-    def _pod_sums(self, slots: Sequence[Slot], mine: _Pair) -> _Pair:
-        requests, limits = [], []
-        for slot in slots:
-            if slot.name == self.name:
-                own = mine if slot is self else _Pair(_nanos(slot.request.amount), _nanos(slot.limit.amount))
-                requests.append((slot.container, own.request))
-                limits.append((slot.container, own.limit))
-        return _Pair(pod_sum(requests), pod_sum(limits))
 
 
 class _Pair(NamedTuple):
@@ -125,26 +119,24 @@ class _Pair(NamedTuple):
     limit: int | None
 
 
-def pod_sum(amounts: Sequence[tuple[ContainerView, int | None]]) -> int | None:
-    """The sum over a pod as the scheduler counts it: init containers run one by one, beside the sidecars before them.
+class PodSums:
+    """The sums of one resource over a pod, of requests and of limits."""
 
-    Args:
-        amounts: each container with its amount in billionths, in visiting order.
+    __slots__ = ("_limits", "_requests")
 
-    Returns:
-        The sum in billionths, or None if no container has an amount.
-    """
-    total = sidecars = peak = 0
-    for container, amount in amounts:
-        if container.list_name == "containers":
-            total += amount or 0
-        elif container.value.get("restartPolicy") == "Always":
-            total += amount or 0
-            sidecars += amount or 0
-            peak = max(peak, sidecars)
-        else:
-            peak = max(peak, sidecars + (amount or 0))
-    return None if all(amount is None for _, amount in amounts) else max(total, peak)
+    def __init__(self, slots: Sequence[Slot]) -> None:
+        """Add up slots of one resource, in visiting order."""
+        self._requests = PodSum((slot.container, _nanos(slot.request.amount)) for slot in slots)
+        self._limits = PodSum((slot.container, _nanos(slot.limit.amount)) for slot in slots)
+
+    def now(self) -> _Pair:
+        """The sums."""
+        return _Pair(self._requests.total(), self._limits.total())
+
+    def count(self, container: ContainerView, amounts: _Pair) -> None:
+        """Replace the amounts of a container."""
+        self._requests.count(container, amounts.request)
+        self._limits.count(container, amounts.limit)
 
 
 def _nanos(amount: Amount | None) -> int | None:

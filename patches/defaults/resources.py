@@ -16,7 +16,7 @@ from typing import Final
 
 from patches.defaults.default import Default
 from patches.defaults.draft import Draft
-from patches.defaults.resource_slots import Slot
+from patches.defaults.resource_slots import PodSums, Slot
 from patches.model.decisions import Reason
 from patches.model.needs import Need
 from patches.policy.limits import NO_LIMITS, Limits, effective_resources
@@ -37,12 +37,14 @@ def apply(draft: Draft) -> None:
     if reason is not None:
         draft.skipped(ID, f"{draft.pod.spec_path}/containers", reason)
         return
-    slots = _slots(draft, draft.namespace.known_limits)
+    limits = draft.namespace.known_limits
+    slots = _slots(draft, limits)
+    sums = {name: PodSums([slot for slot in slots if slot.name == name]) for name in limits.pod}
     pending, progress = slots, True
     while progress and pending:
         progress = False
         for slot in pending:
-            progress |= slot.settle(slots)
+            progress |= slot.settle(sums)
         pending = [slot for slot in pending if slot.pending]
     for slot in slots:
         _record(draft, slot)

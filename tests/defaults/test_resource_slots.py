@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from patches.defaults.resource_slots import Slot, pod_sum
+from patches.defaults.resource_slots import PodSums, Slot
 from patches.model.decisions import Reason
 from patches.policy.limits import NO_LIMITS, LimitItem, compile_items, compile_limits, effective_resources
+from patches.policy.pod_sum import PodSum
 from tests.patches.build import document, view
 
 
@@ -19,7 +20,7 @@ def total(init: list[tuple[int | None, bool]], regular: list[int | None]) -> int
         {"name": f"i{index}", "restartPolicy": "Always" if sidecar else None} for index, (_, sidecar) in enumerate(init)
     ]
     amounts = [*(amount for amount, _ in init), *regular]
-    return pod_sum(list(zip(view(value).containers, amounts, strict=True)))
+    return PodSum(zip(view(value).containers, amounts, strict=True)).total()
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def slot(resources: Any, wanted: dict[str, Any], pod: dict[str, Any] | None = No
 
 def written(found: Slot) -> tuple[object, object]:
     """What is added to the request and to the limit."""
-    found.settle([found])
+    found.settle({"cpu": PodSums([found])})
     return tuple(None if side.written is None else side.written.text for side in (found.request, found.limit))  # type: ignore[return-value]
 
 
@@ -125,7 +126,7 @@ def test_beside_a_limit_stands_the_request_that_a_limit_range_would_give(
 def test_why_nothing_fits(resources: Any, wanted: Any, pod: Any, obstacle: Reason | None) -> None:
     """The reason of the last attempt; a bound that is broken before is no reason to refrain."""
     found = slot(resources, wanted, pod)
-    assert found.settle([found]) is (obstacle is None)
+    assert found.settle({"cpu": PodSums([found])}) is (obstacle is None)
     if obstacle is not None:
         assert found.obstacle is obstacle
         assert found.pending
@@ -141,7 +142,8 @@ def test_the_sum_of_the_pod_is_bounded() -> None:
         for container in view(value).containers
         for name in ("cpu", "memory")
     ]
-    assert [found.settle(slots) for found in slots] == [False, False, False, True]
+    sums = {"cpu": PodSums(slots[::2])}
+    assert [found.settle(sums) for found in slots] == [False, False, False, True]
     assert slots[2].obstacle is Reason.LIMIT_RANGE_BOUNDS
 
 
