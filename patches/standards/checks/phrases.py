@@ -19,6 +19,7 @@ _ESCAPES = {
     "\t": "\\t",
     "\v": "\\v",
 }
+_LONGEST_ANNOTATION = 256 * 1024  # bytes of all together: the API server refuses an object with more
 _ASCII = 0x80
 _BASIC_PLANE = 0x10000
 
@@ -51,8 +52,8 @@ def setters(names: Sequence[str], *, pod: bool) -> str:
 
 
 def annotation(key: str, value: str) -> str:
-    """`key="value"`, the value quoted as Go's `%q` does."""
-    return f"{key}={go_quoted(value)}"
+    """`key="value"`, the value quoted as Go's `%q` does, up to the length that an annotation can have."""
+    return f"{key}={go_quoted(value[:_LONGEST_ANNOTATION])}"
 
 
 def go_quoted(text: str) -> str:
