@@ -16,7 +16,7 @@ from patches.compiler import NamespaceCompiler, compile_namespace
 from patches.defaults import DEFAULTS
 from patches.defaults.default import Default
 from patches.edits import Edit, shortest_edits
-from patches.errors import DefaulterError, InvalidObject, invalid_object
+from patches.errors import DefaulterError, InvalidObject, ObjectTooLarge, invalid_object
 from patches.evaluation import Evaluation, Stage, evaluate, validate
 from patches.model.decisions import Decision, Reason, State, Withheld
 from patches.model.images import NO_IMAGES, UNKNOWN_IMAGE, ImageFacts, Images, ImageUser
@@ -81,6 +81,7 @@ __all__ = [
     "NamespaceCompiler",
     "Notice",
     "NoticeCode",
+    "ObjectTooLarge",
     "Objects",
     "Operation",
     "Origin",

@@ -2,6 +2,7 @@
 
     DefaulterError
     └── InvalidObject    an object of Kubernetes has a wrong field; also a quantity that is malformed
+        └── ObjectTooLarge    it has more of something than a review looks at
 
 `webhook.errors` hangs its own failures below the same root.
 """
@@ -36,7 +37,11 @@ class InvalidObject(DefaulterError, ValueError):
 
     def below(self, parent: str) -> InvalidObject:
         """The same failure, seen from an object in which the field lies below `parent`."""
-        return InvalidObject(f"{parent}.{self.field}" if self.field else parent, self.problem)
+        return type(self)(f"{parent}.{self.field}" if self.field else parent, self.problem)
+
+
+class ObjectTooLarge(InvalidObject):
+    """An object has more of something than a review looks at; `problem` names the count and the bound."""
 
 
 def invalid_object(error: msgspec.DecodeError, parent: str = "") -> InvalidObject:

@@ -38,6 +38,7 @@ class _Statuses(NamedTuple):
 _STATUSES: Final[Mapping[str, _Statuses]] = {
     "DefaulterError": _Statuses(_BUG),
     "InvalidObject": _Statuses(HTTPStatus.BAD_REQUEST),
+    "ObjectTooLarge": _Statuses(HTTPStatus.BAD_REQUEST),
     "InputError": _Statuses(_BUG, 2),
     "ConfigurationError": _Statuses(_BUG, 2),
     "CertificateError": _Statuses(_BUG, 2),

@@ -2,6 +2,7 @@
 
     DefaulterError (patches)
     ├── InvalidObject (patches)      an object of Kubernetes has a wrong field
+    │   └── ObjectTooLarge (patches)    or more of something than a review looks at
     ├── InputError                   something the operator named cannot be read
     │   ├── ConfigurationError       the configuration
     │   └── CertificateError         a certificate or a key
@@ -34,9 +35,9 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
-from patches import DefaulterError, InvalidObject
+from patches import DefaulterError, InvalidObject, ObjectTooLarge
 
-__all__ = ["DefaulterError", "InvalidObject"]
+__all__ = ["DefaulterError", "InvalidObject", "ObjectTooLarge"]
 
 
 class InputError(DefaulterError):

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Final, Literal, NamedTuple
 
 from patches.errors import InvalidObject
+from patches.model.bounds import check_bounds
 from patches.model.shapes import (
     Container,
     Json,
@@ -188,6 +189,7 @@ def locate(document: Json, origin: Origin) -> Pod | None:
 
     Raises:
         InvalidObject: a field that leads to the pod, or a field of the pod that a rule reads, has a wrong type.
+        ObjectTooLarge: the object has more of something than a review looks at.
     """
     if not isinstance(document, dict):
         raise InvalidObject("", f"Expected `object`, got `{_json_type(document)}`")
@@ -205,11 +207,16 @@ def locate(document: Json, origin: Origin) -> Pod | None:
         if not isinstance(node, dict):
             raise InvalidObject(".".join(tokens[:depth]), f"Expected `object`, got `{_json_type(node)}`")
     if tokens:
-        check_shape({"metadata": document.get("metadata")})
+        _check({"metadata": document.get("metadata")})
         if kind == _STATEFUL_SET:
             check_claims(document)
-    check_shape(node, ".".join(tokens))
+    _check(node, ".".join(tokens))
     return Pod(document, "".join(f"/{token}" for token in tokens), kind, origin)
+
+
+def _check(value: dict[str, Json], at: str = "") -> None:
+    check_bounds(value, at)
+    check_shape(value, at)
 
 
 _JSON_TYPES: Final = {str: "str", bool: "bool", int: "int", float: "float", list: "array", type(None): "null"}

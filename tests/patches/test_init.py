@@ -39,6 +39,7 @@ def test_the_surface_is_what_it_says() -> None:
         "NamespaceCompiler",
         "Notice",
         "NoticeCode",
+        "ObjectTooLarge",
         "Objects",
         "Operation",
         "Origin",
