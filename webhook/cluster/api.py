@@ -20,6 +20,7 @@ from kubernetes_asyncio.config import ConfigException
 from kubernetes_asyncio.config.incluster_config import InClusterConfigLoader
 from kubernetes_asyncio.config.kube_config import KubeConfigLoader, load_kube_config
 
+from webhook.cluster.proxies import proxy_of
 from webhook.errors import ClusterError
 
 JSON_PATCH: Final = "application/json-patch+json"
@@ -31,6 +32,7 @@ _KEEPALIVE: Final = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
 """A connection breaks off after 35 seconds if its other end has vanished."""
 _BURST: Final = 64
 """After so many events other tasks get a turn, so that a storm of events does not keep reviews waiting."""
+_READ_BUFFER: Final = 2 * 1024 * 1024
 _LINE_LIMIT: Final = 16 * 1024 * 1024
 """The limit of one watch event, in bytes. An API server stores objects of at most 3 MiB."""
 
@@ -61,6 +63,7 @@ class ClusterClient:
 
     def __init__(self, client: ApiClient, namespace: str) -> None:
         """Wrap a configured client; `connect` makes one."""
+        _forget_environment(client)
         self._client = client
         self.namespace = namespace
 
@@ -146,6 +149,15 @@ class ClusterClient:
                 yield response
         except (aiohttp.ClientError, ConfigException, OSError) as error:  # the client rereads the token at times
             raise ClusterError(0, f"{request}: {str(error) or type(error).__name__}") from error
+
+
+def _forget_environment(client: ApiClient) -> None:
+    """Find the proxy once, and keep the client from ~/.netrc, whose credentials it would send to the API server."""
+    rest = client.rest_client
+    rest.proxy = rest.proxy or proxy_of(client.configuration.host or "")
+    session: aiohttp.ClientSession = rest.pool_manager
+    rest.pool_manager = aiohttp.ClientSession(connector=session.connector, read_bufsize=_READ_BUFFER, trust_env=False)
+    session.detach()
 
 
 def _enable_keepalive(response: aiohttp.ClientResponse) -> None:
