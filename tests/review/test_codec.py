@@ -8,8 +8,17 @@ from typing import Any
 import pytest
 
 from tests.review.builders import UID, pod, request, review, sent
-from webhook.errors import UndecodableReview
-from webhook.review.codec import AdmissionResponse, Status, decode_old_object, decode_review, encode_json, encode_review
+from webhook.errors import ObjectTooLarge, UndecodableReview
+from webhook.review.codec import (
+    MOST_NODES,
+    AdmissionResponse,
+    Status,
+    decode_head,
+    decode_old_object,
+    decode_review,
+    encode_json,
+    encode_review,
+)
 
 
 def refused(body: bytes) -> str:
@@ -207,3 +216,41 @@ def test_encode_json_keeps_text() -> None:
     """JSON of a value decodes to the value, in UTF-8."""
     value = {"päth": ["~1", None, 1, True]}
     assert json.loads(encode_json(value)) == value
+
+
+def test_a_uid_is_short() -> None:
+    """It comes back in each answer, so it has a bound of its own; the API server's has 36 characters."""
+    assert request(pod(), uid="u" * 1_000).uid == "u" * 1_000
+    assert (
+        refused(json.dumps(review(pod(), uid="u" * 1_001)).encode()) == "request.uid: must have at most 1000 characters"
+    )
+
+
+def test_the_head_of_a_review() -> None:
+    """Who asks for what can be read without the objects, whatever is in them."""
+    body = json.dumps(review({"x": "HERE"}, operation="UPDATE", subResource="resize")).encode()
+    head = decode_head(body.replace(b'"HERE"', b"1e999"))
+    assert (head.uid, head.operation, head.sub_resource, head.kind.kind, head.user_info.username) == (
+        UID,
+        "UPDATE",
+        "resize",
+        "Pod",
+        "jane",
+    )
+    with pytest.raises(UndecodableReview, match="request: Object missing required field `uid`"):
+        decode_head(without("uid"))
+
+
+@pytest.mark.parametrize("brackets", ["[]", "{}"])
+def test_maps_and_lists_are_counted_before_they_are_decoded(brackets: str) -> None:
+    """So many of them would keep everyone else waiting; as many as there may be are decoded."""
+    around = sum(json.dumps(review(pod(x=[]))).count(bracket) for bracket in "[{")
+
+    def body(number: int) -> bytes:
+        inner = ",".join([brackets] * (number - around))
+        return json.dumps(review(pod(x=["HERE"]))).replace('"HERE"', inner).encode()
+
+    assert decode_review(body(MOST_NODES)).uid == UID
+    with pytest.raises(ObjectTooLarge) as caught:
+        decode_review(body(MOST_NODES + 1))
+    assert str(caught.value) == f"{MOST_NODES + 1} maps and lists in the review; at most {MOST_NODES} are supported"

@@ -262,3 +262,27 @@ def test_bare_pod_in_upstreams_words() -> None:
     assert messages.mutation_warnings(evaluation, is_update=False) == [
         f'would violate PodSecurity "restricted:latest": {BARE}'
     ]
+
+
+def test_sane_texts_stay_as_they_are() -> None:
+    """Up to the limit nothing is cut, whatever the characters."""
+    for text in ("a" * messages.TEXT_LIMIT, "ü" * (messages.TEXT_LIMIT // 2), "😀" * (messages.TEXT_LIMIT // 4), ""):
+        assert messages.printable(text) == text
+
+
+@pytest.mark.parametrize("character", ["a", "ü", "😀"])
+def test_a_huge_text_is_cut(character: str) -> None:
+    """It says how much is missing, and no character is cut in two."""
+    text = "b" + character * messages.TEXT_LIMIT
+    kept, _, more = messages.printable(text).partition("... (")
+    assert text.startswith(kept)
+    assert messages.TEXT_LIMIT - 4 < len(kept.encode()) <= messages.TEXT_LIMIT
+    assert more == f"{len(text.encode()) - messages.TEXT_LIMIT} bytes more)"
+
+
+def test_warnings_are_bounded_together() -> None:
+    """The first ones stay, and a last one counts the others."""
+    warnings = [f"{number}".ljust(1_000) for number in range(300)]
+    assert messages.shortened(warnings[:262]) == warnings[:262]
+    assert messages.shortened(warnings) == [*warnings[:262], "pod-security-defaulter: 38 more warnings"]
+    assert messages.shortened([]) == []

@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from webhook.documents.reader import Document
-from webhook.errors import BrokenDocument, InvalidObject, TooMuchWork
+from webhook.errors import BrokenDocument, InvalidObject, ObjectTooLarge, TooMuchWork
 from webhook.preview.manifests import read_manifest
 
 
 class Bounds(NamedTuple):
-    """How much one request may contain. `values` bounds the cost of output and diffs, the others that of evaluation."""
+    """How much one request may contain. `values` bounds the cost of output and diffs. Each pod has its own bounds."""
 
     documents: int = 2_000
     values: int = 200_000
-    containers: int = 1_000
 
 
 def check_bounds(documents: Sequence[Document | BrokenDocument], bounds: Bounds) -> None:
@@ -29,11 +28,11 @@ def check_bounds(documents: Sequence[Document | BrokenDocument], bounds: Bounds)
             if values > bounds.values:
                 raise TooMuchWork(f"more than {bounds.values} values in all documents")
             try:
-                pods = read_manifest(document).locate()
+                read_manifest(document).locate()
+            except ObjectTooLarge as error:
+                raise TooMuchWork(str(error)) from None
             except InvalidObject:
                 continue  # the preview reports it as an error
-            if any(len(pod.containers) > bounds.containers for pod in pods if pod is not None):
-                raise TooMuchWork(f"more than {bounds.containers} containers in one pod")
 
 
 def _size(value: Any) -> int:

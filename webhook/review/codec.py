@@ -5,15 +5,20 @@ Source: https://kubernetes.io/docs/reference/access-authn-authz/extensible-admis
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from patches import invalid_object
+from patches import ObjectTooLarge, invalid_object
 from webhook.errors import UndecodableReview
 
 API_VERSION: Final = "admission.k8s.io/v1"
 KIND: Final = "AdmissionReview"
+ANSWER_LIMIT: Final = 2 * 1024 * 1024
+"""Bytes. No answer is larger: a patch that would make it so is not sent."""
+MOST_NODES: Final = 500_000
+"""Maps and lists in one body. To decode more would keep everyone else waiting; no pod of 3 MiB comes near it."""
+_LONGEST_UID: Final = 1_000
 
 
 class GroupVersionKind(msgspec.Struct):
@@ -30,8 +35,8 @@ class UserInfo(msgspec.Struct):
     username: str = ""
 
 
-class AdmissionRequest(msgspec.Struct, rename="camel"):
-    """`admission/v1` AdmissionRequest, as far as it counts. `old_object` is decoded only if it is needed."""
+class RequestHead(msgspec.Struct, rename="camel"):
+    """`admission/v1` AdmissionRequest without its objects: who asks for what."""
 
     uid: str
     kind: GroupVersionKind
@@ -40,14 +45,22 @@ class AdmissionRequest(msgspec.Struct, rename="camel"):
     namespace: str = ""
     sub_resource: str = ""
     user_info: UserInfo = msgspec.field(default_factory=UserInfo)
+
+
+class AdmissionRequest(RequestHead, rename="camel"):
+    """`admission/v1` AdmissionRequest, as far as it counts. `old_object` is decoded only if it is needed."""
+
     object: Any = None
     old_object: msgspec.Raw = msgspec.Raw(b"null")
 
 
-class _RequestReview(msgspec.Struct, rename="camel"):
+_Request = TypeVar("_Request", bound=RequestHead)
+
+
+class _RequestReview(msgspec.Struct, Generic[_Request], rename="camel"):
     api_version: str
     kind: str
-    request: AdmissionRequest
+    request: _Request
 
 
 class Status(msgspec.Struct, omit_defaults=True):
@@ -77,7 +90,8 @@ class _ResponseReview(msgspec.Struct, rename="camel"):
     kind: str = KIND
 
 
-_decoder: Final = msgspec.json.Decoder(_RequestReview)
+_decoder: Final = msgspec.json.Decoder(_RequestReview[AdmissionRequest])
+_head_decoder: Final = msgspec.json.Decoder(_RequestReview[RequestHead])
 _any_decoder: Final = msgspec.json.Decoder()
 _encoder: Final = msgspec.json.Encoder()
 _UNDECODABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -88,9 +102,27 @@ def decode_review(body: bytes) -> AdmissionRequest:
 
     Raises:
         UndecodableReview: if the body is not JSON or not an AdmissionReview. The message names the wrong field, if any.
+        ObjectTooLarge: if it has too many maps and lists. `decode_head` can still read who asks.
     """
+    if len(body) > MOST_NODES:
+        nodes = body.count(b"{") + body.count(b"[")  # those in strings too
+        if nodes > MOST_NODES:
+            raise ObjectTooLarge("", f"{nodes} maps and lists in the review; at most {MOST_NODES} are supported")
+    return _decode(_decoder, body)
+
+
+def decode_head(body: bytes) -> RequestHead:
+    """Decode the request of an AdmissionReview without its objects, whatever their size.
+
+    Raises:
+        UndecodableReview: as `decode_review`, but for what is wrong inside the objects.
+    """
+    return _decode(_head_decoder, body)
+
+
+def _decode(decoder: msgspec.json.Decoder[_RequestReview[_Request]], body: bytes) -> _Request:
     try:
-        review = _decoder.decode(body)
+        review = decoder.decode(body)
     except _UNDECODABLE as error:
         raise _undecodable(error, "") from None
     if review.api_version != API_VERSION:
@@ -99,6 +131,8 @@ def decode_review(body: bytes) -> AdmissionRequest:
         raise UndecodableReview(f"kind: expected {KIND}, got {review.kind[:80]!r}")
     if not review.request.uid:
         raise UndecodableReview("request.uid: must not be empty")
+    if len(review.request.uid) > _LONGEST_UID:
+        raise UndecodableReview(f"request.uid: must have at most {_LONGEST_UID} characters")
     return review.request
 
 

@@ -23,6 +23,10 @@ from patches import (
 )
 from webhook.review.notices import arrival_warnings, notice_warnings
 
+TEXT_LIMIT: Final = 64 * 1024
+"""Bytes. No text is longer, so that answers and audit events stay small; real pods keep upstream's exact text."""
+WARNINGS_LIMIT: Final = 256 * 1024
+"""Bytes, of all warnings together."""
 _BRIEF: Final = 200
 """Characters. A longer list is shortened to its ids; the audit annotation keeps all of it."""
 
@@ -175,8 +179,30 @@ def skipped_list(decisions: Iterable[Decision]) -> str:
     return ",".join(entries)
 
 
+def shortened(warnings: Iterable[str]) -> list[str]:
+    """Return the first warnings up to their limit, and a last one that counts those left out."""
+    kept: list[str] = []
+    size = left_out = 0
+    for warning in warnings:
+        size += len(warning.encode())
+        if size > WARNINGS_LIMIT:
+            left_out += 1
+        else:
+            kept.append(warning)
+    return [*kept, f"pod-security-defaulter: {left_out} more warnings"] if left_out else kept
+
+
 def printable(text: str) -> str:
-    """Replace control characters by spaces, because the API server drops a warning that has one."""
+    """Replace control characters by spaces, because the API server drops a warning that has one. Cut a huge text."""
+    text = _cut(text)
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else " " for character in text)
+
+
+def _cut(text: str) -> str:
+    encoded = text.encode() if len(text) > TEXT_LIMIT // 4 else b""  # a character has up to four bytes
+    if len(encoded) <= TEXT_LIMIT:
+        return text
+    kept = encoded[:TEXT_LIMIT].decode(errors="ignore")
+    return f"{kept}... ({len(encoded) - TEXT_LIMIT} bytes more)"

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from patches import Exemption, Operation
 from webhook.review.codec import AdmissionResponse, Status, encode_json
+from webhook.review.messages import shortened
 
 
 def allowed(
@@ -20,7 +21,7 @@ def allowed(
         allowed=True,
         patch=encode_json(operations) if operations else None,
         patch_type="JSONPatch" if operations else None,
-        warnings=list(warnings),
+        warnings=shortened(warnings),
         audit_annotations=dict(audit_annotations or {}),
     )
 
@@ -41,7 +42,7 @@ def forbidden(
     return AdmissionResponse(
         uid=uid,
         allowed=False,
-        warnings=list(warnings),
+        warnings=shortened(warnings),
         audit_annotations=dict(audit_annotations or {}),
         status=Status(code=403, reason="Forbidden", message=message),
     )

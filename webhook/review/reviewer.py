@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, NamedTuple, ParamSpec, Protocol, TypeAlias, TypeVar
 
 from patches import TEMPLATES, CompiledNamespace, Evaluation, InvalidObject, Origin, Pod, evaluate, locate, validate
-from webhook.errors import NamespaceUnknown, UndecodableReview
+from webhook.errors import NamespaceUnknown, ObjectTooLarge, UndecodableReview
 from webhook.review import messages, respond
-from webhook.review.codec import AdmissionRequest, AdmissionResponse, decode_old_object
+from webhook.review.codec import AdmissionRequest, AdmissionResponse, RequestHead, decode_old_object
 from webhook.review.namespace_cache import NamespaceCache
 
 OPERATIONS: Final = ("CREATE", "UPDATE")
@@ -16,6 +16,27 @@ SUBRESOURCES: Final = ("", "ephemeralcontainers")
 
 OnEvaluation: TypeAlias = Callable[[Evaluation], None]
 """A function that counts an evaluation for metrics."""
+
+
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
+
+
+class Run(Protocol):
+    """Runs a step of a review, which may take long, and awaits its result."""
+
+    async def __call__(
+        self, function: Callable[_Parameters, _Result], *args: _Parameters.args, **kwargs: _Parameters.kwargs
+    ) -> _Result:
+        """Run the step."""
+        ...
+
+
+async def run_here(
+    function: Callable[_Parameters, _Result], *args: _Parameters.args, **kwargs: _Parameters.kwargs
+) -> _Result:
+    """Run a step at once, in the loop."""
+    return function(*args, **kwargs)
 
 
 class _Evaluate(Protocol):
@@ -39,50 +60,73 @@ class Reviewer:
         self._namespaces = namespaces
         self._on_evaluation = on_evaluation
 
-    async def mutate(self, request: AdmissionRequest) -> AdmissionResponse:
+    async def mutate(self, request: AdmissionRequest, run: Run = run_here) -> AdmissionResponse:
         """Answer with a patch, and with what the patched object violates. No content of a request makes it raise."""
-        return await self._answer(request, _MUTATION)
+        return await self._answer(request, _MUTATION, run)
 
-    async def validate(self, request: AdmissionRequest) -> AdmissionResponse:
+    async def validate(self, request: AdmissionRequest, run: Run = run_here) -> AdmissionResponse:
         """Answer with what the object violates as it is. No content of a request makes it raise."""
-        return await self._answer(request, _VALIDATION)
+        return await self._answer(request, _VALIDATION, run)
 
-    def answer_unknown(self, request: AdmissionRequest, problem: str) -> AdmissionResponse:
+    def answer_unknown(self, request: RequestHead, problem: str) -> AdmissionResponse:
         """Answer when nothing is known of the namespace: refuse a pod, allow a controller with a warning."""
         problem = messages.printable(problem)
         if request.kind.kind == "Pod":
             return respond.errored(request.uid, problem)
+        return self._allow_unjudged(request, problem)
+
+    def answer_too_large(self, request: RequestHead, problem: str) -> AdmissionResponse:
+        """Answer when an object is more work than one review may be: refuse a pod, allow a controller with a warning.
+
+        The pods of the controller will be refused, each with the reason.
+        """
+        problem = messages.printable(problem)
+        unconcerned = self._answer_unconcerned(request)
+        if unconcerned is not None:
+            return unconcerned
+        if request.kind.kind == "Pod":
+            return respond.invalid(request.uid, problem)
+        return self._allow_unjudged(request, problem)
+
+    def _allow_unjudged(self, request: RequestHead, problem: str) -> AdmissionResponse:
         warning = f"pod-security-defaulter: {problem}; nothing was looked at"
         audit = messages.add_generation({"error": problem}, self._namespaces.generation)
         return respond.allowed(request.uid, (), [warning], audit)
 
-    async def _answer(self, request: AdmissionRequest, answer: _ReviewKind) -> AdmissionResponse:
+    def _answer_unconcerned(self, request: RequestHead) -> AdmissionResponse | None:
+        """The answer to a request whose objects do not matter; None if they do."""
         if not concerns_us(request):
             return respond.allowed(request.uid)
         exemption = self._namespaces.exemption(request.namespace, request.user_info.username)
-        if exemption is not None:
-            return respond.exempt(request.uid, exemption, self._namespaces.generation)
+        return None if exemption is None else respond.exempt(request.uid, exemption, self._namespaces.generation)
+
+    async def _answer(self, request: AdmissionRequest, answer: _ReviewKind, run: Run) -> AdmissionResponse:
+        unconcerned = self._answer_unconcerned(request)
+        if unconcerned is not None:
+            return unconcerned
         try:
-            return await self._review(request, answer)
+            return await self._review(request, answer, run)
         except NamespaceUnknown as error:
             return self.answer_unknown(request, str(error))
+        except ObjectTooLarge as error:
+            return self.answer_too_large(request, str(error))
         except (InvalidObject, UndecodableReview) as error:
             return respond.invalid(request.uid, messages.printable(str(error)))
 
-    async def _review(self, request: AdmissionRequest, answer: _ReviewKind) -> AdmissionResponse:
-        pod, old = read_pods(request)
+    async def _review(self, request: AdmissionRequest, answer: _ReviewKind, run: Run) -> AdmissionResponse:
+        pod, old = await run(read_pods, request)
         if pod is None:
             return respond.allowed(request.uid)
         namespace = await self._namespaces.find(request.namespace, _account_of(pod))
         try:
-            evaluation = answer.evaluate(pod, namespace, old=old, user=request.user_info.username)
+            evaluation = await run(answer.evaluate, pod, namespace, old=old, user=request.user_info.username)
         except InvalidObject as error:  # a malformed quantity, which is read only when a rule needs it
             raise error.below("object") from None
         if evaluation.exempt is not None:
             return respond.exempt(request.uid, evaluation.exempt, self._namespaces.generation)
         if self._on_evaluation is not None:
             self._on_evaluation(evaluation)
-        return answer.respond(request, evaluation, self._namespaces.generation)
+        return await run(answer.respond, request, evaluation, self._namespaces.generation)
 
 
 def _mutation_response(request: AdmissionRequest, evaluation: Evaluation, generation: str) -> AdmissionResponse:
@@ -115,7 +159,7 @@ _MUTATION: Final = _ReviewKind(evaluate, _mutation_response)
 _VALIDATION: Final = _ReviewKind(validate, _validation_response)
 
 
-def concerns_us(request: AdmissionRequest) -> bool:
+def concerns_us(request: RequestHead) -> bool:
     """Whether the request can concern a pod or a template. All others are allowed as they are."""
     return (
         request.operation in OPERATIONS

@@ -16,6 +16,7 @@ from webhook.review.reviewer import Reviewer
 from webhook.server.handlers import (
     ADMISSIONS,
     BODY_LIMIT,
+    LARGE_REVIEWS,
     LONGEST_PATIENCE,
     METRICS,
     READINESS,
@@ -26,6 +27,8 @@ from webhook.server.handlers import (
     readyz,
     validate,
 )
+from webhook.server.lanes import LargeReviews
+from webhook.server.memory import keep_one_heap
 from webhook.server.readiness import Readiness
 from webhook.telemetry.admissions import AdmissionRecorder
 from webhook.telemetry.metrics import Metrics
@@ -57,10 +60,16 @@ def create_app(reviewer: Reviewer, readiness: Readiness, counts: Metrics | None 
     app = web.Application(client_max_size=BODY_LIMIT)
     app[REVIEWER] = reviewer
     app[ADMISSIONS] = AdmissionRecorder(counts or Metrics())
+    app[LARGE_REVIEWS] = LargeReviews()
+    app.on_cleanup.append(_end_large_reviews)
     app.router.add_post("/mutate", mutate)
     app.router.add_post("/validate", validate)
     _add_health(app, readiness)
     return app
+
+
+async def _end_large_reviews(app: web.Application) -> None:
+    app[LARGE_REVIEWS].close()
 
 
 def create_health_app(readiness: Readiness, counts: Metrics) -> web.Application:
@@ -106,6 +115,7 @@ async def serve(
     async with AsyncExitStack() as stack:
         ports = [await _listen(stack, site) for site in sites]
         tune_collector()
+        keep_one_heap()
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):

@@ -7,7 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
-from webhook.errors import LateBody, UnreadableBody
+from webhook.errors import LateBody, TooMuchWork, UnreadableBody
 
 _IDENTITY: Final = "identity"
 
@@ -21,12 +21,15 @@ async def read_body(request: web.Request, seconds: float) -> bytes:
     """Read the body of a request.
 
     Raises:
+        TooMuchWork: if it is longer than the application allows.
         LateBody: if it does not arrive within `seconds`.
         UnreadableBody: if it breaks off, or is not encoded as its headers say.
     """
     try:
         async with asyncio.timeout(seconds):
             return await request.read()
+    except web.HTTPRequestEntityTooLarge:  # aiohttp would keep it, and the body with it, until a garbage collection
+        raise TooMuchWork(f"more than {request.client_max_size} bytes") from None
     except TimeoutError:
         raise LateBody(f"the body did not arrive within {seconds:g} s") from None
     except (web.RequestPayloadError, ConnectionError):

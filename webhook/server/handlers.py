@@ -6,15 +6,24 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, NamedTuple, TypeAlias
 
 from aiohttp import web
 
-from webhook.errors import RequestError, UnsupportedBody, http_status
+from webhook.errors import ObjectTooLarge, RequestError, UnsupportedBody, http_status
 from webhook.review import respond
-from webhook.review.codec import AdmissionRequest, AdmissionResponse, decode_review, encode_review
-from webhook.review.reviewer import Reviewer
+from webhook.review.codec import (
+    ANSWER_LIMIT,
+    AdmissionRequest,
+    AdmissionResponse,
+    RequestHead,
+    decode_head,
+    decode_review,
+    encode_review,
+)
+from webhook.review.reviewer import Reviewer, Run
 from webhook.server.bodies import is_encoded, read_body
+from webhook.server.lanes import LARGE, Lane, LargeReviews, SmallReviews
 from webhook.server.readiness import Readiness
 from webhook.telemetry.admissions import AdmissionRecorder
 from webhook.telemetry.metrics import CONTENT_TYPE, Metrics
@@ -29,11 +38,21 @@ _DURATION: Final = re.compile(r"(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+(?:\.[0-9]
 _LOG: Final = logging.getLogger("webhook.server")
 
 REVIEWER: Final = web.AppKey("reviewer", Reviewer)
-
-
+LARGE_REVIEWS: Final = web.AppKey("large_reviews", LargeReviews)
 READINESS: Final = web.AppKey("readiness", Readiness)
 METRICS: Final = web.AppKey("metrics", Metrics)
 ADMISSIONS: Final = web.AppKey("admissions", AdmissionRecorder)
+_SMALL_REVIEWS: Final = SmallReviews()
+
+_Ask: TypeAlias = Callable[[AdmissionRequest, Run], Awaitable[AdmissionResponse]]
+
+
+class _Answer(NamedTuple):
+    """An answer, to whom, and as it is sent."""
+
+    request: RequestHead
+    response: AdmissionResponse
+    body: bytes
 
 
 async def mutate(request: web.Request) -> web.Response:
@@ -65,37 +84,59 @@ async def metrics(request: web.Request) -> web.Response:
     return web.Response(body=request.app[METRICS].page(), headers={"Content-Type": CONTENT_TYPE})
 
 
-async def _review(
-    request: web.Request, endpoint: str, answer: Callable[[AdmissionRequest], Awaitable[AdmissionResponse]]
-) -> web.Response:
-    admissions = request.app[ADMISSIONS]
+async def _review(request: web.Request, endpoint: str, ask: _Ask) -> web.Response:
+    app = request.app
+    admissions = app[ADMISSIONS]
     clock = asyncio.get_running_loop().time
-    seconds = patience(request.query.get("timeout", ""))
     start = clock()
-    deadline = start + seconds
+    deadline = start + patience(request.query.get("timeout", ""))
+    size = request.content_length
+    lane: Lane = _SMALL_REVIEWS if size is not None and size <= LARGE else app[LARGE_REVIEWS]
     try:
         if is_encoded(request):
             raise UnsupportedBody("send the body as it is: no Content-Encoding is decoded")
-        review = decode_review(await read_body(request, seconds))
+        async with lane.room(size, deadline):
+            body = await read_body(request, round(deadline - clock(), 3))
+            answer = await _answer(app[REVIEWER], ask, body, lane, deadline)
     except RequestError as error:
         admissions.record_undecodable(endpoint, clock() - start)
         return web.Response(status=http_status(error), text=f"{error}\n")
-    except web.HTTPRequestEntityTooLarge:
-        admissions.record_undecodable(endpoint, clock() - start)
-        raise
+    answered = web.Response(body=answer.body, content_type="application/json")
+    if not app[READINESS].serving:
+        answered.force_close()  # a review sent on this connection later would be lost when it closes
+    admissions.record(endpoint, answer.request, answer.response, clock() - start)
+    return answered
+
+
+async def _answer(reviewer: Reviewer, ask: _Ask, body: bytes, lane: Lane, deadline: float) -> _Answer:
+    """Answer the review in a body by `deadline`. Raises RequestError if there is nobody to answer to."""
+    review: RequestHead | None = None
     try:
-        async with asyncio.timeout_at(deadline):
-            response = await answer(review)
+        async with asyncio.timeout_at(deadline), lane.turn(len(body)):
+            review = request = await lane.run(decode_review, body)
+            response = await ask(request, lane.run)
+            return await lane.run(_encode, reviewer, review, response)
+    except ObjectTooLarge as error:
+        review = decode_head(body)
+        response = reviewer.answer_too_large(review, str(error))
     except TimeoutError:
-        response = request.app[REVIEWER].answer_unknown(review, "the namespace could not be looked up in time")
-    except Exception:  # noqa: BLE001 (logged; a response with the uid is more useful than a broken connection)
+        review = review or decode_head(body)
+        response = reviewer.answer_unknown(review, lane.late)
+    except Exception:
+        if review is None:
+            raise
         _LOG.exception("review %.80r failed", review.uid)
         response = respond.errored(review.uid, "internal error")
-    answered = web.Response(body=encode_review(response), content_type="application/json")
-    if not request.app[READINESS].serving:
-        answered.force_close()  # a review sent on this connection later would be lost when it closes
-    admissions.record(endpoint, review, response, clock() - start)
-    return answered
+    return _encode(reviewer, review, response)
+
+
+def _encode(reviewer: Reviewer, request: RequestHead, response: AdmissionResponse) -> _Answer:
+    body = encode_review(response)
+    if len(body) > ANSWER_LIMIT:
+        problem = f"the answer would have {len(body)} bytes; at most {ANSWER_LIMIT} are sent"
+        response = reviewer.answer_too_large(request, problem)
+        body = encode_review(response)
+    return _Answer(request, response, body)
 
 
 def patience(timeout: str) -> float:

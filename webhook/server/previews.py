@@ -202,8 +202,6 @@ async def _handle_errors(
         response = await handler(request)
     except DefaulterError as error:
         response = _refusal(error)
-    except web.HTTPRequestEntityTooLarge:
-        response = _problem(413, Problem(f"more than {PREVIEW_BODY_LIMIT} bytes"))
     except web.HTTPException as error:
         kept = {name: value for name, value in error.headers.items() if name == "Allow"}
         response = _problem(error.status, Problem(error.reason), kept)

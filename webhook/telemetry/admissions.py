@@ -6,7 +6,7 @@ import logging
 from http import HTTPStatus
 from typing import Any, Final
 
-from webhook.review.codec import AdmissionRequest, AdmissionResponse
+from webhook.review.codec import AdmissionResponse, RequestHead
 from webhook.telemetry.logs import FIELDS
 from webhook.telemetry.metrics import Metrics
 
@@ -38,7 +38,7 @@ class AdmissionRecorder:
         """Count in `metrics`."""
         self._metrics = metrics
 
-    def record(self, endpoint: str, request: AdmissionRequest, response: AdmissionResponse, seconds: float) -> None:
+    def record(self, endpoint: str, request: RequestHead, response: AdmissionResponse, seconds: float) -> None:
         """Count and log an answer."""
         outcome = outcome_of(response)
         kind = request.kind.kind

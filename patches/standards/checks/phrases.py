@@ -58,7 +58,8 @@ def annotation(key: str, value: str) -> str:
 
 def go_quoted(text: str) -> str:
     """`text` in quotes, escaped as Go's `%q` does."""
-    return f'"{"".join(map(_escaped, text))}"'
+    escaped = text.translate(_ASCII_ESCAPES) if text.isascii() else "".join(map(_escaped, text))
+    return f'"{escaped}"'
 
 
 def _escaped(character: str) -> str:
@@ -71,3 +72,6 @@ def _escaped(character: str) -> str:
     if code < _ASCII:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < _BASIC_PLANE else f"\\U{code:08x}"
+
+
+_ASCII_ESCAPES = {code: _escaped(chr(code)) for code in range(_ASCII)}

@@ -1,0 +1,121 @@
+"""Reviews of about 3 MiB, the largest object that an API server takes, each large in its own way.
+
+All but the last are legal: within the bounds of `patches/model/bounds.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from bench.reviews import review_of
+
+_SIZE: Final = 3 * 2**20
+_CONTAINERS: Final = 1_000
+_NODES: Final = 499_000  # maps and lists that one review may have
+_APP_ARMOR: Final = "container.apparmor.security.beta.kubernetes.io/"
+_Container = Callable[[int], dict[str, Any]]
+
+
+def _pod(
+    count: int = 1, container: _Container = lambda _: {}, *, metadata: Mapping[str, Any] | None = None, **spec: Any
+) -> dict[str, Any]:
+    """A review of a pod with so many containers, filled to its size by the environment of its first one."""
+    review = review_of(1)
+    pod = review["request"]["object"]
+    del pod["metadata"]["managedFields"]
+    pod["metadata"] |= metadata or {}
+    base = pod["spec"]["containers"][0] | {"ports": []}
+    pod["spec"]["containers"] = [base | {"name": f"c{index}"} | container(index) for index in range(count)]
+    pod["spec"] |= spec
+    missing = _SIZE - len(json.dumps(review, separators=(",", ":")))
+    if missing > 0:
+        pod["spec"]["containers"][0]["env"] = [{"name": "FILL", "value": "x" * missing}]
+    return review
+
+
+def _bare(count: int) -> dict[str, Any]:
+    """A review of a pod with so many containers, which have but names and what an API server adds."""
+    review = review_of(1)
+    pod = review["request"]["object"]
+    del pod["metadata"]["managedFields"]
+    pod["spec"]["containers"] = [
+        {
+            "name": f"c{index}",
+            "resources": {},
+            "terminationMessagePath": "/dev/termination-log",
+            "terminationMessagePolicy": "File",
+            "imagePullPolicy": "Always",
+        }
+        for index in range(count)
+    ]
+    return review
+
+
+def _update() -> dict[str, Any]:
+    """A debug session in a pod of 3 MiB: the review has it twice."""
+    review = _pod(_CONTAINERS)
+    request = review["request"]
+    old = json.loads(json.dumps(request["object"]))
+    request |= {"operation": "UPDATE", "subResource": "ephemeralcontainers", "oldObject": old}
+    del request["object"]["spec"]["containers"][-1]
+    request["object"]["spec"]["ephemeralContainers"] = [{"name": "debug", "image": "busybox"}]
+    return review
+
+
+def _nested(levels: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def _managed(value: Any) -> dict[str, Any]:
+    return {"managedFields": [{"manager": "x", "operation": "Update", "fieldsV1": {"f:metadata": value}}]}
+
+
+def _capabilities(index: int) -> dict[str, Any]:
+    return {
+        "securityContext": {"capabilities": {"add": [f"C{index}-{number}".ljust(300, "x") for number in range(10)]}}
+    }
+
+
+def _resources(index: int) -> dict[str, Any]:
+    return {"resources": {"limits": {f"r{number}": f"{index}{number}m" for number in range(10)}}}
+
+
+KINDS: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {
+    "containers": lambda: _pod(_CONTAINERS),
+    "names": lambda: _pod(_CONTAINERS, lambda index: {"name": f"{index}".ljust(2_900, "n")}),
+    "capabilities": lambda: _pod(_CONTAINERS, _capabilities),
+    "env": lambda: _pod(_CONTAINERS, lambda _: {"env": [{"name": "A", "value": "1"}] * 110}),
+    "volume mounts": lambda: _pod(
+        _CONTAINERS, lambda _: {"volumeMounts": [{"name": "a", "mountPath": "/" + "m" * 250}] * 10}
+    ),
+    "ports": lambda: _pod(
+        _CONTAINERS, lambda _: {"ports": [{"containerPort": 1, "hostPort": number + 1} for number in range(65)]}
+    ),
+    "requests and limits": lambda: _pod(_CONTAINERS, _resources),
+    "sums of a LimitRange": lambda: _pod(256),
+    "volumes": lambda: _pod(
+        volumes=[{"name": f"{index}".ljust(3_000, "v"), "hostPath": {"path": "/"}} for index in range(1_000)]
+    ),
+    "annotations": lambda: _pod(
+        metadata={"annotations": {f"{_APP_ARMOR}{index}": '\u0001"' * 180 for index in range(2_000)}}
+    ),
+    "one long annotation": lambda: _pod(metadata={"annotations": {f"{_APP_ARMOR}c0": '"' * (_SIZE // 2 - 1_000)}}),
+    "managed fields": lambda: _pod(metadata=_managed({f"f:{index}": 0 for index in range(280_000)})),
+    "lists": lambda: _pod(metadata=_managed([[]] * _NODES)),
+    "maps": lambda: _pod(tolerations=[{}] * _NODES),
+    "nested lists": lambda: _pod(metadata=_managed([_nested(400)] * (_NODES // 401))),
+    "numbers": lambda: _pod(metadata=_managed([300] * 785_000)),
+    "texts": lambda: _pod(1, lambda _: {"args": ["a"] * 785_000}),
+    "an update": _update,
+    "just below large": lambda: _bare(119),
+    "60,000 containers": lambda: _bare(60_000),
+    "35,000 annotations": lambda: _pod(
+        metadata={"annotations": {f"{_APP_ARMOR}c{index}": "x" for index in range(35_000)}}
+    ),
+}
+"""By name: what a review is full of."""
