@@ -1,6 +1,6 @@
 """Reviews of about 3 MiB, the largest object that an API server takes, each large in its own way.
 
-All but the last are legal: within the bounds of `patches/model/bounds.py`.
+All but the last three are legal: within the bounds of `patches/model/bounds.py`.
 """
 
 from __future__ import annotations
@@ -53,6 +53,13 @@ def _bare(count: int) -> dict[str, Any]:
     return review
 
 
+def _named(count: int) -> dict[str, Any]:
+    """A review of a pod with so many containers, as short as a file has them."""
+    review = review_of(1)
+    review["request"]["object"]["spec"]["containers"] = [{"name": f"c{index}", "image": "i"} for index in range(count)]
+    return review
+
+
 def _update() -> dict[str, Any]:
     """A debug session in a pod of 3 MiB: the review has it twice."""
     review = _pod(_CONTAINERS)
@@ -76,13 +83,28 @@ def _managed(value: Any) -> dict[str, Any]:
 
 
 def _capabilities(index: int) -> dict[str, Any]:
-    return {
-        "securityContext": {"capabilities": {"add": [f"C{index}-{number}".ljust(300, "x") for number in range(10)]}}
-    }
+    names = [f"C{index}-{number}".ljust(300, "x") for number in range(10)]
+    return {"securityContext": {"capabilities": {"add": names}}}
 
 
 def _resources(index: int) -> dict[str, Any]:
     return {"resources": {"limits": {f"r{number}": f"{index}{number}m" for number in range(10)}}}
+
+
+def _mounts(_: int) -> dict[str, Any]:
+    return {"volumeMounts": [{"name": "a", "mountPath": "/" + "m" * 250}] * 10}
+
+
+def _ports(_: int) -> dict[str, Any]:
+    return {"ports": [{"containerPort": 1, "hostPort": number + 1} for number in range(65)]}
+
+
+def _volume(index: int) -> dict[str, Any]:
+    return {"name": f"{index}".ljust(3_000, "v"), "hostPath": {"path": "/"}}
+
+
+def _annotated(annotations: Mapping[str, str]) -> dict[str, Any]:
+    return _pod(metadata={"annotations": {_APP_ARMOR + name: value for name, value in annotations.items()}})
 
 
 KINDS: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {
@@ -90,21 +112,13 @@ KINDS: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {
     "names": lambda: _pod(_CONTAINERS, lambda index: {"name": f"{index}".ljust(2_900, "n")}),
     "capabilities": lambda: _pod(_CONTAINERS, _capabilities),
     "env": lambda: _pod(_CONTAINERS, lambda _: {"env": [{"name": "A", "value": "1"}] * 110}),
-    "volume mounts": lambda: _pod(
-        _CONTAINERS, lambda _: {"volumeMounts": [{"name": "a", "mountPath": "/" + "m" * 250}] * 10}
-    ),
-    "ports": lambda: _pod(
-        _CONTAINERS, lambda _: {"ports": [{"containerPort": 1, "hostPort": number + 1} for number in range(65)]}
-    ),
+    "volume mounts": lambda: _pod(_CONTAINERS, _mounts),
+    "ports": lambda: _pod(_CONTAINERS, _ports),
     "requests and limits": lambda: _pod(_CONTAINERS, _resources),
     "sums of a LimitRange": lambda: _pod(256),
-    "volumes": lambda: _pod(
-        volumes=[{"name": f"{index}".ljust(3_000, "v"), "hostPath": {"path": "/"}} for index in range(1_000)]
-    ),
-    "annotations": lambda: _pod(
-        metadata={"annotations": {f"{_APP_ARMOR}{index}": '\u0001"' * 180 for index in range(2_000)}}
-    ),
-    "one long annotation": lambda: _pod(metadata={"annotations": {f"{_APP_ARMOR}c0": '"' * (_SIZE // 2 - 1_000)}}),
+    "volumes": lambda: _pod(volumes=[_volume(index) for index in range(1_000)]),
+    "annotations": lambda: _annotated({f"{index}": '\u0001"' * 180 for index in range(2_000)}),
+    "one long annotation": lambda: _annotated({"c0": '"' * (_SIZE // 2 - 1_000)}),
     "managed fields": lambda: _pod(metadata=_managed({f"f:{index}": 0 for index in range(280_000)})),
     "lists": lambda: _pod(metadata=_managed([[]] * _NODES)),
     "maps": lambda: _pod(tolerations=[{}] * _NODES),
@@ -113,9 +127,8 @@ KINDS: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {
     "texts": lambda: _pod(1, lambda _: {"args": ["a"] * 785_000}),
     "an update": _update,
     "just below large": lambda: _bare(119),
-    "60,000 containers": lambda: _bare(60_000),
-    "35,000 annotations": lambda: _pod(
-        metadata={"annotations": {f"{_APP_ARMOR}c{index}": "x" for index in range(35_000)}}
-    ),
+    "60,000 containers": lambda: _named(60_000),
+    "35,000 annotations": lambda: _annotated({f"c{index}": "x" for index in range(35_000)}),
+    "more than the limit": lambda: _bare(60_000),
 }
-"""By name: what a review is full of."""
+"""By name: what a review is full of. The last three are refused."""

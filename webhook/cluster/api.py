@@ -153,7 +153,7 @@ class ClusterClient:
 
 def _forget_environment(client: ApiClient) -> None:
     """Find the proxy once, and keep the client from ~/.netrc, whose credentials it would send to the API server."""
-    rest = client.rest_client
+    rest: Any = client.rest_client
     rest.proxy = rest.proxy or proxy_of(client.configuration.host or "")
     session: aiohttp.ClientSession = rest.pool_manager
     rest.pool_manager = aiohttp.ClientSession(connector=session.connector, read_bufsize=_READ_BUFFER, trust_env=False)
