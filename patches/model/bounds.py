@@ -37,7 +37,7 @@ OF_METADATA: Final = (
 )
 OF_SPEC: Final = (
     CONTAINERS,
-    Bound("volumes", 1_000, ("volumes",)),
+    Bound("volumes", 10_000, ("volumes",)),
     Bound("sysctls", 1_000, ("sysctls",), ("securityContext",)),
 )
 OF_ALL_CONTAINERS: Final = (

@@ -156,3 +156,18 @@ def test_facts_of_images_that_cannot_be_read(tmp_path: Path, capsys: pytest.Capt
     assert f"{images}:3: x: unknown field" in capsys.readouterr().err
     assert main(["check", "-f", _write(tmp_path, _POD, "pod.yaml"), "--images", str(tmp_path / "none")]) == 2
     assert "none: No such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["preview", "check"])
+def test_an_object_that_exceeds_a_bound(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is an error with file, line and field, and hides no other document."""
+    ports = "".join(f"    - {{containerPort: {number % 65_535 + 1}}}\n" for number in range(65_537))
+    large = (
+        f"apiVersion: v1\nkind: Pod\nmetadata: {{name: large}}\nspec:\n  containers:\n  - name: c\n    ports:\n{ports}"
+    )
+    file = _write(tmp_path, f"{large}---\n{_POD}", "pods.yaml")
+    assert main([command, "-f", file]) == 2
+    output = "".join(capsys.readouterr())
+    assert f"{file}:7" in output
+    assert "spec.containers[0].ports: 65537 ports; at most 65536 are supported" in output
+    assert "web" in output

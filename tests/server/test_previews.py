@@ -170,6 +170,15 @@ async def test_a_large_body_is_refused() -> None:
     assert str(PREVIEW_BODY_LIMIT) in json.loads(text)["message"]
 
 
+async def test_an_object_that_exceeds_a_bound_is_refused() -> None:
+    """413, with the count and the bound, as for other work that is too much."""
+    containers = [{"name": f"c{index}"} for index in range(1_001)]
+    document = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": containers}}
+    status, _, text = await _post(json.dumps(document))
+    assert status == 413
+    assert json.loads(text)["message"] == "spec.containers: 1001 containers; at most 1000 are supported"
+
+
 async def test_odd_kinds_hide_nothing() -> None:
     """An apiVersion or kind that is no text is no kind that is known: the object passes through or is an error."""
     odd = ["apiVersion: [v1]\nkind: Pod\n", "apiVersion: v1\nkind: {a: b}\n", "apiVersion: 1\nkind: null\n"]
