@@ -23,8 +23,9 @@ from typing import Final, NamedTuple
 from patches.defaults.default import Default
 from patches.defaults.draft import Draft
 from patches.defaults.host_users import in_user_namespace
-from patches.defaults.image_users import image_of, is_root_by_image
+from patches.defaults.image_users import ImageUsers, image_of, image_users, note_image
 from patches.model.decisions import Reason
+from patches.model.images import ImageUser
 from patches.model.notices import NoticeCode
 from patches.model.pod import ContainerView, Pod
 from patches.model.shapes import Capabilities
@@ -44,12 +45,13 @@ class _PodFacts(NamedTuple):
 
     root_passes: bool
     first_open_port: int
+    image_users: ImageUsers
 
 
 def apply(draft: Draft) -> None:
     """Drop ALL on each container, and add NET_BIND_SERVICE if the container declares a port that needs it."""
     root_passes = draft.policy.restricted_since(35) and in_user_namespace(draft)
-    facts = _PodFacts(root_passes, _first_open_port(draft.pod))
+    facts = _PodFacts(root_passes, _first_open_port(draft.pod), image_users(draft))
     for container in draft.containers_for(ID, "securityContext/capabilities/drop"):
         _harden(draft, container, facts)
 
@@ -83,7 +85,7 @@ def _drop_all(draft: Draft, container: ContainerView, capabilities: Capabilities
     if is_root and not facts.root_passes:
         draft.conflict(ID, f"{path}/drop", capabilities.get("drop"), Reason.RUNS_AS_ROOT)
         return
-    root_by_image = is_root_by_image(draft, container)
+    root_by_image = facts.image_users.get(container.path) is ImageUser.ROOT
     if root_by_image and _keeps_root_image(draft, facts):
         draft.skipped(ID, f"{path}/drop", Reason.IMAGE_RUNS_AS_ROOT)
         return
@@ -91,7 +93,7 @@ def _drop_all(draft: Draft, container: ContainerView, capabilities: Capabilities
     if _wants_bind(draft, container, capabilities, facts.first_open_port):
         _extend(draft, path, "add", _BIND, capabilities.get("add"))
     elif image_of(draft, container).file_capabilities:
-        draft.notice(NoticeCode.FILE_CAPABILITIES, container.path, container.name, container.value.get("image") or "")
+        note_image(draft, NoticeCode.FILE_CAPABILITIES, container)
     if is_root or (root_by_image and facts.root_passes):
         draft.notice(NoticeCode.ROOT_WITHOUT_CAPABILITIES, container.path, container.name)
 

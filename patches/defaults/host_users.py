@@ -11,8 +11,9 @@ from typing import Final
 
 from patches.defaults.default import Default
 from patches.defaults.draft import Draft
-from patches.defaults.image_users import is_root_by_image
+from patches.defaults.image_users import image_users
 from patches.model.decisions import Reason
+from patches.model.images import ImageUser
 from patches.standards.levels import Level
 
 ID: Final = "hostUsers"
@@ -56,7 +57,7 @@ def _serves_root_images(draft: Draft) -> bool:
         and settings.user_namespaces
         and draft.policy.target.level is Level.RESTRICTED
         and draft.policy.restricted_since(35)
-        and any(is_root_by_image(draft, container) for container in draft.containers)
+        and ImageUser.ROOT in image_users(draft).values()
     )
 
 

@@ -7,10 +7,17 @@ as root") and none whose USER is a name ("image has non-numeric user"). Source: 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TypeAlias
+
 from patches.defaults.draft import Draft
 from patches.defaults.identity import sets_user
 from patches.model.images import ImageFacts, ImageUser
+from patches.model.notices import NoticeCode
 from patches.model.pod import ContainerView
+
+ImageUsers: TypeAlias = Mapping[str, ImageUser]
+"""As whom images have their containers run, by the container's path. The images of others do not decide."""
 
 
 def image_of(draft: Draft, container: ContainerView) -> ImageFacts:
@@ -18,13 +25,18 @@ def image_of(draft: Draft, container: ContainerView) -> ImageFacts:
     return draft.namespace.images.find(container.value.get("image"))
 
 
-def image_user(draft: Draft, container: ContainerView) -> ImageUser | None:
-    """Return as whom the image has the container run; None if the image does not decide."""
-    if draft.windows or draft.pod.user_of(container) is not None or sets_user(draft):
-        return None
-    return image_of(draft, container).kind_of_user
+def image_users(draft: Draft) -> ImageUsers:
+    """Find out as whom images have the pod's containers run: once for a default, since it looks at all of them."""
+    matters = draft.namespace.images or draft.policy.settings.run_as_non_root.unknown_images == "skip"
+    if not matters or draft.windows or sets_user(draft):
+        return {}
+    return {
+        container.path: image_of(draft, container).kind_of_user
+        for container in draft.containers
+        if draft.pod.user_of(container) is None
+    }
 
 
-def is_root_by_image(draft: Draft, container: ContainerView) -> bool:
-    """Whether a container runs as root because its image does."""
-    return bool(draft.namespace.images) and image_user(draft, container) is ImageUser.ROOT
+def note_image(draft: Draft, code: NoticeCode, container: ContainerView, *values: str) -> None:
+    """Note something about a container's image; the sentence names the container, the image and `values`."""
+    draft.notice(code, container.path, container.name, container.value.get("image") or "", *values)

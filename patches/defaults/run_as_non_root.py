@@ -21,7 +21,7 @@ from typing import Final
 from patches.defaults.default import Default
 from patches.defaults.draft import Draft
 from patches.defaults.host_users import in_user_namespace
-from patches.defaults.image_users import image_of, image_user, is_root_by_image
+from patches.defaults.image_users import ImageUsers, image_of, image_users, note_image
 from patches.model.decisions import Reason
 from patches.model.images import ImageUser
 from patches.model.notices import NoticeCode
@@ -51,11 +51,12 @@ def apply(draft: Draft) -> None:
             (draft.kept if explicit else draft.conflict)(ID, path, explicit)
         _report_explicit(draft)
         return
-    if draft.policy.restricted_since(35) and _in_user_namespace(draft):
+    users = image_users(draft)
+    if draft.policy.restricted_since(35) and _in_user_namespace(draft, users):
         draft.skipped(ID, f"{draft.security_path}/{ID}", Reason.USER_NAMESPACE)
         return
     containers = draft.containers
-    contradicted = any(_contradiction(draft, container) for container in containers)
+    contradicted = any(_contradiction(draft, container, users) for container in containers)
     if draft.whole_pod and not contradicted and not draft.excepts(ID):
         if containers and all(container.security.get("runAsNonRoot") for container in containers):
             for container in containers:
@@ -63,28 +64,26 @@ def apply(draft: Draft) -> None:
         else:
             draft.add(ID, draft.security_path, ID, value=True)
             for container in containers:
-                _add_user(draft, container)
+                _add_user(draft, container, users)
     else:
-        _per_container(draft)
+        _per_container(draft, users)
 
 
-def _in_user_namespace(draft: Draft) -> bool:
+def _in_user_namespace(draft: Draft, users: ImageUsers) -> bool:
     """Whether the pod has `hostUsers: false`, or gets it for an image that runs as root."""
-    return draft.pod.spec.get("hostUsers") is False or (
-        any(is_root_by_image(draft, container) for container in draft.containers) and in_user_namespace(draft)
-    )
+    return draft.pod.spec.get("hostUsers") is False or (ImageUser.ROOT in users.values() and in_user_namespace(draft))
 
 
-def _per_container(draft: Draft) -> None:
+def _per_container(draft: Draft, users: ImageUsers) -> None:
     for container in draft.containers_for(ID, f"securityContext/{ID}"):
-        reason = _contradiction(draft, container)
+        reason = _contradiction(draft, container, users)
         own = container.security.get("runAsNonRoot")
         path = f"{container.path}/securityContext/{ID}"
         if own is True:
             draft.kept(ID, path, own)
         elif reason is None:
             draft.add(ID, f"{container.path}/securityContext", ID, value=True)
-            _add_user(draft, container)
+            _add_user(draft, container, users)
         elif reason in _LEFT_ALONE:
             draft.skipped(ID, path, reason)
             _explain(draft, container, reason)
@@ -100,7 +99,7 @@ def _report_explicit(draft: Draft) -> None:
             (draft.kept if own else draft.conflict)(ID, path, own)
 
 
-def _contradiction(draft: Draft, container: ContainerView) -> Reason | None:
+def _contradiction(draft: Draft, container: ContainerView, users: ImageUsers) -> Reason | None:
     pod, security = draft.pod.security, container.security
     own = security.get("runAsNonRoot")
     if own is not None:
@@ -114,12 +113,12 @@ def _contradiction(draft: Draft, container: ContainerView) -> Reason | None:
         name = (pod.get("windowsOptions") or _NO_OPTIONS).get("runAsUserName")
     if name is not None and name.lower() == _WINDOWS_ROOT:
         return Reason.RUNS_AS_ROOT
-    return _image_obstacle(draft, container)
+    return _image_obstacle(draft, users.get(container.path))
 
 
-def _image_obstacle(draft: Draft, container: ContainerView) -> Reason | None:
+def _image_obstacle(draft: Draft, user: ImageUser | None) -> Reason | None:
     settings = draft.policy.settings.run_as_non_root
-    match image_user(draft, container):
+    match user:
         case ImageUser.ROOT if settings.avoids_root_images:
             return Reason.IMAGE_RUNS_AS_ROOT
         case ImageUser.NAME if settings.named_users == "explicit":
@@ -130,29 +129,25 @@ def _image_obstacle(draft: Draft, container: ContainerView) -> Reason | None:
             return None
 
 
-def _add_user(draft: Draft, container: ContainerView) -> None:
+def _add_user(draft: Draft, container: ContainerView, users: ImageUsers) -> None:
     """Make the user of the image verifiable beside our runAsNonRoot, or say that the container will not start."""
     if container.security.get(ID) is not None:
         return
-    image, kind = image_of(draft, container), image_user(draft, container)
+    image, kind = image_of(draft, container), users.get(container.path)
     if kind is ImageUser.NAMED and draft.policy.settings.run_as_non_root.named_users == "explicit":
         draft.add(ID, f"{container.path}/securityContext", "runAsUser", image.uid, Reason.IMAGE_USER)
     elif kind is ImageUser.ROOT:
-        _notice(draft, NoticeCode.WILL_NOT_START, container, "container has runAsNonRoot and image will run as root")
+        note_image(draft, NoticeCode.WILL_NOT_START, container, "container has runAsNonRoot and image will run as root")
     elif kind in (ImageUser.NAME, ImageUser.NAMED):
         problem = f"image has non-numeric user ({image.user or image.uid}), cannot verify user is non-root"
-        _notice(draft, NoticeCode.WILL_NOT_START, container, problem)
+        note_image(draft, NoticeCode.WILL_NOT_START, container, problem)
 
 
 def _explain(draft: Draft, container: ContainerView, reason: Reason) -> None:
     if reason is Reason.IMAGE_RUNS_AS_ROOT:
-        _notice(draft, NoticeCode.ROOT_IMAGE, container)
+        note_image(draft, NoticeCode.ROOT_IMAGE, container)
     elif reason is Reason.IMAGE_USER_NAME:
-        _notice(draft, NoticeCode.NAMED_USER_IMAGE, container, image_of(draft, container).user or "")
-
-
-def _notice(draft: Draft, code: NoticeCode, container: ContainerView, *values: str) -> None:
-    draft.notice(code, container.path, container.name, container.value.get("image") or "", *values)
+        note_image(draft, NoticeCode.NAMED_USER_IMAGE, container, image_of(draft, container).user or "")
 
 
 DEFAULT: Final = Default(
