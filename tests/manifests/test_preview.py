@@ -84,14 +84,18 @@ def test_nothing_of_admission_leads_to_it(objects: Objects) -> None:
 
 
 def test_its_account_only_asks(objects: Objects) -> None:
-    """Reading, and the two kinds of question about callers; no Secret, no other account's rights."""
+    """Reading, and the two kinds of question about callers; no Secret. What is known of images it may read too."""
     bound = [
         value["roleRef"]["name"]
         for value in objects
         if value["kind"] in ("RoleBinding", "ClusterRoleBinding")
         and {"kind": "ServiceAccount", "name": _OWN, "namespace": NAME} in value["subjects"]
     ]
-    assert bound == [_OWN]
+    images = f"{NAME}-images"
+    assert sorted(bound) == sorted([_OWN, images])
+    assert find(objects, "Role", images)["rules"] == [
+        {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [images], "verbs": ["list", "watch"]}
+    ]
     assert _template(objects)["spec"]["serviceAccountName"] == _OWN
     rules = find(objects, "ClusterRole", _OWN)["rules"]
     writing = {(resource, verb) for rule in rules for resource in rule["resources"] for verb in rule["verbs"]}
