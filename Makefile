@@ -24,11 +24,15 @@ help: ## this list
 run: $(RUNTIME) ## serve admission on https://127.0.0.1:8443 and the page on http://127.0.0.1:8080, and show one review
 	$(BIN)/pod-security-defaulter serve --self-signed .certs --preview-port 8080 --demo
 
+assets: $(TOOLS) ## build a control plane for the tests with Go, about 10 minutes, once, and a node, 5 more where it can run
+	$(ASSETS)
+	$(ASSETS) --node --if-possible
+
 # SHUFFLE is for `make shuffled`.
 WITHOUT_MACHINERY := not install and not cluster and not image and not browser
 test: lint ## everything that CI requires: lint, all tests, the coverage of patches/ and webhook/
 	@echo '--- control plane: built with Go where it is missing, about 10 minutes, once'
-	@test -n "$$KUBEBUILDER_ASSETS" || $(ASSETS) --if-go
+	@test -n "$$KUBEBUILDER_ASSETS" || $(ASSETS) --if-possible
 	@echo '--- tests that need nothing but Python'
 	$(BIN)/pytest $(SHUFFLE) -n $(WORKERS) -m '$(WITHOUT_MACHINERY)' --cov --cov-report=
 	@echo '--- their coverage: patches/, then webhook/'

@@ -1,0 +1,57 @@
+"""The node that the tests of this folder share. Where it cannot run they are skipped, with the reason."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.control_plane import PLANES
+from tests.node import requirements
+from tests.node.images import pause_image, server_image
+from tests.node.layer import servers_layer
+from tests.node.node import Node, running_node
+from tests.node.servers import SERVERS
+from tests.node.telling import LINES, tell
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """A node with the images of all servers."""
+    binaries = requirements.require()
+    layer = servers_layer()
+    directory = tmp_path_factory.mktemp("node")
+    started = time.monotonic()
+    images = [pause_image(binaries / "pause"), *(server_image(server, layer) for server in SERVERS)]
+    try:
+        with running_node(directory, binaries, images) as running:
+            tell(f"node ready after {time.monotonic() - started:.0f} s")
+            yield running
+    finally:
+        for name in ("lib", "run"):
+            shutil.rmtree(directory / name)  # hundreds of megabytes; the logs stay
+
+
+@pytest.fixture(autouse=True)
+def _connections_are_closed() -> Iterator[None]:
+    """Close the connections that a test has made the clients of wider fixtures keep alive."""
+    yield
+    for running in tuple(PLANES):
+        running.close()
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """A directory for what a server of the test reads."""
+    return tmp_path / "served"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what was found out."""
+    if LINES:
+        terminalreporter.section("told by a real node")
+        for line in LINES:
+            terminalreporter.line(line)

@@ -1,0 +1,142 @@
+"""Runs servers as pods, some at a time, and finds out what becomes of each: it runs, is refused, or does not start."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+
+from tests.cluster.client import Client, pods
+from tests.node.node import Node
+from tests.node.servers import Server
+
+CONTAINER: Final = "server"
+AT_ONCE: Final = 15
+"""Pods at a time. Their requests have to fit into the machine: a kubelet refuses what does not."""
+_POLL_SECONDS: Final = 0.3
+_START_SECONDS: Final = 90
+_ANSWER_SECONDS: Final = 20
+_DEAD_ENDS: Final = frozenset(
+    {"CreateContainerConfigError", "CreateContainerError", "ErrImageNeverPull", "ImagePullBackOff", "RunContainerError"}
+)
+"""Reasons for which a container waits in vain."""
+
+
+class State(StrEnum):
+    """What has become of a server."""
+
+    RUNS = "runs"
+    REFUSED = "refused"
+    STOPPED = "does not start"
+
+
+class Outcome(NamedTuple):
+    """What has become of a server, why it does not run, and what was said when its pod was created."""
+
+    state: State
+    text: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+def bare_pod(server: Server) -> Any:
+    """A pod that says nothing but the image."""
+    return {"metadata": {"name": server.name}, "spec": {"containers": [{"name": CONTAINER, "image": server.image}]}}
+
+
+def run_servers(
+    node: Node,
+    client: Client,
+    namespace: str,
+    servers: Iterable[Server],
+    *,
+    pod: Callable[[Server], Any] = bare_pod,
+    seconds: float = 20,
+) -> dict[str, Outcome]:
+    """Create a pod for each server in a namespace without other pods, and judge each; the outcomes by server name.
+
+    One runs if it answers, and if `seconds` after its container has started this has not ended. The pods are deleted.
+    """
+    waiting = deque(servers)
+    order = [server.name for server in waiting]
+    watched: dict[str, _Watched] = {}
+    outcomes: dict[str, Outcome] = {}
+    while waiting or watched:
+        there = {row["metadata"]["name"]: row for row in node.plane.admin.must("GET", pods(namespace))["items"]}
+        for name, one in list(watched.items()):
+            if outcome := one.judge(node, there[name], seconds):
+                outcomes[name] = outcome
+                del watched[name]
+                node.delete(namespace, name)
+        for _ in range(min(len(waiting), AT_ONCE - len(there))):
+            server = waiting.popleft()
+            answer = node.create(client, namespace, pod(server))
+            if answer.ok:
+                watched[server.name] = _Watched(server, answer.warnings)
+            else:
+                outcomes[server.name] = Outcome(State.REFUSED, answer.message, answer.warnings)
+        time.sleep(_POLL_SECONDS)
+    node.wait_until_gone(namespace)
+    return {name: outcomes[name] for name in order}
+
+
+def table(outcomes: dict[str, Outcome]) -> str:
+    """A line for each server."""
+    width = max(map(len, outcomes))
+    rows = ((name, f"{row.state}: {row.text}" if row.text else row.state) for name, row in outcomes.items())
+    return "\n".join(f"  {name:{width}}  {text}" for name, text in rows)
+
+
+@dataclass
+class _Watched:
+    """A server whose pod has been created."""
+
+    server: Server
+    warnings: tuple[str, ...]
+    created: float = field(default_factory=time.monotonic)
+    started: float | None = None
+    answered: bool = False
+
+    def judge(self, node: Node, pod: Any, seconds: float) -> Outcome | None:
+        """What has become of it, once that is certain."""
+        status = pod["status"]
+        assert status.get("phase") != "Failed", f"{self.server.name}: {status.get('reason')}: {status.get('message')}"
+        (container,) = status.get("containerStatuses") or [{}]
+        now = time.monotonic()
+        text = _stopped(container, node.log(pod))
+        if text:
+            return self._outcome(State.STOPPED, text)
+        if "running" not in container.get("state", {}):
+            late = now - self.created > _START_SECONDS
+            return self._outcome(State.STOPPED, f"waits: {container.get('state')}") if late else None
+        self.started = self.started or now
+        question = self.server.question
+        self.answered = self.answered or question is None or question.is_answered(status["podIP"])
+        age = now - self.started
+        if self.answered and age >= seconds:
+            return self._outcome(State.RUNS)
+        if not self.answered and age >= max(seconds, _ANSWER_SECONDS):
+            return self._outcome(State.STOPPED, f"does not answer: {_last(node.log(pod))}")
+        return None
+
+    def _outcome(self, state: State, text: str = "") -> Outcome:
+        return Outcome(state, text, self.warnings)
+
+
+def _stopped(container: Any, log: list[str]) -> str:
+    """Why a container does not run and will not; empty as long as it may."""
+    waiting = container.get("state", {}).get("waiting", {})
+    if waiting.get("reason") in _DEAD_ENDS:
+        return f"{waiting['reason']}: {waiting.get('message', '')}"
+    ended = container.get("state", {}).get("terminated") or container.get("lastState", {}).get("terminated")
+    if not ended:
+        return ""
+    if ended["reason"] == "Error":
+        return f"exit {ended['exitCode']}: {_last(log)}"
+    return f"{ended['reason']}: {ended.get('message', '')}"
+
+
+def _last(log: list[str]) -> str:
+    return next((line.strip() for line in reversed(log) if line.strip()), "")
