@@ -29,10 +29,12 @@ assets: $(TOOLS) ## build a control plane for the tests with Go, about 10 minute
 	$(ASSETS) --node --if-possible
 
 # SHUFFLE is for `make shuffled`.
-WITHOUT_MACHINERY := not install and not cluster and not image and not browser
+WITHOUT_MACHINERY := not install and not cluster and not image and not browser and not node
 test: lint ## everything that CI requires: lint, all tests, the coverage of patches/ and webhook/
 	@echo '--- control plane: built with Go where it is missing, about 10 minutes, once'
 	@test -n "$$KUBEBUILDER_ASSETS" || $(ASSETS) --if-possible
+	@echo '--- node: built with Go where it is missing and can run, about 5 minutes, once'
+	@test -n "$$KUBEBUILDER_ASSETS" || $(ASSETS) --node --if-possible
 	@echo '--- tests that need nothing but Python'
 	$(BIN)/pytest $(SHUFFLE) -n $(WORKERS) -m '$(WITHOUT_MACHINERY)' --cov --cov-report=
 	@echo '--- their coverage: patches/, then webhook/'
@@ -46,6 +48,8 @@ test: lint ## everything that CI requires: lint, all tests, the coverage of patc
 	$(BIN)/pytest $(SHUFFLE) -m image
 	@echo '--- tests against a real API server: about 12 minutes'
 	$(BIN)/pytest $(SHUFFLE) -m cluster
+	@echo '--- servers on a real node: about 4 minutes'
+	$(BIN)/pytest $(SHUFFLE) -m node
 
 shuffled: ## `make test` in an order of the day; SEED=N repeats that of a run which printed N
 	@$(MAKE) --no-print-directory test SHUFFLE='-p randomly $(if $(SEED),--randomly-seed=$(SEED))'

@@ -41,8 +41,8 @@ def make_archive(archive: Path, make: Callable[[Path], None]) -> float:
         directory = Path(name)
         make(directory / "tree")
         attributes = ("--format=posix", "--xattrs", "--xattrs-include=security.capability", "--numeric-owner")
-        command = ["tar", "--create", *attributes, "--file", directory / "tar", "--directory", directory / "tree", "."]
-        subprocess.run(command, check=True)
+        places = ("--file", str(directory / "tar"), "--directory", str(directory / "tree"))
+        subprocess.run(["tar", "--create", *attributes, *places, "."], check=True)
         (directory / "tar").replace(archive)
     return time.monotonic() - started
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,13 +25,9 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     directory = tmp_path_factory.mktemp("node")
     started = time.monotonic()
     images = [pause_image(binaries / "pause"), *(server_image(server, layer) for server in SERVERS)]
-    try:
-        with running_node(directory, binaries, images) as running:
-            tell(f"node ready after {time.monotonic() - started:.0f} s")
-            yield running
-    finally:
-        for name in ("lib", "run"):
-            shutil.rmtree(directory / name)  # hundreds of megabytes; the logs stay
+    with running_node(directory, binaries, images) as running:
+        tell(f"node ready after {time.monotonic() - started:.0f} s")
+        yield running
 
 
 @pytest.fixture(autouse=True)

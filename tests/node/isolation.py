@@ -30,9 +30,10 @@ _STOP_SECONDS: Final = 30
 class Isolation:
     """The namespaces, while their keeper runs."""
 
-    def __init__(self, pid: int) -> None:
-        """Describe those of the process `pid`."""
+    def __init__(self, pid: int, cgroup: str) -> None:
+        """Describe those of the process `pid`. Below `cgroup` a node may have its pods."""
         self.pid = pid
+        self.cgroup = cgroup
 
     def command(self, *words: str | Path) -> list[str]:
         """A command that is run in them. The program ends with the command, which waits for it outside."""
@@ -54,12 +55,15 @@ class Isolation:
 
 
 @contextmanager
-def isolated(directory: Path) -> Iterator[Isolation]:
-    """Make the namespaces, as soon as no other node runs on this machine, and end all that is in them at the end."""
-    lock = cache_directory().parent / "node" / ".lock"
+def isolated(logs: Path, cgroup: str = "pod-security-defaulter-node") -> Iterator[Isolation]:
+    """Make the namespaces, once no other with this cgroup are on this machine; at the end, end all that is in them.
+
+    What is written to /var/log there is in the directory `logs`.
+    """
+    lock = cache_directory().parent / "node" / f".{cgroup}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     process = subprocess.Popen(
-        [*_ALONE, sys.executable, "-I", str(_KEEPER), str(directory), str(lock)],
+        [*_ALONE, sys.executable, "-I", str(_KEEPER), str(logs), str(lock), cgroup],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -68,13 +72,15 @@ def isolated(directory: Path) -> Iterator[Isolation]:
     try:
         assert process.stdout is not None
         if process.stdout.readline() != b"ready\n":
-            _, said = process.communicate(timeout=_STOP_SECONDS)
-            pytest.skip(f"a node needs namespaces of its own: {said.decode().strip()[-500:]}")
+            _, errors = process.communicate(timeout=_STOP_SECONDS)
+            said = errors.decode().strip()
+            assert said.startswith("unshare: "), said
+            pytest.skip(f"a node needs namespaces of its own: {said}")
         (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
-        yield Isolation(int(child))
+        yield Isolation(int(child), cgroup)
     finally:
-        process.communicate(timeout=_STOP_SECONDS)  # closes its standard input
-        assert process.returncode == 0
+        _, errors = process.communicate(timeout=_STOP_SECONDS)  # closes its standard input
+    assert process.returncode == 0, errors.decode()
 
 
 def _set_namespace(descriptor: int) -> None:

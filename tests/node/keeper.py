@@ -1,8 +1,9 @@
 """Keeps the namespaces that a node runs in: once it ends, everything that runs in them ends, and they are gone.
 
-Started by isolation.py under `unshare`, as the first process of a process namespace: keeper.py DIRECTORY LOCK. It waits
-for the lock, prints "ready", and ends when its standard input does, so also when the tests' process is killed. What has
-no namespace it takes back: the cgroups that it makes for the pods, and the kernel's settings that a kubelet changes.
+Started by isolation.py under `unshare`, as the first process of a process namespace: keeper.py LOGS LOCK CGROUP. It
+waits for the lock, prints "ready", and ends when its standard input does, so also when the tests' process is killed.
+What has no namespace it takes back: the cgroup that it makes for the pods, and the kernel's settings that a kubelet
+changes.
 Needs nothing but Python's standard library.
 """
 
@@ -20,10 +21,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-CGROUP: Final = "pod-security-defaulter-node"
-"""Has those of all pods, in every hierarchy."""
-PLACES: Final = {"lib": "/var/lib", "log": "/var/log", "run": "/run"}
-"""Where the programs of a node write, by the name of the directory that they are given for it."""
+_IN_MEMORY: Final = ("/var/lib", "/run")
+"""Where the programs of a node write what nobody needs afterwards; it goes with the namespaces."""
+LOGS: Final = "/var/log"
+"""Where they write logs, which stay in the directory that is given."""
 _CGROUPS: Final = Path("/sys/fs/cgroup")
 _SETTINGS: Final = (
     "vm/overcommit_memory",
@@ -33,27 +34,31 @@ _SETTINGS: Final = (
     "kernel/keys/root_maxkeys",
     "kernel/keys/root_maxbytes",
 )
-_REMOVE_SECONDS: Final = 10
+_END_SECONDS: Final = 10
 
 
-def main(directory: Path, lock: Path) -> None:
-    """Keep them until standard input ends."""
+def main(logs: Path, lock: Path, cgroup: str) -> None:
+    """Keep them until standard input ends. The node logs into `logs`, and has its pods below `cgroup`."""
     with lock.open("w", encoding="utf-8") as file:
         _wait_for(file.fileno())
-        _remove_cgroups()  # of a keeper that was killed
-        _make_cgroups()
+        _remove_cgroups(cgroup)  # of a keeper that was killed
+        _make_cgroups(cgroup)
         with _settings_kept():
-            for name, place in PLACES.items():
-                (directory / name).mkdir()
-                subprocess.run(["mount", "--bind", directory / name, place], check=True)
-            subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+            for place in _IN_MEMORY:
+                _run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", place)
+            _run("mount", "--bind", logs, LOGS)
+            _run("ip", "link", "set", "lo", "up")
             signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # as the first process it inherits those that end
             print("ready", flush=True)
             try:
                 sys.stdin.buffer.read()
             finally:
                 _end_others()
-                _remove_cgroups()
+                _remove_cgroups(cgroup)
+
+
+def _run(*command: str | Path) -> None:
+    subprocess.run(command, check=True)
 
 
 def _wait_for(lock: int) -> None:
@@ -70,8 +75,9 @@ def _wait_for(lock: int) -> None:
 
 def _end_others() -> None:
     """Kill all processes of this namespace but this one."""
+    end = time.monotonic() + _END_SECONDS
     with suppress(ProcessLookupError):
-        while True:
+        while time.monotonic() < end:
             os.kill(-1, signal.SIGKILL)
             time.sleep(0.05)
 
@@ -88,43 +94,42 @@ def _settings_kept() -> Iterator[None]:
                 path.write_text(value, encoding="ascii")
 
 
-def _remove_cgroups() -> None:
-    """Remove the pods' cgroups of both versions. A process that has ended holds its cgroup a moment longer."""
-    end = time.monotonic() + _REMOVE_SECONDS
-    while (found := _cgroups()) and time.monotonic() < end:
+def _remove_cgroups(name: str) -> None:
+    """Remove the pods' cgroups. A process that has ended holds its own a moment longer."""
+    end = time.monotonic() + _END_SECONDS
+    while (found := cgroups(name)) and time.monotonic() < end:
         for path in found:
             with suppress(OSError):
                 path.rmdir()
         time.sleep(0.05)
 
 
-def _make_cgroups() -> None:
-    """Make the one of all pods: below version 1 in each hierarchy, with all processors; below version 2 once."""
+def _make_cgroups(name: str) -> None:
+    """Make the one of all pods: by version 1 in each hierarchy, with all processors; by version 2 once."""
     for hierarchy in _hierarchies():
-        made = hierarchy / CGROUP
-        made.mkdir()
-        for name in ("cpuset.cpus", "cpuset.mems"):
-            if (hierarchy / name).exists():
-                (made / name).write_text((hierarchy / name).read_text(encoding="ascii"), encoding="ascii")
+        made = hierarchy / name
+        made.mkdir(exist_ok=True)
+        for file in ("cpuset.cpus", "cpuset.mems"):
+            if (hierarchy / file).exists():
+                (made / file).write_text((hierarchy / file).read_text(encoding="ascii"), encoding="ascii")
         if (hierarchy / "cgroup.subtree_control").exists():
             for controller in (hierarchy / "cgroup.controllers").read_text(encoding="ascii").split():
                 with suppress(OSError):
                     (hierarchy / "cgroup.subtree_control").write_text(f"+{controller}", encoding="ascii")
 
 
-def _cgroups() -> list[Path]:
+def cgroups(name: str) -> list[Path]:
     """Those of the pods, the innermost first."""
-    roots = (hierarchy / CGROUP for hierarchy in _hierarchies())
-    return [Path(name) for root in roots for name, _, _ in os.walk(root, topdown=False)]
+    roots = (hierarchy / name for hierarchy in _hierarchies())
+    return [Path(path) for root in roots for path, _, _ in os.walk(root, topdown=False)]
 
 
 def _hierarchies() -> list[Path]:
-    """Where they are mounted. Version 2 has one, on a machine with version 1 too."""
-    found = [path.parent for path in (_CGROUPS / "cgroup.procs", *_CGROUPS.glob("*/cgroup.procs"))]
-    if found[0].joinpath("cgroup.procs").exists():
-        return found[:1]
-    return [path for path in found[1:] if not path.is_symlink()]
+    """Where they are mounted: by version 2 there is one."""
+    if (_CGROUPS / "cgroup.procs").exists():
+        return [_CGROUPS]
+    return [path.parent for path in _CGROUPS.glob("*/cgroup.procs") if not path.parent.is_symlink()]
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])

@@ -21,7 +21,7 @@ _SECONDS: Final = 60
 
 
 class Node(NamedTuple):
-    """The node, while it runs. `directory` has everything that it writes, logs included."""
+    """The node, while it runs. `directory` has what its programs log."""
 
     directory: Path
     plane: ControlPlane
@@ -61,7 +61,8 @@ class Node(NamedTuple):
 def running_node(directory: Path, binaries: Path, images: Sequence[Image]) -> Iterator[Node]:
     """Run it with these images. This process is in its network meanwhile."""
     with ExitStack() as stack:
-        isolation = stack.enter_context(isolated(directory))
+        (directory / "log").mkdir()
+        isolation = stack.enter_context(isolated(directory / "log"))
         stack.enter_context(isolation.entered())
         runtime = stack.enter_context(containerd(isolation, directory, binaries))
         loading = stack.enter_context(ThreadPoolExecutor(1)).submit(runtime.load, images)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
@@ -18,11 +19,15 @@ AT_ONCE: Final = 15
 """Pods at a time. Their requests have to fit into the machine: a kubelet refuses what does not."""
 _POLL_SECONDS: Final = 0.3
 _START_SECONDS: Final = 90
-_ANSWER_SECONDS: Final = 20
+"""Until a container runs, and until its server listens."""
+_ANSWER_SECONDS: Final = 10
+"""From when it listens until it answers."""
 _DEAD_ENDS: Final = frozenset(
     {"CreateContainerConfigError", "CreateContainerError", "ErrImageNeverPull", "ImagePullBackOff", "RunContainerError"}
 )
 """Reasons for which a container waits in vain."""
+_POD: Final = re.compile(r' \(pod: "[^"]*", container: [^)]*\)$')
+"""What the kubelet appends to a message."""
 
 
 class State(StrEnum):
@@ -82,7 +87,7 @@ def run_servers(
     return {name: outcomes[name] for name in order}
 
 
-def table(outcomes: dict[str, Outcome]) -> str:
+def table(outcomes: Mapping[str, Outcome]) -> str:
     """A line for each server."""
     width = max(map(len, outcomes))
     rows = ((name, f"{row.state}: {row.text}" if row.text else row.state) for name, row in outcomes.items())
@@ -91,12 +96,13 @@ def table(outcomes: dict[str, Outcome]) -> str:
 
 @dataclass
 class _Watched:
-    """A server whose pod has been created."""
+    """A server whose pod has been created. The moments are those at which something was seen for the first time."""
 
     server: Server
     warnings: tuple[str, ...]
     created: float = field(default_factory=time.monotonic)
     started: float | None = None
+    listening: float | None = None
     answered: bool = False
 
     def judge(self, node: Node, pod: Any, seconds: float) -> Outcome | None:
@@ -105,21 +111,29 @@ class _Watched:
         assert status.get("phase") != "Failed", f"{self.server.name}: {status.get('reason')}: {status.get('message')}"
         (container,) = status.get("containerStatuses") or [{}]
         now = time.monotonic()
-        text = _stopped(container, node.log(pod))
-        if text:
+        if text := _stopped(container, node.log(pod)):
             return self._outcome(State.STOPPED, text)
         if "running" not in container.get("state", {}):
             late = now - self.created > _START_SECONDS
             return self._outcome(State.STOPPED, f"waits: {container.get('state')}") if late else None
         self.started = self.started or now
-        question = self.server.question
-        self.answered = self.answered or question is None or question.is_answered(status["podIP"])
-        age = now - self.started
-        if self.answered and age >= seconds:
-            return self._outcome(State.RUNS)
-        if not self.answered and age >= max(seconds, _ANSWER_SECONDS):
+        self._ask(status["podIP"], now)
+        if self.answered:
+            return self._outcome(State.RUNS) if now - self.started >= seconds else None
+        late = now - self.started > _START_SECONDS
+        if late or (self.listening and now - self.listening > _ANSWER_SECONDS):
             return self._outcome(State.STOPPED, f"does not answer: {_last(node.log(pod))}")
         return None
+
+    def _ask(self, address: str, now: float) -> None:
+        question = self.server.question
+        if self.answered or question is None:
+            self.answered = True
+            return
+        answer = question.ask(address)
+        self.answered = bool(answer)
+        if answer is not None:
+            self.listening = self.listening or now
 
     def _outcome(self, state: State, text: str = "") -> Outcome:
         return Outcome(state, text, self.warnings)
@@ -129,7 +143,7 @@ def _stopped(container: Any, log: list[str]) -> str:
     """Why a container does not run and will not; empty as long as it may."""
     waiting = container.get("state", {}).get("waiting", {})
     if waiting.get("reason") in _DEAD_ENDS:
-        return f"{waiting['reason']}: {waiting.get('message', '')}"
+        return f"{waiting['reason']}: {_POD.sub('', waiting.get('message', ''))}"
     ended = container.get("state", {}).get("terminated") or container.get("lastState", {}).get("terminated")
     if not ended:
         return ""

@@ -14,7 +14,6 @@ from tests.cluster.client import Client
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.processes import running
 from tests.node.isolation import Isolation
-from tests.node.keeper import CGROUP
 from tests.node.oci import Image, write_archive
 from tests.node.requirements import PLUGINS
 
@@ -26,6 +25,8 @@ _START_SECONDS: Final = 90
 
 # A machine that is itself a container may not lower the OOM score of a process, and has no AppArmor.
 _CONTAINERD: Final = """version = 3
+[grpc]
+address = '{directory}/containerd.sock'
 [plugins.'io.containerd.cri.v1.images'.pinned_images]
 sandbox = '{pause}'
 [plugins.'io.containerd.cri.v1.runtime']
@@ -51,11 +52,9 @@ _KUBELET: Final[dict[str, Any]] = {
     "apiVersion": "kubelet.config.k8s.io/v1beta1",
     "kind": "KubeletConfiguration",
     "address": "127.0.0.1",
-    "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock",
     "authentication": {"anonymous": {"enabled": False}, "webhook": {"enabled": True}},
     "authorization": {"mode": "Webhook"},
     "cgroupDriver": "cgroupfs",
-    "cgroupRoot": f"/{CGROUP}",
     "failSwapOn": False,
     # This node shares the machine: it takes no part of it for itself, evicts nobody and keeps every image.
     "failCgroupV1": False,
@@ -73,8 +72,7 @@ class Containerd:
     def __init__(self, directory: Path, binaries: Path) -> None:
         """Describe the one whose files are below `directory`."""
         self._log = directory / "import.log"
-        socket = directory / "run" / "containerd" / "containerd.sock"
-        self._command = [binaries / "ctr", f"--address={socket}", "--namespace=k8s.io"]
+        self._command = [str(binaries / "ctr"), f"--address={directory / 'containerd.sock'}", "--namespace=k8s.io"]
 
     def ctr(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run its client."""
@@ -113,9 +111,14 @@ def containerd(isolation: Isolation, directory: Path, binaries: Path) -> Iterato
 @contextmanager
 def kubelet(isolation: Isolation, directory: Path, plane: ControlPlane) -> Iterator[None]:
     """Run the kubelet until the node is ready, and until the end of the block."""
-    authentication = {**_KUBELET["authentication"], "x509": {"clientCAFile": str(plane.authority.cert)}}
     (directory / "resolv.conf").touch()  # the machine's name servers are none of the pods' business
-    config = {**_KUBELET, "authentication": authentication, "resolvConf": str(directory / "resolv.conf")}
+    config = {
+        **_KUBELET,
+        "authentication": {**_KUBELET["authentication"], "x509": {"clientCAFile": str(plane.authority.cert)}},
+        "cgroupRoot": f"/{isolation.cgroup}",
+        "containerRuntimeEndpoint": f"unix://{directory / 'containerd.sock'}",
+        "resolvConf": str(directory / "resolv.conf"),
+    }
     (directory / "kubelet.json").write_text(json.dumps(config), encoding="utf-8")
     command = isolation.command(
         plane.binaries / "kubelet",

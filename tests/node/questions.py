@@ -20,10 +20,14 @@ class Question(NamedTuple):
         """The same to another port."""
         return self._replace(port=port)
 
-    def is_answered(self, address: str) -> bool:
-        """Whether the server at this address gives the answer."""
+    def ask(self, address: str) -> bool | None:
+        """Whether the server at this address gives the answer; None where nothing listens."""
         try:
-            with socket.create_connection((address, self.port), timeout=_SECONDS) as connection:
+            connection = socket.create_connection((address, self.port), timeout=_SECONDS)
+        except OSError:
+            return None
+        with connection:
+            try:
                 connection.sendall(self.sent)
                 answer = b""
                 while self.expected not in answer and len(answer) < _LIMIT:
@@ -31,9 +35,9 @@ class Question(NamedTuple):
                     if not part:
                         return False
                     answer += part
-        except OSError:
-            return False
-        return True
+            except OSError:
+                return False
+        return self.expected in answer
 
 
 HTTP: Final = Question(80, b"GET / HTTP/1.0\r\nHost: here\r\n\r\n", b"HTTP/1.")

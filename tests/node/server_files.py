@@ -17,7 +17,7 @@ POSTGRESQL_START: Final = """#!/bin/sh
 set -e
 if [ "$(id -u)" = 0 ]; then
     mkdir -p "$PGDATA"
-    chmod 700 "$PGDATA"
+    chmod 700 "$PGDATA" || true
     find "$PGDATA" ! -user postgres -exec chown postgres {} +
     exec setpriv --reuid=postgres --regid=postgres --clear-groups -- "$0" "$@"
 fi

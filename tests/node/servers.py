@@ -70,8 +70,7 @@ _APACHE: Final = Server(
     "apache",
     ("apache2", "-D", "FOREGROUND"),
     ports=(80,),
-    question=HTTP.at(80),
-    needs=_BECOMES,
+    question=HTTP.at(80),  # one that cannot become www-data says so, and serves as root
     owned={"/run/apache2": "root", "/run/lock/apache2": "www-data"},
     environment={
         "APACHE_RUN_USER": "www-data",
@@ -98,6 +97,7 @@ _CADDY: Final = Server(
     ("caddy", "run", "--config", "/etc/caddy/Caddyfile"),
     ports=(80, 443, 2019),
     question=HTTP.at(80),
+    needs=("NET_BIND_SERVICE",),
     file_capabilities=True,
     files={"/etc/caddy/Caddyfile": texts.CADDY},
     owned={"/config": "root", "/data": "root"},
@@ -110,10 +110,10 @@ def _nginx_number(name: str, port: int) -> Server:
     return _NGINX._replace(name=name, user=_APP, ports=(port,), question=HTTP.at(port), files=files)
 
 
-def _haproxy(name: str, port: int, **fields: str) -> Server:
-    text = texts.HAPROXY.replace("PORT", str(port)).replace("USER", fields.pop("line", ""))
+def _haproxy(name: str, port: int, user: str = "", line: str = "") -> Server:
+    text = texts.HAPROXY.replace("PORT", str(port)).replace("USER", line)
     files = {"/etc/haproxy/haproxy.cfg": text}
-    return _HAPROXY._replace(name=name, question=HTTP.at(port), files=files, ports=(port,), **fields)
+    return _HAPROXY._replace(name=name, user=user, ports=(port,), question=HTTP.at(port), files=files)
 
 
 SERVERS: Final = (
@@ -137,7 +137,6 @@ SERVERS: Final = (
         user=_APP,
         ports=(8080,),
         question=HTTP.at(8080),
-        needs=(),
         files={"/etc/apache2/ports.conf": "Listen 8080\n"},
         owned={"/run/apache2": "app", "/run/lock/apache2": "app", "/var/log/apache2": "app"},
     ),
