@@ -54,13 +54,18 @@ class Isolation:
             os.close(outside)
 
 
+def lock_file(cgroup: str) -> Path:
+    """A file that is locked as long as namespaces with this cgroup are on this machine."""
+    return cache_directory().parent / "node" / f".{cgroup}.lock"
+
+
 @contextmanager
 def isolated(logs: Path, cgroup: str = "pod-security-defaulter-node") -> Iterator[Isolation]:
     """Make the namespaces, once no other with this cgroup are on this machine; at the end, end all that is in them.
 
     What is written to /var/log there is in the directory `logs`.
     """
-    lock = cache_directory().parent / "node" / f".{cgroup}.lock"
+    lock = lock_file(cgroup)
     lock.parent.mkdir(parents=True, exist_ok=True)
     process = subprocess.Popen(
         [*_ALONE, sys.executable, "-I", str(_KEEPER), str(logs), str(lock), cgroup],

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import select
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
+from tests.cluster.installed import eventually
 from tests.node import requirements
+from tests.node.isolation import lock_file
 from tests.node.keeper import cgroups
 from tests.shared_data import ROOT
 
@@ -54,6 +56,8 @@ def _tests(directory: Path) -> Iterator[subprocess.Popen[str]]:
     finally:
         process.kill()
         process.communicate()
+        with lock_file(_CGROUP).open("w", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # once all is as before
 
 
 def _processes(network: Path) -> set[str]:
@@ -67,13 +71,6 @@ def _processes(network: Path) -> set[str]:
         if inside == network:
             found.add(path.name)
     return found
-
-
-def _eventually(holds: Callable[[], Any], what: str) -> None:
-    end = time.monotonic() + _SECONDS
-    while not holds():
-        assert time.monotonic() < end, what
-        time.sleep(0.05)
 
 
 def test_a_killed_process_of_tests_leaves_nothing(tmp_path: Path) -> None:
@@ -90,9 +87,9 @@ def test_a_killed_process_of_tests_leaves_nothing(tmp_path: Path) -> None:
         assert _SETTING.read_text(encoding="ascii") != before
         process.kill()
         process.wait()
-        _eventually(lambda: not _processes(network), "processes are left")
-        assert not cgroups(_CGROUP)
-        assert _SETTING.read_text(encoding="ascii") == before
+        eventually(lambda: not _processes(network), "no process is left", _SECONDS)
+    assert not cgroups(_CGROUP)
+    assert _SETTING.read_text(encoding="ascii") == before
 
 
 def test_one_node_at_a_time(tmp_path: Path) -> None:
