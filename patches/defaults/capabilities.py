@@ -10,6 +10,7 @@ Unless the author drops all of them, nothing is added where dropping ALL would t
 the pod would still not pass: where it adds other capabilities, and where its effective `runAsUser` is 0. From v1.35 on
 root passes in a pod with `hostUsers: false`: there ALL is dropped, with a notice. A container that is root because its
 image is keeps its capabilities likewise, and in a user namespace loses them only if the namespace enforces restricted.
+So does one of an unknown image, which may be root, where `unknownImages: skip` leaves it without runAsNonRoot.
 Ports that the image exposes count as declared, and an image whose one file capability is NET_BIND_SERVICE gets that;
 with others its program may not start, which a notice says. Privileged containers and Windows
 pods are left alone. Source: the Pod Security Standards; `core/v1` Capabilities and Sysctl.
@@ -85,7 +86,11 @@ def _drop_all(draft: Draft, container: ContainerView, capabilities: Capabilities
     if is_root and not facts.root_passes:
         draft.conflict(ID, f"{path}/drop", capabilities.get("drop"), Reason.RUNS_AS_ROOT)
         return
-    root_by_image = facts.image_users.get(container.path) is ImageUser.ROOT
+    image_user = facts.image_users.get(container.path)
+    if image_user is ImageUser.UNKNOWN and _keeps_unknown_image(draft, container):
+        draft.skipped(ID, f"{path}/drop", Reason.UNKNOWN_IMAGE)
+        return
+    root_by_image = image_user is ImageUser.ROOT
     if root_by_image and _keeps_root_image(draft, facts):
         draft.skipped(ID, f"{path}/drop", Reason.IMAGE_RUNS_AS_ROOT)
         return
@@ -103,6 +108,13 @@ def _keeps_root_image(draft: Draft, facts: _PodFacts) -> bool:
     if facts.root_passes:
         return draft.policy.enforce.level is not Level.RESTRICTED
     return draft.policy.settings.run_as_non_root.avoids_root_images
+
+
+def _keeps_unknown_image(draft: Draft, container: ContainerView) -> bool:
+    """Whether a container that may be root, since nothing is known of its image, keeps its capabilities."""
+    own = container.security.get("runAsNonRoot")
+    non_root = draft.pod.security.get("runAsNonRoot") if own is None else own
+    return not non_root and draft.policy.settings.run_as_non_root.unknown_images == "skip"
 
 
 def _extend(draft: Draft, path: str, key: str, name: str, present: list[str] | None) -> None:

@@ -324,7 +324,10 @@ class Reason(StrEnum):
     )
     UNKNOWN_IMAGE = (
         "unknown-image",
-        "Nothing is known of the [image](images.md), and the operator set `unknownImages: skip`.",
+        (
+            "Nothing is known of the [image](images.md), and the operator set `unknownImages: skip`: it may run as "
+            "root, and then would not start, or would fail without its capabilities."
+        ),
         "Set `runAsNonRoot`; operator: say what the image is, with `--images` or in the ConfigMap.",
         State.SKIPPED,
     )

@@ -141,7 +141,11 @@ class RunAsNonRootSettings(Switch, frozen=True):
         ),
     ] = "explicit"
     unknown_images: Annotated[
-        Literal["add", "skip"], Meta(description="A container of whose image nothing is known.")
+        Literal["add", "skip"],
+        Meta(
+            description="A container of whose image nothing is known: add runAsNonRoot; or leave it without, and with "
+            "its capabilities."
+        ),
     ] = "add"
     user_namespaces: Annotated[
         bool, Meta(description="Whether the nodes offer user namespaces, as rootImages: userNamespace requires.")

@@ -189,7 +189,7 @@ export const REASONS = {
     "advice": "Offline: give the objects with `--objects`. In a cluster: see the logs for what cannot be read."
   },
   "unknown-image": {
-    "means": "Nothing is known of the image, and the operator set `unknownImages: skip`.",
+    "means": "Nothing is known of the image, and the operator set `unknownImages: skip`: it may run as root, and then would not start, or would fail without its capabilities.",
     "advice": "Set `runAsNonRoot`; operator: say what the image is, with `--images` or in the ConfigMap."
   },
   "user-namespace": {
