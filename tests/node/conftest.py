@@ -10,6 +10,7 @@ import pytest
 
 from tests.cluster.control_plane import PLANES
 from tests.node import requirements
+from tests.node.harms import HARMS
 from tests.node.images import pause_image, server_image
 from tests.node.layer import servers_layer
 from tests.node.node import Node, running_node
@@ -19,12 +20,13 @@ from tests.node.telling import LINES, tell
 
 @pytest.fixture(scope="session")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    """A node with the images of all servers."""
+    """A node with the images of all servers, also of those that a default harms."""
     binaries = requirements.require()
     layer = servers_layer()
     directory = tmp_path_factory.mktemp("node")
     started = time.monotonic()
-    images = [pause_image(binaries / "pause"), *(server_image(server, layer) for server in SERVERS)]
+    servers = {server.image: server for server in (*SERVERS, *(harm.server for harm in HARMS))}.values()
+    images = [pause_image(binaries / "pause"), *(server_image(server, layer) for server in servers)]
     with running_node(directory, binaries, images) as running:
         tell(f"node ready after {time.monotonic() - started:.0f} s")
         yield running

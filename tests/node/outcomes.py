@@ -108,7 +108,8 @@ class _Watched:
     def judge(self, node: Node, pod: Any, seconds: float) -> Outcome | None:
         """What has become of it, once that is certain."""
         status = pod["status"]
-        assert status.get("phase") != "Failed", f"{self.server.name}: {status.get('reason')}: {status.get('message')}"
+        if status.get("phase") == "Failed":  # the kubelet does not take it
+            return self._outcome(State.STOPPED, f"{status.get('reason')}: {status.get('message')}")
         (container,) = status.get("containerStatuses") or [{}]
         now = time.monotonic()
         if text := _stopped(container, node.log(pod)):
@@ -117,7 +118,7 @@ class _Watched:
             late = now - self.created > _START_SECONDS
             return self._outcome(State.STOPPED, f"waits: {container.get('state')}") if late else None
         self.started = self.started or now
-        self._ask(status["podIP"], now)
+        self._ask("127.0.0.1" if pod["spec"].get("hostNetwork") else status["podIP"], now)
         if self.answered:
             return self._outcome(State.RUNS) if now - self.started >= seconds else None
         late = now - self.started > _START_SECONDS
@@ -149,7 +150,7 @@ def _stopped(container: Any, log: list[str]) -> str:
         return ""
     if ended["reason"] == "Error":
         return f"exit {ended['exitCode']}: {_last(log)}"
-    return f"{ended['reason']}: {ended.get('message', '')}"
+    return f"{ended['reason']}: {ended.get('message') or 'exit ' + str(ended['exitCode'])}"
 
 
 def _last(log: list[str]) -> str:
