@@ -51,8 +51,8 @@ def refusal(level: LevelVersion, violations: Sequence[Violation]) -> str:
     return printable(f"{violates(level, violations)}; {hint(violations)}")
 
 
-def mutation_warnings(evaluation: Evaluation, *, is_update: bool) -> list[str]:
-    """The warnings for the sender of an object, the most useful first. `is_update`: whether a pod is updated."""
+def mutation_warnings(evaluation: Evaluation) -> list[str]:
+    """The warnings for the sender of an object, the most useful first."""
     policy = evaluation.policy
     warnings = _verdict_warnings(evaluation)
     if evaluation.applied:
@@ -61,7 +61,7 @@ def mutation_warnings(evaluation: Evaluation, *, is_update: bool) -> list[str]:
             warnings.append(f"pod-security-defaulter (mode warn) would add {added}")
         elif evaluation.withheld is not None and evaluation.withheld.deferred:
             warnings.append(_deferred(evaluation))
-        elif evaluation.withheld is None and is_update:  # the API server would drop an annotation on the pod
+        elif evaluation.withheld is None and evaluation.is_update:  # the API server would drop an annotation on the pod
             warnings.append(f"pod-security-defaulter added {added}")
     if policy.mode is not Mode.AUDIT:
         warnings += notice_warnings(evaluation)
