@@ -16,6 +16,7 @@ from patches.model.notices import Notice
 from patches.model.patch import Operation
 from patches.model.pod import IMMUTABLE_TEMPLATES, Origin, Pod
 from patches.model.shapes import Json
+from patches.model.starting import Start, foresee
 from patches.model.updates import as_stored, changes_template, is_significant, new_ephemeral_containers
 from patches.notices import find_notices
 from patches.placeholders import as_if_filled_in
@@ -69,6 +70,7 @@ class Evaluation:
             its pods will be, but for the steps that the API server takes with pods only. A manifest is judged as an
             API server will see it, and a placeholder as if it were filled in.
         denied: whether this review refuses the pod, because it violates the enforce level.
+        created: the paths of the ephemeral containers that an update adds; None if all containers are new.
     """
 
     pod: Pod
@@ -82,6 +84,7 @@ class Evaluation:
     applied: str = ""
     verdicts: Mapping[LevelVersion, tuple[Violation, ...]] = field(default_factory=dict)
     denied: bool = False
+    created: frozenset[str] | None = None
 
     @property
     def policy(self) -> Policy:
@@ -105,6 +108,22 @@ class Evaluation:
         """Return what the pod violates of any level at a stage. Placeholders are judged as `as_if_filled_in`."""
         pod = as_if_filled_in(self.at(stage), self.policy.placeholders)
         return judge(pod, level, self.policy.server_minor)
+
+    def starts(self, stage: Stage) -> tuple[Start, ...]:
+        """Foresee whether each container starts that the request creates, if the pod runs as at a stage."""
+        if self.withheld in (Withheld.UPDATE, Withheld.DELETING):
+            return ()
+        pod, images, created, placeholders = (
+            self.at(stage),
+            self.namespace.images,
+            self.created,
+            self.policy.placeholders,
+        )
+        return tuple(
+            foresee(pod, container, images, is_placeholder=container.value.get("image") in placeholders)
+            for container in pod.containers
+            if created is None or container.path in created
+        )
 
     def worsened(self, stage: Stage) -> tuple[Notice, ...]:
         """Say what the API server's own steps make the pod violate on its way to a stage, ARRIVING or ADMITTED."""
@@ -254,6 +273,7 @@ def _conclude(
         applied=applied,
         verdicts=verdicts,
         denied=denies and bool(verdicts.get(policy.enforce)),
+        created=None if draft is None or draft.whole_pod else frozenset(row.path for row in draft.containers),
     )
 
 
