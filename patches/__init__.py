@@ -25,6 +25,7 @@ from patches.model.patch import Operation, escape, unescape
 from patches.model.pod import TEMPLATES, Origin, Pod, field_path, locate
 from patches.model.quantities import nanos
 from patches.model.shapes import Quantity
+from patches.model.starting import Cause, Forecast, Start
 from patches.model.unknown_fields import FieldTypes, UnknownField, UnknownFields, unknown_fields
 from patches.policy.configuration import DefaulterConfiguration, Exemption, Mode, json_schema
 from patches.policy.configuration_warnings import configuration_warnings
@@ -58,6 +59,7 @@ __all__ = [
     "TEMPLATES",
     "UNKNOWN",
     "UNKNOWN_IMAGE",
+    "Cause",
     "Check",
     "CompiledNamespace",
     "Coverage",
@@ -69,6 +71,7 @@ __all__ = [
     "Evaluation",
     "Exemption",
     "FieldTypes",
+    "Forecast",
     "ImageFacts",
     "ImageUser",
     "Images",
@@ -94,6 +97,7 @@ __all__ = [
     "ServiceAccount",
     "Snapshot",
     "Stage",
+    "Start",
     "State",
     "UnknownField",
     "UnknownFields",

@@ -16,6 +16,7 @@ from patches.model.notices import Notice
 from patches.model.patch import Operation
 from patches.model.pod import IMMUTABLE_TEMPLATES, Origin, Pod
 from patches.model.shapes import Json
+from patches.model.starting import Start, foresee
 from patches.model.updates import as_stored, changes_template, is_significant, new_ephemeral_containers
 from patches.notices import find_notices
 from patches.placeholders import as_if_filled_in
@@ -70,6 +71,7 @@ class Evaluation:
             API server will see it, and a placeholder as if it were filled in.
         denied: whether this review refuses the pod, because it violates the enforce level.
         is_update: whether an existing pod is updated. It took the steps of its arrival when it was created.
+        created: the paths of the ephemeral containers that an update adds; None if all containers are new.
     """
 
     pod: Pod
@@ -84,6 +86,7 @@ class Evaluation:
     verdicts: Mapping[LevelVersion, tuple[Violation, ...]] = field(default_factory=dict)
     denied: bool = False
     is_update: bool = False
+    created: frozenset[str] | None = None
 
     @property
     def policy(self) -> Policy:
@@ -107,6 +110,22 @@ class Evaluation:
         """Return what the pod violates of any level at a stage. Placeholders are judged as `as_if_filled_in`."""
         pod = as_if_filled_in(self.at(stage), self.policy.placeholders)
         return judge(pod, level, self.policy.server_minor)
+
+    def starts(self, stage: Stage) -> tuple[Start, ...]:
+        """Foresee whether each container starts that the request creates, if the pod runs as at a stage."""
+        if self.withheld in (Withheld.UPDATE, Withheld.DELETING):
+            return ()
+        pod, images, created, placeholders = (
+            self.at(stage),
+            self.namespace.images,
+            self.created,
+            self.policy.placeholders,
+        )
+        return tuple(
+            foresee(pod, container, images, is_placeholder=container.value.get("image") in placeholders)
+            for container in pod.containers
+            if created is None or container.path in created
+        )
 
     def worsened(self, stage: Stage) -> tuple[Notice, ...]:
         """Say what the API server's own steps make the pod violate on its way to a stage, ARRIVING or ADMITTED."""
@@ -266,6 +285,7 @@ def _conclude(  # noqa: PLR0913 (the last goes by name, the two before it have d
         verdicts=verdicts,
         denied=denies and bool(verdicts.get(policy.enforce)),
         is_update=is_update,
+        created=None if draft is None or draft.whole_pod else frozenset(row.path for row in draft.containers),
     )
 
 

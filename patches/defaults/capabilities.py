@@ -24,7 +24,7 @@ from typing import Final, NamedTuple
 from patches.defaults.default import Default
 from patches.defaults.draft import Draft
 from patches.defaults.host_users import in_user_namespace
-from patches.defaults.image_users import ImageUsers, image_of, image_users, note_image
+from patches.defaults.image_users import ImageUsers, image_of, image_users
 from patches.model.decisions import Reason
 from patches.model.images import ImageUser
 from patches.model.notices import NoticeCode
@@ -97,8 +97,6 @@ def _drop_all(draft: Draft, container: ContainerView, capabilities: Capabilities
     _extend(draft, path, "drop", _ALL, capabilities.get("drop"))
     if _wants_bind(draft, container, capabilities, facts.first_open_port):
         _extend(draft, path, "add", _BIND, capabilities.get("add"))
-    elif image_of(draft, container).file_capabilities:
-        note_image(draft, NoticeCode.FILE_CAPABILITIES, container)
     if is_root or (root_by_image and facts.root_passes):
         draft.notice(NoticeCode.ROOT_WITHOUT_CAPABILITIES, container.path, container.name)
 

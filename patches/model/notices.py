@@ -34,22 +34,6 @@ class NoticeCode(Explained):
         ),
         "Set `runAsUser` to the number of that user, or use an image with a numeric USER.",
     )
-    WILL_NOT_START = (
-        "will-not-start",
-        (
-            "What is known of a container's [image](images.md) says that the kubelet will not start it with "
-            "`runAsNonRoot: true`, which the operator has added all the same."
-        ),
-        "Set `runAsUser` to a user that the image supports, or use an image with a numeric USER.",
-    )
-    FILE_CAPABILITIES = (
-        "file-capabilities",
-        (
-            "A program in the [image](images.md) carries file capabilities. Once they are dropped the kernel does not "
-            "start it: `exec …: operation not permitted`."
-        ),
-        "Use an image without file capabilities. Of the capabilities, only `NET_BIND_SERVICE` may be added.",
-    )
     INJECTOR_WITHOUT_TOKEN = (
         "injector-without-token",
         (
@@ -94,6 +78,14 @@ class NoticeCode(Explained):
             "refused: it counts as 0."
         ),
         "As for [`quota-refusal`](#quota-refusal).",
+    )
+    PODS_REFUSED = (
+        "pods-refused",
+        (
+            "The pods that the controller makes of the template would violate the namespace's `enforce` level and be "
+            "refused. Whoever applies the controller never sees that answer: it is in an event of the controller."
+        ),
+        "Change the fields that the warning beside it names.",
     )
     HOST_PORTS_COPIED = (
         "host-ports-copied",
