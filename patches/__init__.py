@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from patches.compiler import NamespaceCompiler, compile_namespace
 from patches.defaults import DEFAULTS
+from patches.defaults.cloud_identities import find_cloud_identity
 from patches.defaults.default import Default
 from patches.edits import Edit, shortest_edits
 from patches.errors import DefaulterError, InvalidObject, ObjectTooLarge, invalid_object
@@ -33,6 +34,8 @@ from patches.policy.namespace import CompiledNamespace, Missing
 from patches.policy.policy import Policy, relevant_marks
 from patches.policy.snapshot import (
     UNKNOWN,
+    UNKNOWN_BINDINGS,
+    Bindings,
     Coverage,
     Objects,
     ResourceQuota,
@@ -57,7 +60,9 @@ __all__ = [
     "NO_IMAGES",
     "TEMPLATES",
     "UNKNOWN",
+    "UNKNOWN_BINDINGS",
     "UNKNOWN_IMAGE",
+    "Bindings",
     "Check",
     "CompiledNamespace",
     "Coverage",
@@ -107,6 +112,7 @@ __all__ = [
     "escape",
     "evaluate",
     "field_path",
+    "find_cloud_identity",
     "go_quoted",
     "invalid_object",
     "json_schema",

@@ -183,8 +183,11 @@ class TokenSettings(Switch, frozen=True):
     """automountServiceAccountToken."""
 
     service_accounts: Annotated[
-        Literal["default", "all"],
-        Meta(description="Whose pods lose the token: those of the account `default`, or all that did not opt in."),
+        Literal["default", "unbound", "all"],
+        Meta(
+            description="Whose pods lose the token: those of the account `default`; of every account to which no "
+            "binding gives rights; or of all. Who opted in keeps it."
+        ),
     ] = "default"
     injectors: Annotated[
         Literal["warn", "keep"],
@@ -194,6 +197,11 @@ class TokenSettings(Switch, frozen=True):
         tuple[str, ...],
         Meta(description="Annotations that ask for such a container, beside the well-known ones."),
     ] = ()
+
+    @property
+    def asks_for_bindings(self) -> bool:
+        """Whether it counts which accounts have rights: to keep their token, or to say that they lose it."""
+        return self.enabled and self.service_accounts != "default"
 
 
 class ResourceItem(_Part, frozen=True):
