@@ -18,7 +18,19 @@ from patches.defaults.cloud_identities import find_cloud_identity
 from patches.defaults.default import Default
 from patches.edits import Edit, shortest_edits
 from patches.errors import DefaulterError, InvalidObject, ObjectTooLarge, invalid_object
-from patches.evaluation import Evaluation, Stage, evaluate, validate
+from patches.evaluation import APPLIED_ANNOTATION, Evaluation, Stage, evaluate, validate
+from patches.learning import (
+    STEADY,
+    Certainty,
+    ContainerState,
+    Experience,
+    Failure,
+    Lesson,
+    Owner,
+    PodState,
+    Suspicion,
+    learn,
+)
 from patches.model.decisions import Decision, Reason, State, Withheld
 from patches.model.images import NO_IMAGES, UNKNOWN_IMAGE, ImageFacts, Images, ImageUser
 from patches.model.notices import Notice, NoticeCode
@@ -53,18 +65,22 @@ from patches.standards.levels import NEWEST_MINOR, Level, LevelVersion, Version,
 from patches.standards.violations import Violation, violation_text
 
 __all__ = [
+    "APPLIED_ANNOTATION",
     "CHECKS",
     "CHECK_FIELDS",
     "DEFAULTS",
     "NEWEST_MINOR",
     "NO_IMAGES",
+    "STEADY",
     "TEMPLATES",
     "UNKNOWN",
     "UNKNOWN_BINDINGS",
     "UNKNOWN_IMAGE",
     "Bindings",
+    "Certainty",
     "Check",
     "CompiledNamespace",
+    "ContainerState",
     "Coverage",
     "Decision",
     "Default",
@@ -73,11 +89,14 @@ __all__ = [
     "Edit",
     "Evaluation",
     "Exemption",
+    "Experience",
+    "Failure",
     "FieldTypes",
     "ImageFacts",
     "ImageUser",
     "Images",
     "InvalidObject",
+    "Lesson",
     "Level",
     "LevelVersion",
     "LimitItem",
@@ -90,7 +109,9 @@ __all__ = [
     "Objects",
     "Operation",
     "Origin",
+    "Owner",
     "Pod",
+    "PodState",
     "Policy",
     "Quantity",
     "Reason",
@@ -100,6 +121,7 @@ __all__ = [
     "Snapshot",
     "Stage",
     "State",
+    "Suspicion",
     "UnknownField",
     "UnknownFields",
     "UnknownType",
@@ -117,6 +139,7 @@ __all__ = [
     "invalid_object",
     "json_schema",
     "judge",
+    "learn",
     "locate",
     "nanos",
     "parse_level_version",
