@@ -49,6 +49,7 @@ class NamespaceCompiler:
             service_accounts=snapshot.service_accounts,
             runtime_classes=snapshot.runtime_classes,
             images=snapshot.images,
+            bindings=snapshot.bindings,
             account_scope=_account_scope(policy, needs),
             runtime_class=_runtime_class(policy, needs),
             quota_demands=_quota_demands(snapshot),

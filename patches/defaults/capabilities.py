@@ -11,9 +11,9 @@ the pod would still not pass: where it adds other capabilities, and where its ef
 root passes in a pod with `hostUsers: false`: there ALL is dropped, with a notice. A container that is root because its
 image is keeps its capabilities likewise, and in a user namespace loses them only if the namespace enforces restricted.
 So does one of an unknown image, which may be root, where `unknownImages: skip` leaves it without runAsNonRoot.
-Ports that the image exposes count as declared, and an image whose one file capability is NET_BIND_SERVICE gets that;
-with others its program may not start, which a notice says. Privileged containers and Windows
-pods are left alone. Source: the Pod Security Standards; `core/v1` Capabilities and Sysctl.
+Ports that the image exposes count as declared. A program with file capabilities gets NET_BIND_SERVICE, where that is
+the one it has or nobody knows which; with others it may not start, which the forecast says. Privileged containers and
+Windows pods are left alone. Source: the Pod Security Standards; `core/v1` Capabilities and Sysctl.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from patches.standards.levels import Level
 ID: Final = "capabilities"
 _ALL: Final = "ALL"
 _BIND: Final = "NET_BIND_SERVICE"
+_ONLY_BIND: Final = frozenset({_BIND})
 _FIRST_OPEN_PORT: Final = 1024
 _PORT_SYSCTLS: Final = ("net.ipv4.ip_unprivileged_port_start", "net/ipv4/ip_unprivileged_port_start")
 _PORT: Final = re.compile(r"\s*(0|[1-9][0-9]{0,4})\s*", re.ASCII)
@@ -131,7 +132,7 @@ def _wants_bind(draft: Draft, container: ContainerView, capabilities: Capabiliti
     if any(name.upper().removeprefix("CAP_") == _BIND for name in capabilities.get("drop") or ()):
         return False
     image = image_of(draft, container)
-    if image.file_capabilities == frozenset({_BIND}):
+    if image.file_capabilities in (True, _ONLY_BIND):
         return True
     ports = [port.get("containerPort") or 0 for port in container.value.get("ports") or ()]
     return any(0 < port < first_open_port for port in (*ports, *image.exposed_ports))

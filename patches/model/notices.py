@@ -46,6 +46,18 @@ class NoticeCode(Explained):
             "leaves such pods their token."
         ),
     )
+    BOUND_ACCOUNT_WITHOUT_TOKEN = (
+        "bound-account-without-token",
+        (
+            "A RoleBinding or ClusterRoleBinding gives the pod's account rights, and "
+            "[`automountServiceAccountToken`](defaults.md#automountServiceAccountToken) takes the token away with "
+            "which it would use them."
+        ),
+        (
+            "If the program calls the Kubernetes API, say `automountServiceAccountToken: true` on the pod or its "
+            "ServiceAccount. Operator: `serviceAccounts: unbound` leaves such accounts their token."
+        ),
+    )
     OWNER = (
         "owner",
         (

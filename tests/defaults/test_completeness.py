@@ -37,7 +37,7 @@ STATES: Final = {
 }
 """The state that each method of a draft notes."""
 
-NO_DEFAULTS: Final = {"default", "draft", "image_users", "injectors", "resource_slots"}
+NO_DEFAULTS: Final = {"cloud_identities", "default", "draft", "image_users", "injectors", "resource_slots"}
 """The modules beside the defaults' own."""
 
 ANY_DEFAULT: Final = {Reason.SKIP_ANNOTATION, Reason.EXCEPTION, Reason.PLACEHOLDER}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from patches.policy.limits import LimitItem
-from patches.policy.snapshot import UNKNOWN, Coverage, ResourceQuota, RuntimeClass, ServiceAccount
+from patches.policy.snapshot import UNKNOWN, UNKNOWN_BINDINGS, Coverage, ResourceQuota, RuntimeClass, ServiceAccount
 from patches.standards.levels import NEWEST_MINOR
 from tests.gatherers.live_cluster import CLASSES, ENFORCE, NAMESPACES, named
 from tests.gatherers.live_faults import Played, Refusal, page, playing
 from webhook.errors import ClusterError
+from webhook.gatherers.bindings import CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS
 from webhook.gatherers.kubeconfig import KubeconfigGatherer
 
 SHOP = f"{NAMESPACES}/shop"
@@ -47,6 +48,23 @@ async def test_everything_may_be_read() -> None:
     assert shop.service_accounts.find("other") is None
     assert shop.runtime_classes.all() == {"gvisor": RuntimeClass({}, has_overhead=False)}
     assert (problems, gatherer.problems) == ({}, [])
+
+
+async def test_bindings_are_asked_for_where_they_count() -> None:
+    """Once for all namespaces. Without the right to list one kind, who has no rights is unknown."""
+    subjects = [{"kind": "ServiceAccount", "name": "app", "namespace": "shop"}]
+    async with playing() as (played, client):
+        fill(played)
+        played.lists[ROLE_BINDINGS] = [page(named("reader", metadata={"namespace": "bank"}, subjects=subjects))]
+        played.lists[CLUSTER_ROLE_BINDINGS] = [page(named("odd", subjects="all"))]
+        shop = (await KubeconfigGatherer(client).gather_all(["shop"])).snapshots["shop"]
+        assert shop.bindings == UNKNOWN_BINDINGS
+        assert not played.queries(ROLE_BINDINGS)
+        shop = (await KubeconfigGatherer(client, bindings=True).gather_all(["shop"])).snapshots["shop"]
+        assert (shop.bindings.find("app"), shop.bindings.find("other")) == ("RoleBinding bank/reader", UNKNOWN)
+        played.lists[CLUSTER_ROLE_BINDINGS] = [page(named("empty"))]
+        shop = (await KubeconfigGatherer(client, bindings=True).gather_all(["shop"])).snapshots["shop"]
+        assert shop.bindings.find("other") == ""
 
 
 async def test_the_classes_are_asked_for_once() -> None:

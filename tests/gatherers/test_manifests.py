@@ -31,7 +31,12 @@ from webhook.gatherers.manifests import KINDS, ManifestGatherer
 
 def manifest(kind: str, name: str, namespace: str | None = None, **fields: Any) -> dict[str, Any]:
     """An object of the cluster."""
-    api_version = "node.k8s.io/v1" if kind == "RuntimeClass" else "v1"
+    groups = {
+        "RuntimeClass": "node.k8s.io/",
+        "RoleBinding": "rbac.authorization.k8s.io/",
+        "ClusterRoleBinding": "rbac.authorization.k8s.io/",
+    }
+    api_version = f"{groups.get(kind, '')}v1"
     metadata: dict[str, Any] = {"name": name}
     if namespace is not None:
         metadata["namespace"] = namespace
@@ -239,8 +244,9 @@ def test_what_says_nothing_about_a_namespace(value: Any) -> None:
 
 
 def test_the_kinds_that_count() -> None:
-    """Five."""
-    assert {kind for _, kind in KINDS} == {"Namespace", "LimitRange", "ResourceQuota", "ServiceAccount", "RuntimeClass"}
+    """Those that say something about a namespace or its accounts."""
+    about = {"Namespace", "LimitRange", "ResourceQuota", "ServiceAccount", "RuntimeClass"}
+    assert {kind for _, kind in KINDS} == about | {"RoleBinding", "ClusterRoleBinding"}
 
 
 @pytest.mark.parametrize("kind", sorted(kind for _, kind in KINDS))

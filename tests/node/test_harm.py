@@ -57,7 +57,8 @@ def _only(default: str) -> dict[str, str]:
 
 
 def _pod(node: Node, harm: Harm, own_port: int) -> Any:
-    spec, container = dict(harm.pod), {"name": CONTAINER, "image": harm.server.image}
+    spec: dict[str, Any] = dict(harm.pod)
+    container: dict[str, Any] = {"name": CONTAINER, "image": harm.server.image}
     mounts = [{"name": name, "mountPath": path} for name, path in harm.mounts.items()]
     if harm.calls_api:
         host, _, port = node.plane.address.removeprefix("https://").partition(":")

@@ -21,6 +21,10 @@ _SENTENCES: Final = {
     NoticeCode.INJECTOR_WITHOUT_TOKEN: (
         "{0} needs the API token, which this pod loses; to keep it, say automountServiceAccountToken: true"
     ),
+    NoticeCode.BOUND_ACCOUNT_WITHOUT_TOKEN: (
+        "ServiceAccount {0} has rights by {1}, and this pod loses its token; "
+        "if it calls the API, say automountServiceAccountToken: true"
+    ),
     NoticeCode.OWNER: "{0} owns it and is what to change: it may undo what is added here",
     NoticeCode.TEMPLATE_AS_WRITTEN: (
         "pods of this {0} are filled in and pass {1}; "
