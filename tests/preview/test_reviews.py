@@ -189,7 +189,7 @@ def test_an_update_of_a_running_pod() -> None:
 
 @pytest.mark.parametrize("document", [debugged(), pod()], ids=["a debug session", "a running pod"])
 def test_an_update_takes_no_steps_of_arrival(document: dict[str, Any]) -> None:
-    """They were taken when the pod was created: an AppArmor annotation that stayed one is not made a field now."""
+    """They were taken when the pod was created: an AppArmor annotation that has no field by now gets none."""
     key = "container.apparmor.security.beta.kubernetes.io/app"
     document = copy.deepcopy(document)
     document["metadata"]["annotations"] = {key: "unconfined"}
