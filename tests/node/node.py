@@ -28,10 +28,15 @@ class Node(NamedTuple):
     isolation: Isolation
     runtime: Containerd
 
-    def create(self, client: Client, namespace: str, value: Any) -> Answer:
+    def create(self, client: Client, namespace: str, value: Any, *, dry_run: bool = False) -> Answer:
         """Create a pod on this node: there is no scheduler."""
         spec = {**value["spec"], "nodeName": NODE}
-        return client.create(pods(namespace), {**value, "spec": spec})
+        return client.create(pods(namespace), {**value, "spec": spec}, dry_run=dry_run)
+
+    def pods(self) -> list[Any]:
+        """All pods of the cluster."""
+        items: list[Any] = self.plane.admin.must("GET", "/api/v1/pods")["items"]
+        return items
 
     def status(self) -> Any:
         """What the kubelet says of the node."""
