@@ -66,6 +66,11 @@ CAUTIOUS: Final = tuple(Cell(SKIP, enforced, unknown_images="skip") for enforced
 """Where images of which nothing is known are left alone."""
 
 
+def cells_of(node: Node) -> list[Cell]:
+    """Those that this node can show."""
+    return [cell for cell in CELLS if cell.root_images != USER_NAMESPACE or node.has_user_namespaces]
+
+
 def pod_of(server: Server, image: str) -> Any:
     """A pod that says nothing but the image."""
     spec = {"containers": [{"name": CONTAINER, "image": image}]}

@@ -43,6 +43,13 @@ def node(layer: ServersLayer, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield running
 
 
+@pytest.fixture
+def user_namespaces(node: Node) -> None:
+    """Skip the test where pods get none."""
+    if not node.has_user_namespaces:
+        pytest.skip("the kernel of this machine has no idmapped mounts: no pod gets a user namespace")
+
+
 @pytest.fixture(scope="session")
 def fates(node: Node, layer: ServersLayer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fates]:
     """What becomes of pods, in namespaces for all settings of images, with our servers in front of them."""

@@ -42,6 +42,12 @@ class Node(NamedTuple):
         """What the kubelet says of the node."""
         return self.plane.admin.must("GET", f"/api/v1/nodes/{NODE}")["status"]
 
+    @property
+    def has_user_namespaces(self) -> bool:
+        """Whether it offers them to pods: the kernel has to map ids of mounts."""
+        handlers = self.status()["runtimeHandlers"]
+        return any(row["name"] == "runc" and row["features"].get("userNamespaces") for row in handlers)
+
     def log(self, pod: Any) -> list[str]:
         """What the containers of a pod have printed, line by line."""
         metadata = pod["metadata"]

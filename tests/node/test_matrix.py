@@ -6,48 +6,22 @@ Each server, by what is known of its image, by the settings, and by whether Kube
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, TypeAlias
+from typing import Final
 
 import pytest
 
-from tests.node.cells import CAUTIOUS, CELLS, SKIP, USER_NAMESPACE, WARN, Cell, Fates, pod_of, trial_in
+from tests.node.cells import CAUTIOUS, SKIP, USER_NAMESPACE, WARN, Cell, Fates
 from tests.node.image_facts import Known
+from tests.node.matrix import Matrix, Outcomes, tell_table
 from tests.node.node import Node
-from tests.node.outcomes import CONTAINER, Outcome, State, Trial
+from tests.node.outcomes import CONTAINER, State
 from tests.node.servers import SERVERS, Server
 from tests.node.telling import tell
 from tests.shared_data import ROOT
 
 pytestmark = pytest.mark.node
 
-Outcomes: TypeAlias = Mapping[str, Outcome]
-"""By the server's name."""
 _ROOT: Final = "CreateContainerConfigError: container has runAsNonRoot and image will run as root"
-
-
-class Matrix:
-    """The outcomes of all servers."""
-
-    def __init__(self, node: Node, fates: Fates) -> None:
-        """Create every pod, and run those that differ."""
-        keys = [(known, cell) for known in Known for cell in CELLS]
-        keys += [(Known.NOTHING, cell) for cell in CAUTIOUS]
-        plain = [Trial(server, node.plane.bypassing, "plain", pod_of(server, server.image)) for server in SERVERS]
-        rest = [trial_in(cell, node.plane.admin, server, known) for known, cell in keys for server in SERVERS]
-        found = iter(fates.find([*plain, *rest]))
-        self.without_us = {server.name: next(found) for server in SERVERS}
-        self._by_cell = {key: {server.name: next(found) for server in SERVERS} for key in keys}
-        self.count = len(plain) + len(rest)
-
-    def find(self, known: Known, cell: Cell) -> Outcomes:
-        """The outcomes in a cell."""
-        return self._by_cell[known, cell]
-
-    def items(self) -> Iterator[tuple[Known, Cell, Outcomes]]:
-        """All of them."""
-        return ((known, cell, outcomes) for (known, cell), outcomes in self._by_cell.items())
 
 
 @pytest.fixture(scope="module")
@@ -58,39 +32,7 @@ def matrix(node: Node, fates: Fates) -> Matrix:
     found = Matrix(node, fates)
     tell(f"{found.count} pods created, {fates.count} that differ run: {time.monotonic() - started:.0f} s")
     for known in Known:
-        _tell_table(found, known)
-    return found
-
-
-def _tell_table(matrix: Matrix, known: Known) -> None:
-    columns = [(("without us", ""), matrix.without_us)]
-    for of, cell, outcomes in matrix.items():
-        if of is known:
-            title = cell.root_images if cell.unknown_images == "add" else f"unknown: {cell.unknown_images}"
-            columns.append(((title, "enforced" if cell.enforced else "not enforced"), outcomes))
-    counts = [Counter(row.state for row in outcomes.values()) for _, outcomes in columns]
-    tell(f"\nfacts of images {known}; by rootImages, and whether Kubernetes enforces restricted")
-    tell(_line("", [title for (title, _), _ in columns]))
-    tell(_line("", [enforced for (_, enforced), _ in columns]))
-    for server in SERVERS:
-        tell(_line(server.name, [outcomes[server.name].state for _, outcomes in columns]))
-    tell(_line("", [f"{count[State.RUNS]} run" for count in counts]))
-    for text, names in _grouped(outcomes for _, outcomes in columns).items():
-        tell(f"  {text}: {', '.join(names)}")
-
-
-def _line(first: str, rest: Iterable[str]) -> str:
-    return f"{first:18}" + "".join(f"{text:15}" for text in rest).rstrip()
-
-
-def _grouped(some: Iterable[Outcomes]) -> dict[str, list[str]]:
-    """The servers that do not start, by what was said."""
-    found: dict[str, list[str]] = {}
-    for outcomes in some:
-        for name, row in outcomes.items():
-            names = found.setdefault(row.text, []) if row.state is State.STOPPED else []
-            if name not in names:
-                names.append(name)
+        tell_table(found, known)
     return found
 
 
@@ -120,6 +62,7 @@ def test_none_hangs_where_kubernetes_enforces_restricted(matrix: Matrix) -> None
     assert not _names(outcomes, State.STOPPED)
 
 
+@pytest.mark.usefixtures("user_namespaces")
 def test_user_namespaces(matrix: Matrix) -> None:
     """All run. Where ALL is dropped because restricted is enforced, those do that need no capability of root."""
     assert _names(matrix.find(Known.ALL, Cell(USER_NAMESPACE)), State.RUNS) == {server.name for server in SERVERS}
@@ -168,8 +111,9 @@ def test_unknown_images(matrix: Matrix) -> None:
     """Each that does not start does so for a reason that the documentation names, whatever the settings for others."""
     text = (ROOT / "docs" / "defaults.md").read_text(encoding="utf-8")
     documented = ("image will run as root", "image has non-numeric user", "operation not permitted")
-    for cell in CELLS:
-        outcomes = matrix.find(Known.NOTHING, cell)
+    for known, cell, outcomes in matrix.items():
+        if known is not Known.NOTHING or cell in CAUTIOUS:
+            continue
         assert {name: row.text for name, row in outcomes.items()} == {row.name: _obstacle(row) for row in SERVERS}
         for row in outcomes.values():
             assert row.state is State.RUNS or any(part in row.text and part in text for part in documented)
