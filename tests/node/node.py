@@ -28,14 +28,25 @@ class Node(NamedTuple):
     isolation: Isolation
     runtime: Containerd
 
-    def create(self, client: Client, namespace: str, value: Any) -> Answer:
+    def create(self, client: Client, namespace: str, value: Any, *, dry_run: bool = False) -> Answer:
         """Create a pod on this node: there is no scheduler."""
         spec = {**value["spec"], "nodeName": NODE}
-        return client.create(pods(namespace), {**value, "spec": spec})
+        return client.create(pods(namespace), {**value, "spec": spec}, dry_run=dry_run)
+
+    def pods(self) -> list[Any]:
+        """All pods of the cluster."""
+        items: list[Any] = self.plane.admin.must("GET", "/api/v1/pods")["items"]
+        return items
 
     def status(self) -> Any:
         """What the kubelet says of the node."""
         return self.plane.admin.must("GET", f"/api/v1/nodes/{NODE}")["status"]
+
+    @property
+    def has_user_namespaces(self) -> bool:
+        """Whether it offers them to pods: the kernel has to map ids of mounts."""
+        handlers = self.status()["runtimeHandlers"]
+        return any(row["name"] == "runc" and row["features"].get("userNamespaces") for row in handlers)
 
     def log(self, pod: Any) -> list[str]:
         """What the containers of a pod have printed, line by line."""
