@@ -115,17 +115,9 @@ class Evaluation:
         """Foresee whether each container starts that the request creates, if the pod runs as at a stage."""
         if self.withheld in (Withheld.UPDATE, Withheld.DELETING):
             return ()
-        pod, images, created, placeholders = (
-            self.at(stage),
-            self.namespace.images,
-            self.created,
-            self.policy.placeholders,
-        )
-        return tuple(
-            foresee(pod, container, images, is_placeholder=container.value.get("image") in placeholders)
-            for container in pod.containers
-            if created is None or container.path in created
-        )
+        pod, created = self.at(stage), self.created
+        containers = pod.containers if created is None else [row for row in pod.containers if row.path in created]
+        return tuple(foresee(pod, containers, self.namespace.images, self.policy.placeholders))
 
     def worsened(self, stage: Stage) -> tuple[Notice, ...]:
         """Say what the API server's own steps make the pod violate on its way to a stage, ARRIVING or ADMITTED."""

@@ -9,12 +9,12 @@ checking for capability-dumb binaries".
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from enum import StrEnum
 from typing import Final, NamedTuple, TypeAlias
 
 from patches.model.explained import Explained
-from patches.model.images import ImageFacts, Images, ImageUser
+from patches.model.images import UNKNOWN_IMAGE, ImageFacts, Images, ImageUser
 from patches.model.pod import ContainerView, Pod
 from patches.model.shapes import Capabilities, WindowsOptions
 
@@ -107,18 +107,30 @@ _RUNS: Final[_Finding] = (Forecast.RUNS, None, "")
 _NOT_KNOWN: Final[_Finding] = (Forecast.UNKNOWN, Cause.IMAGE_NOT_KNOWN, "")
 
 
-def foresee(pod: Pod, container: ContainerView, images: Images, *, is_placeholder: bool = False) -> Start:
-    """Foresee whether a container starts.
+def foresee(
+    pod: Pod, containers: Iterable[ContainerView], images: Images, placeholders: Collection[str]
+) -> Iterator[Start]:
+    """Foresee whether containers start.
 
     Args:
         pod: the pod as its node gets it: patched.
-        container: one of its containers.
+        containers: the containers of the pod to look at.
         images: what is known of images.
-        is_placeholder: whether another webhook is to fill the container in.
+        placeholders: the images of containers that another webhook is to fill in.
     """
-    image = container.value.get("image") or ""
-    finding = _NOT_KNOWN if is_placeholder else _find(pod, container, images.find(image))
-    return Start(container.path, container.name, image, *finding)
+    verify = _verify_on_windows if pod.for_windows else _verify
+    for_all = pod.security.get("runAsNonRoot")
+    for container in containers:
+        image = container.value.get("image") or ""
+        if image in placeholders:
+            finding = _NOT_KNOWN
+        else:
+            known = images.find(image)
+            own = container.security.get("runAsNonRoot")
+            finding = verify(pod, container, known) if (for_all if own is None else own) else _RUNS
+            if known.file_capabilities and finding[0] is not Forecast.WILL_NOT_START:
+                finding = _execute(container, known) or finding
+        yield Start(container.path, container.name, image, *finding)
 
 
 def names_root(pod: Pod, container: ContainerView) -> bool:
@@ -129,24 +141,19 @@ def names_root(pod: Pod, container: ContainerView) -> bool:
     return pod.user_of(container) == 0 or _is_windows_root(_windows_user(pod, container))
 
 
-def _find(pod: Pod, container: ContainerView, image: ImageFacts) -> _Finding:
-    own = container.security.get("runAsNonRoot")
-    finding = _RUNS
-    if pod.security.get("runAsNonRoot") if own is None else own:
-        finding = _verify_on_windows(pod, container, image) if pod.for_windows else _verify(pod, container, image)
-    if image.file_capabilities and finding[0] is not Forecast.WILL_NOT_START:
-        return _execute(container, image) or finding
-    return finding
-
-
 def _verify(pod: Pod, container: ContainerView, image: ImageFacts) -> _Finding:
     user = pod.user_of(container)
+    if user is None:
+        return _NOT_KNOWN if image is UNKNOWN_IMAGE else _verify_image(image)
     if user == 0:
         return _refused(Cause.USER_BREAKS_NON_ROOT, "container's runAsUser breaks non-root policy")
-    kind = image.kind_of_user
-    if user is not None or kind is ImageUser.NUMBER:
+    return _RUNS
+
+
+def _verify_image(image: ImageFacts) -> _Finding:
+    kind, name = image.kind_of_user, image.user_name
+    if kind is ImageUser.NUMBER:
         return _RUNS
-    name = image.user_name
     if name and not name.isdecimal():
         text = f"image has non-numeric user ({name}), cannot verify user is non-root"
         return _refused(Cause.IMAGE_USER_NOT_NUMERIC, text)

@@ -154,12 +154,12 @@ export function starts(rows) {
 
 function startItem(rows) {
   const [{ forecast, cause, message }] = rows;
-  const { title, look, sign } = FORECASTS[forecast];
+  const shown = Object.hasOwn(FORECASTS, forecast) ? FORECASTS[forecast] : FORECASTS.unknown;
   const explained = cause && Object.hasOwn(CAUSES, cause) ? CAUSES[cause] : null;
   return element(
     "li",
     { class: "decision" },
-    element("span", { class: `mark ${look}` }, drawing(sign), title),
+    element("span", { class: `mark ${shown.look}` }, drawing(shown.sign), shown.title),
     element(
       "div",
       { class: "told" },
