@@ -11,7 +11,18 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import pytest
 
-from patches import DefaulterConfiguration, Images, NoticeCode, Origin, compile_namespace, evaluate, locate
+from patches import (
+    Cause,
+    DefaulterConfiguration,
+    Forecast,
+    Images,
+    NoticeCode,
+    Origin,
+    Stage,
+    compile_namespace,
+    evaluate,
+    locate,
+)
 from patches.policy.snapshot import empty_snapshot
 from tests.node.cells import CELLS, SKIP, USER_NAMESPACE, Cell, Fates, cells_of, pod_of
 from tests.node.image_facts import Known, facts_by_tag, tagged
@@ -25,16 +36,17 @@ from webhook.images.facts import ImageEntry
 
 pytestmark = pytest.mark.node
 
-_OF_USER: Final = frozenset(
+_OF_USER: Final[frozenset[str]] = frozenset(
     {
         NoticeCode.ROOT_IMAGE,
         NoticeCode.NAMED_USER_IMAGE,
-        NoticeCode.WILL_NOT_START,
+        Cause.IMAGE_BREAKS_NON_ROOT,
+        Cause.IMAGE_USER_NOT_NUMERIC,
         NoticeCode.ROOT_WITHOUT_CAPABILITIES,
     }
 )
 """What to do: set runAsUser to a user that the image supports, or use an image with a numeric USER."""
-_OF_IMAGE: Final = _OF_USER | {NoticeCode.FILE_CAPABILITIES}
+_OF_IMAGE: Final = _OF_USER | {Cause.FILE_CAPABILITIES}
 _EACH_NEED: Final = ("nginx", "redis", "haproxy-root", "sshd")
 """Servers that between them need every capability that any of them needs as root."""
 
@@ -44,7 +56,7 @@ class Warned:
 
     def __init__(self, uids: Mapping[str, int]) -> None:
         """Know the same of images as the servers."""
-        entries = msgspec.convert(facts_by_tag(uids)["images"], dict[str, ImageEntry])
+        entries = msgspec.convert(facts_by_tag(uids), dict[str, ImageEntry])
         images = Images({reference: entry.facts() for reference, entry in entries.items()})
         self._namespaces = {
             cell: compile_namespace(
@@ -54,11 +66,14 @@ class Warned:
             for cell in CELLS
         }
 
-    def of(self, cell: Cell, value: Any) -> frozenset[NoticeCode]:
+    def of(self, cell: Cell, value: Any) -> frozenset[str]:
         """The codes for a pod in a cell."""
         pod = locate({"apiVersion": "v1", "kind": "Pod", **copy.deepcopy(value)}, Origin.ADMISSION)
         assert pod is not None
-        return frozenset(notice.code for notice in evaluate(pod, self._namespaces[cell]).notices) & _OF_IMAGE
+        evaluation = evaluate(pod, self._namespaces[cell])
+        stopped = [row for row in evaluation.starts(Stage.PATCHED) if row.forecast is Forecast.WILL_NOT_START]
+        causes = [row.cause for row in stopped if row.cause is not None]
+        return frozenset([*(notice.code for notice in evaluation.notices), *causes]) & _OF_IMAGE
 
 
 @pytest.fixture(scope="module")
@@ -70,17 +85,17 @@ def warned(layer: ServersLayer) -> Warned:
 class _Mended(NamedTuple):
     """A pod after the edits that its warnings name."""
 
-    codes: frozenset[NoticeCode]
+    codes: frozenset[str]
     name: str
     """Of the server that was warned of."""
     trial: Trial
 
 
-def _edit(server: Server, pod: Any, codes: frozenset[NoticeCode], uids: Mapping[str, int]) -> Server:
+def _edit(server: Server, pod: Any, codes: frozenset[str], uids: Mapping[str, int]) -> Server:
     """Do to a pod what the warnings say; the server that it has then."""
     (container,) = pod["spec"]["containers"]
     security = container.setdefault("securityContext", {})
-    if NoticeCode.FILE_CAPABILITIES in codes:
+    if Cause.FILE_CAPABILITIES in codes:
         security["capabilities"] = {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]}
     if codes & _OF_USER and server.name in SUPPORTED:
         security["runAsUser"] = uids[SUPPORTED[server.name]]
@@ -94,7 +109,7 @@ def _mended(warned: Warned, uids: Mapping[str, int], node: Node) -> Iterator[_Me
     """Each pod that is warned of, once no warning of its image is left."""
     for known, cell, server in itertools.product((Known.ALL, Known.PARTLY), cells_of(node), SERVERS):
         pod = pod_of(server, tagged(server, known))
-        runs, done = server, frozenset[NoticeCode]()
+        runs, done = server, frozenset[str]()
         while server.name not in ROOT_ONLY and (codes := warned.of(cell, pod)):
             assert not codes <= done, f"{server.name} in {cell}: what {codes} say has been done"
             runs = _edit(runs, pod, codes, uids)
