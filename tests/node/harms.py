@@ -1,6 +1,6 @@
 """What each default breaks: servers and programs that run without it, and not with it, in the words that a user reads.
 
-Pods of them are run by test_harm.py; docs/defaults.md has the words, which tests/defaults/test_harms.py sees to.
+Pods of them are run by harm_runs.py. docs/defaults.md has the words, which tests/defaults/test_harms.py sees to.
 """
 
 from __future__ import annotations
