@@ -34,6 +34,8 @@ _SETTINGS: Final = (
     "kernel/keys/root_maxkeys",
     "kernel/keys/root_maxbytes",
 )
+_WEIGHTS: Final = {"cpu.shares": 4096, "cpu.weight": 400}
+"""What the pods count for against other work of the machine: together as four processes. Else it would be as one."""
 _END_SECONDS: Final = 10
 
 
@@ -116,6 +118,9 @@ def _make_cgroups(name: str) -> None:
             for controller in (hierarchy / "cgroup.controllers").read_text(encoding="ascii").split():
                 with suppress(OSError):
                     (hierarchy / "cgroup.subtree_control").write_text(f"+{controller}", encoding="ascii")
+        for file, weight in _WEIGHTS.items():
+            if (made / file).exists():
+                (made / file).write_text(str(weight), encoding="ascii")
 
 
 def cgroups(name: str) -> list[Path]:
