@@ -11,12 +11,12 @@ import json
 import ssl
 import subprocess
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from tests.cluster.client import pods
 from tests.cluster.control_plane import ADMINISTRATORS
@@ -32,7 +32,17 @@ LABEL: Final = "app.kubernetes.io/name"
 _SECONDS: Final = 120
 BARE: Final = {"metadata": {"generateName": "p-"}, "spec": {"containers": [{"name": "c", "image": "i:1"}]}}
 """A pod that says nothing."""
-KUBELET_PORT: Final = 10250
+_KUBELET_PORT: Final = 10250
+_KINDS: Final = (
+    "mutatingwebhookconfigurations",
+    "validatingwebhookconfigurations",
+    "validatingadmissionpolicies",
+    "validatingadmissionpolicybindings",
+    "clusterroles",
+    "clusterrolebindings",
+    "namespaces",
+)
+"""What is of ours and in no namespace, and the namespace with the rest."""
 
 
 class Usage(NamedTuple):
@@ -40,7 +50,7 @@ class Usage(NamedTuple):
 
     time: float
     cpu: float
-    memory: int
+    memory: float
 
 
 class Product(NamedTuple):
@@ -58,8 +68,7 @@ class Product(NamedTuple):
 
     def delete(self) -> None:
         """Delete all that has been applied, and wait until it is gone. The replicas have no time to drain."""
-        for overlay in self.directory.glob("*/kustomization.yaml"):
-            self.kubectl.run("delete", "-k", str(overlay.parent), "--ignore-not-found", "--wait=false")
+        self.kubectl.run("delete", ",".join(_KINDS), f"--selector={LABEL}={NAME}", "--wait=false")
         for row in self.node.plane.admin.must("GET", pods(NAME))["items"]:
             self.node.delete(NAME, row["metadata"]["name"])
         path = f"/api/v1/namespaces/{NAME}"
@@ -103,13 +112,17 @@ class Product(NamedTuple):
         return subprocess.run(self.node.isolation.command(*words), capture_output=True, text=True, check=True).stdout
 
     def usage(self) -> dict[str, Usage]:
-        """What the kubelet measures, by replica."""
+        """What the kubelet measures, by replica. It does so every few seconds."""
         pair = self.node.plane.authority.issue("measuring", ADMINISTRATORS)
         context = ssl._create_unverified_context()  # noqa: S323 (a kubelet makes its own certificate)
         context.load_cert_chain(pair.cert, pair.key)
-        answer = ask("127.0.0.1", KUBELET_PORT, "/stats/summary", context=context)
-        rows = [row for row in json.loads(answer)["pods"] if row["podRef"]["namespace"] == NAME]
-        return {row["podRef"]["name"]: _usage(row["containers"][0]) for row in rows if row.get("containers")}
+        text = ask("127.0.0.1", _KUBELET_PORT, "/metrics/resource", context=context)
+        samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+        cpu, memory = (
+            {row.labels["pod"]: row for row in samples if row.name == name and row.labels["namespace"] == NAME}
+            for name in ("container_cpu_usage_seconds_total", "container_memory_working_set_bytes")
+        )
+        return {pod: Usage(_time(row), row.value, memory[pod].value) for pod, row in cpu.items()}
 
     def metric(self, name: str, **labels: str) -> float:
         """The sum of a counter over all replicas, as Prometheus would read it at the metrics Service."""
@@ -173,8 +186,6 @@ def ask(
     return text
 
 
-def _usage(container: Any) -> Usage:
-    cpu, memory = container["cpu"], container["memory"]
-    return Usage(
-        datetime.fromisoformat(cpu["time"]).timestamp(), cpu["usageCoreNanoSeconds"] / 1e9, memory["workingSetBytes"]
-    )
+def _time(sample: Sample) -> float:
+    assert isinstance(sample.timestamp, float)
+    return sample.timestamp
