@@ -36,6 +36,8 @@ _SETTINGS: Final = (
 )
 _CONTROLLERS: Final = ("cpu", "cpuset", "memory", "pids")
 """Those of cgroups without which a kubelet does not start, or cannot limit pods."""
+_WEIGHTS: Final = {"cpu.shares": 4096, "cpu.weight": 400}
+"""What the pods count for against other work of the machine: together as four processes. Else it would be as one."""
 _END_SECONDS: Final = 10
 
 
@@ -131,6 +133,9 @@ def _make_cgroup(hierarchy: Path, name: str) -> set[str]:
     for file in ("cpuset.cpus", "cpuset.mems"):
         if (hierarchy / file).exists():
             (made / file).write_text((hierarchy / file).read_text(encoding="ascii"), encoding="ascii")
+    for file, weight in _WEIGHTS.items():
+        if (made / file).exists():
+            (made / file).write_text(str(weight), encoding="ascii")
     if not (hierarchy / "cgroup.subtree_control").exists():
         return set(hierarchy.name.split(","))
     for controller in (hierarchy / "cgroup.controllers").read_text(encoding="ascii").split():
