@@ -8,7 +8,8 @@ container. So a container contradicts it by an explicit false, an effective `run
 alone.
 
 What is known of images counts. Where an image runs as root, or as a user by name, the kubelet would not start the
-container: it gets none, or with it the number of that user as `runAsUser`, which is the user that it ran as before.
+container: it gets none, or with it the number of that user as `runAsUser`, which is the user that it ran as before; and
+that of the group as `runAsGroup`, where USER names one.
 The settings `rootImages`, `namedUsers` and `unknownImages` decide otherwise.
 
 Source: the Pod Security Standards; `verifyRunAsNonRoot` of the kubelet.
@@ -23,7 +24,7 @@ from patches.defaults.draft import Draft
 from patches.defaults.host_users import in_user_namespace
 from patches.defaults.image_users import ImageUsers, image_of, image_users, note_image
 from patches.model.decisions import Reason
-from patches.model.images import ImageUser
+from patches.model.images import ImageFacts, ImageUser
 from patches.model.notices import NoticeCode
 from patches.model.pod import ContainerView
 from patches.model.shapes import WindowsOptions
@@ -136,11 +137,19 @@ def _add_user(draft: Draft, container: ContainerView, users: ImageUsers) -> None
     image, kind = image_of(draft, container), users.get(container.path)
     if kind is ImageUser.NAMED and draft.policy.settings.run_as_non_root.named_users == "explicit":
         draft.add(ID, f"{container.path}/securityContext", "runAsUser", image.uid, Reason.IMAGE_USER)
+        _keep_group(draft, container, image)
     elif kind is ImageUser.ROOT:
         note_image(draft, NoticeCode.WILL_NOT_START, container, "container has runAsNonRoot and image will run as root")
     elif kind in (ImageUser.NAME, ImageUser.NAMED):
         problem = f"image has non-numeric user ({image.user or image.uid}), cannot verify user is non-root"
         note_image(draft, NoticeCode.WILL_NOT_START, container, problem)
+
+
+def _keep_group(draft: Draft, container: ContainerView, image: ImageFacts) -> None:
+    """Write the group that USER names, if the author names none: beside our runAsUser the user's own would count."""
+    explicit = container.security.get("runAsGroup"), draft.pod.security.get("runAsGroup")
+    if image.explicit_group is not None and explicit == (None, None):
+        draft.add(ID, f"{container.path}/securityContext", "runAsGroup", image.explicit_group, Reason.IMAGE_USER)
 
 
 def _explain(draft: Draft, container: ContainerView, reason: Reason) -> None:
@@ -159,6 +168,7 @@ DEFAULT: Final = Default(
         "securityContext.runAsNonRoot",
         "container.securityContext.runAsNonRoot",
         "container.securityContext.runAsUser",
+        "container.securityContext.runAsGroup",
     ),
     apply=apply,
     per_container=True,
