@@ -94,9 +94,11 @@ class Observer:
 
     @property
     def hanging(self) -> int:
-        """The number of pods that hang because of a default."""
+        """The number of pods that hang because of a default, as far as this observer has looked into it."""
         return sum(
-            any(row.certainty is Certainty.CERTAIN for row in suspicions) for _, suspicions in self._suspected.values()
+            self.reporter.confirmed.get(key) == pod.uid
+            and any(row.certainty is Certainty.CERTAIN for row in suspicions)
+            for key, (pod, suspicions) in self._suspected.items()
         )
 
     async def run(self) -> None:
@@ -149,6 +151,7 @@ class Observer:
         """Forget a pod that is gone. What it taught stays."""
         self._in_use.pop((item.namespace, item.name), None)
         self._suspected.pop((item.namespace, item.name), None)
+        self.reporter.confirmed.pop((item.namespace, item.name), None)
         self._young.pop((item.namespace, item.name), None)
 
     def _read(self, raw: msgspec.Raw) -> PodState:

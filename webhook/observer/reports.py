@@ -71,6 +71,7 @@ class Reporter:
     """Looks into suspicions one by one.
 
     Attributes:
+        confirmed: the uids of the pods that a default is to blame for, by namespace and name.
         suspected: number of confirmed suspicions by default and certainty.
         healed: number of pods that were deleted so that their controller makes another.
     """
@@ -102,6 +103,7 @@ class Reporter:
         self._seen = Once()
         self._hanging: asyncio.Queue[_Hanging] = asyncio.Queue()
         self._healing: dict[Hashable, float] = {}
+        self.confirmed: dict[tuple[str, str], str] = {}
         self.suspected: Counter[tuple[str, str]] = Counter()
         self.healed = 0
 
@@ -126,6 +128,7 @@ class Reporter:
         evidence = await find_evidence(self._client, pod, suspicion)
         if evidence is None or pod.owner is None:
             return
+        self.confirmed[pod.namespace, pod.name] = pod.uid
         self.suspected[suspicion.default, suspicion.certainty] += 1
         message = _message(suspicion)
         await self._tell(pod.namespace, Owner("v1", "Pod", pod.name, pod.uid), suspicion, message)
