@@ -40,7 +40,7 @@ def facts_of(server: Server, known: Known, uids: Mapping[str, int]) -> dict[str,
         case Known.ALL:
             facts |= {"exposedPorts": list(server.ports), "volumes": list(server.volumes)}
             if server.has_user_name:
-                facts["uid"] = uids[server.user]
+                facts["uid"] = uids[server.user_name]
             if server.file_capabilities:
                 facts["fileCapabilities"] = ["NET_BIND_SERVICE"]
         case Known.STALE:
