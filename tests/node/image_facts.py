@@ -41,8 +41,6 @@ def facts_of(server: Server, known: Known, uids: Mapping[str, int]) -> dict[str,
             facts |= {"exposedPorts": list(server.ports), "volumes": list(server.volumes)}
             if server.has_user_name:
                 facts["uid"] = uids[server.user_name]
-                _, _, group = server.user.partition(":")
-                facts |= {"gid": uids[group]} if group else {}  # Debian gives both the same number
             if server.file_capabilities:
                 facts["fileCapabilities"] = ["NET_BIND_SERVICE"]
         case Known.STALE:
@@ -56,11 +54,12 @@ def facts_of(server: Server, known: Known, uids: Mapping[str, int]) -> dict[str,
     return facts
 
 
-def facts_by_tag(uids: Mapping[str, int]) -> dict[str, Any]:
-    """What is known of the images of all servers, by their tags."""
-    return {
+def facts_file(uids: Mapping[str, int]) -> dict[str, Any]:
+    """The file that knows the images of all servers by their tags."""
+    images = {
         tagged(server, known): facts_of(server, known, uids)
         for server in SERVERS
         for known in Known
         if known is not Known.NOTHING
     }
+    return {"apiVersion": "pod-security-defaulter.io/v1alpha1", "kind": "ImageFacts", "images": images}

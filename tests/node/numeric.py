@@ -25,7 +25,7 @@ SUPPORTED: Final = {
     "dnsmasq": "dnsmasq",
     "named": "bind",
     "registry": "app",
-    **{server.name: server.user for server in SERVERS if server.has_user_name},
+    **{server.name: server.user_name for server in SERVERS if server.has_user_name},
 }
 """A user by server, other than root, as whom the image works; and a group where USER names one."""
 

@@ -170,7 +170,7 @@ SERVERS: Final = (
     _HTTP_SERVER._replace(name="listener-number", user=_APP),
     _HTTP_SERVER._replace(
         name="listener-group",
-        command=("sh", "-c", 'test "$(id -gn)" = www-data && exec python3 -m http.server 8080'),
+        command=("sh", "-c", 'test "$(id -gn)" = app && exec python3 -m http.server 8080'),  # a kubelet drops the group
         user="app:www-data",
     ),
     Server(
