@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
@@ -69,6 +69,7 @@ class Evaluation:
             its pods will be, but for the steps that the API server takes with pods only. A manifest is judged as an
             API server will see it, and a placeholder as if it were filled in.
         denied: whether this review refuses the pod, because it violates the enforce level.
+        old: the pod before an update that adds ephemeral containers; None of any other request.
     """
 
     pod: Pod
@@ -82,6 +83,7 @@ class Evaluation:
     applied: str = ""
     verdicts: Mapping[LevelVersion, tuple[Violation, ...]] = field(default_factory=dict)
     denied: bool = False
+    old: Pod | None = None
 
     @property
     def policy(self) -> Policy:
@@ -145,7 +147,8 @@ def evaluate(
     applied = applied_list(pod, draft.decisions)
     if applied and withheld is None and annotate:
         _annotate(draft, applied)
-    return _conclude(pod, namespace, withheld, draft, applied)
+    evaluation = _conclude(pod, namespace, withheld, draft, applied)
+    return replace(evaluation, old=old) if new_ephemeral else evaluation
 
 
 def validate(pod: Pod, namespace: CompiledNamespace, *, old: Pod | None = None, user: str = "") -> Evaluation:
