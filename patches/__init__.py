@@ -5,7 +5,8 @@
 A gatherer reports what is known of a namespace as a Snapshot, `compile_namespace` makes of it all that need not be
 worked out per pod, and `evaluate` says what becomes of a pod there: the patch, a decision for each default at each
 path, and what the pod still violates. `validate` judges a pod as it is, `judge` judges it by one level. `locate` finds
-the pod in a document.
+the pod in a document. `shortest_edits` says which values of its author keep a pod from passing a level, and
+`edit_document` makes such edits.
 
 What is listed here is the surface. Everything else is private to the package.
 """
@@ -16,7 +17,7 @@ from patches.compiler import NamespaceCompiler, compile_namespace
 from patches.defaults import DEFAULTS
 from patches.defaults.cloud_identities import find_cloud_identity
 from patches.defaults.default import Default
-from patches.edits import Edit, shortest_edits
+from patches.edits import Action, Edit, edit_document, shortest_edits
 from patches.errors import DefaulterError, InvalidObject, ObjectTooLarge, invalid_object
 from patches.evaluation import APPLIED_ANNOTATION, Evaluation, Stage, evaluate, validate
 from patches.learning import (
@@ -77,6 +78,7 @@ __all__ = [
     "UNKNOWN",
     "UNKNOWN_BINDINGS",
     "UNKNOWN_IMAGE",
+    "Action",
     "Bindings",
     "Cause",
     "Certainty",
@@ -134,6 +136,7 @@ __all__ = [
     "Withheld",
     "compile_namespace",
     "configuration_warnings",
+    "edit_document",
     "empty_snapshot",
     "escape",
     "evaluate",

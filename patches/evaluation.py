@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
@@ -72,6 +72,7 @@ class Evaluation:
         denied: whether this review refuses the pod, because it violates the enforce level.
         is_update: whether an existing pod is updated. It took the steps of its arrival when it was created.
         created: the paths of the ephemeral containers that an update adds; None if all containers are new.
+        old: the pod before an update that adds ephemeral containers; None of any other request.
     """
 
     pod: Pod
@@ -87,6 +88,7 @@ class Evaluation:
     denied: bool = False
     is_update: bool = False
     created: frozenset[str] | None = None
+    old: Pod | None = None
 
     @property
     def policy(self) -> Policy:
@@ -161,7 +163,8 @@ def evaluate(
     applied = applied_list(pod, draft.decisions)
     if applied and withheld is None and annotate:
         _annotate(draft, applied)
-    return _conclude(pod, namespace, withheld, draft, applied, is_update=is_update)
+    evaluation = _conclude(pod, namespace, withheld, draft, applied, is_update=is_update)
+    return replace(evaluation, old=old) if new_ephemeral else evaluation
 
 
 def validate(pod: Pod, namespace: CompiledNamespace, *, old: Pod | None = None, user: str = "") -> Evaluation:

@@ -8,7 +8,7 @@ from typing import Final, TextIO
 import msgspec
 
 from patches import CHECK_FIELDS, Forecast, Reason, State
-from webhook.preview.results import DefaultRow, Report, Result, StartRow, ViolationRow
+from webhook.preview.results import DefaultRow, EditRow, Report, Result, StartRow, ViolationRow
 from webhook.review.messages import printable
 
 _RESET: Final = "\x1b[0m"
@@ -60,7 +60,7 @@ def _block(result: Result, paint: _Paint) -> list[str]:
     lines += _default_lines(result.defaults or [], paint)
     if result.violations:
         left = result.violations.before if result.violations.after is msgspec.UNSET else result.violations.after
-        lines += _violation_lines(left, paint) or [paint("  passes", _GREEN)]
+        lines += _violation_lines(left, result.edits or [], paint) or [paint("  passes", _GREEN)]
     lines += _start_lines(result.starts or [], paint)
     lines += [f"  warning: {printable(text)}" for text in result.warnings or []]
     return lines
@@ -98,9 +98,10 @@ def _explanation(row: DefaultRow) -> str:
     return value if row.reason in _QUIET else f"{value}  ({row.reason})"
 
 
-def _violation_lines(rows: Sequence[ViolationRow], paint: _Paint) -> list[str]:
+def _violation_lines(rows: Sequence[ViolationRow], edits: Sequence[EditRow], paint: _Paint) -> list[str]:
     lines = []
     for row in rows:
         lines.append("  " + paint("violates", _RED) + f"  {row.id}: {printable(f'{row.reason} ({row.detail})')}")
-        lines.append(f"            to pass, change {CHECK_FIELDS[row.id]}")
-    return lines
+        if not edits:
+            lines.append(f"            to pass, change {CHECK_FIELDS[row.id]}")
+    return lines + [f"  to pass   {edit.text}  (line {edit.line})" for edit in edits]

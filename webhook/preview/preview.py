@@ -19,6 +19,7 @@ from patches import (
     Withheld,
     evaluate,
     field_path,
+    shortest_edits,
     validate,
 )
 from webhook.documents.reader import Document
@@ -28,6 +29,7 @@ from webhook.gatherers.gatherer import GatheredNamespaces
 from webhook.gatherers.manifests import ManifestGatherer
 from webhook.preview.manifests import Manifest, failure, metadata_of, read_manifest, text_of
 from webhook.preview.results import (
+    EditRow,
     Failure,
     Report,
     Result,
@@ -36,6 +38,7 @@ from webhook.preview.results import (
     ViolationRow,
     Violations,
     default_row,
+    edit_row,
     start_row,
     violation_row,
 )
@@ -191,6 +194,7 @@ def _evaluated_row(manifest: Manifest, evaluation: Evaluation, mode: Mode, optio
     result.profile = str(policy.target)
     before = _violation_rows(evaluation, Stage.ARRIVING)
     result.violations = Violations(before)
+    result.edits = _edit_rows(manifest, evaluation, Stage.ADMITTED if options.patch else Stage.ARRIVING)
     result.warnings = _document_warnings(manifest) + _duplicate_name_errors(pod)
     if not options.patch:
         result.allowed = not evaluation.violations(decides, Stage.ARRIVING)
@@ -225,6 +229,7 @@ def _exempt_row(manifest: Manifest, evaluation: Evaluation, options: PreviewOpti
     rows = _violation_rows(evaluation, Stage.ARRIVING)
     result.violations = Violations(rows, rows if options.patch else UNSET)
     result.starts = _start_rows(evaluation, Stage.SENT)
+    result.edits = _edit_rows(manifest, evaluation, Stage.ARRIVING)
     result.warnings = [
         *_document_warnings(manifest),
         "the configuration exempts it: admission adds nothing, and judges nothing",
@@ -241,6 +246,11 @@ def _start_rows(evaluation: Evaluation, stage: Stage) -> list[StartRow]:
     return [start_row(row) for row in evaluation.starts(stage)]
 
 
+def _edit_rows(manifest: Manifest, evaluation: Evaluation, stage: Stage) -> list[EditRow] | None:
+    edits = shortest_edits(evaluation, evaluation.policy.target, stage)
+    return None if edits is None else [edit_row(edit, manifest.line_of(edit.path)) for edit in edits]
+
+
 def _document_warnings(manifest: Manifest) -> list[str]:
     return [warning.message for warning in manifest.document.warnings]
 
@@ -253,6 +263,7 @@ def _unchanged_result(manifest: Manifest, options: PreviewOptions) -> Result:
         result.name = manifest.request.name
     result.profile = ""
     result.violations = Violations([])
+    result.edits = []
     result.allowed = True
     result.starts = []
     result.warnings = _document_warnings(manifest)

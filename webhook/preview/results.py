@@ -7,7 +7,9 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from patches import Cause, Decision, Forecast, Operation, Reason, Start, State, Violation
+from patches import Action, Cause, Decision, Edit, Forecast, Operation, Reason, Start, State, Violation
+from webhook.review.edits import edit_text
+from webhook.review.messages import printable
 
 
 class DefaultRow(msgspec.Struct):
@@ -50,6 +52,21 @@ class StartRow(msgspec.Struct):
     message: str
 
 
+class EditRow(msgspec.Struct):
+    """One edit: `path` is a JSON Pointer into the object as sent, `line` where it stands in the input.
+
+    `remove` takes `value` away, `set` puts it there, and `choose` asks for a user that the image supports. `id` is the
+    check that asks for it, `text` says it in words.
+    """
+
+    id: str
+    action: Action
+    path: str
+    value: Any
+    line: int
+    text: str
+
+
 class Failure(msgspec.Struct):
     """A document that cannot be read. `field` is empty if the document as a whole is wrong."""
 
@@ -65,7 +82,11 @@ class Failure(msgspec.Struct):
 
 
 class Result(msgspec.Struct, rename="camel"):
-    """The result for one object. A document that cannot be read has only `error`. `check` leaves out the patch."""
+    """The result for one object. A document that cannot be read has only `error`. `check` leaves out the patch.
+
+    `edits` are the shortest after which nothing of `violations` remains: with the patch, or for `check` as written.
+    They are null if none are known.
+    """
 
     api_version: str | UnsetType = UNSET
     kind: str | UnsetType = UNSET
@@ -77,6 +98,7 @@ class Result(msgspec.Struct, rename="camel"):
     diff: str | UnsetType = UNSET
     defaults: list[DefaultRow] | UnsetType = UNSET
     violations: Violations | UnsetType = UNSET
+    edits: list[EditRow] | UnsetType | None = UNSET
     allowed: bool | UnsetType = UNSET
     starts: list[StartRow] | UnsetType = UNSET
     warnings: list[str] | UnsetType = UNSET
@@ -109,6 +131,11 @@ def default_row(decision: Decision) -> DefaultRow:
 def start_row(start: Start) -> StartRow:
     """Make a row of a forecast."""
     return StartRow(*start)
+
+
+def edit_row(edit: Edit, line: int) -> EditRow:
+    """Make a row of an edit. `line`: where it stands in the input."""
+    return EditRow(*edit, line, printable(edit_text(edit)))
 
 
 def violation_row(violation: Violation) -> ViolationRow:

@@ -11,6 +11,7 @@ from typing import Final
 
 from patches import (
     CHECK_FIELDS,
+    Action,
     Decision,
     Evaluation,
     Level,
@@ -19,9 +20,12 @@ from patches import (
     Stage,
     State,
     Violation,
+    Withheld,
+    shortest_edits,
     violation_text,
 )
-from webhook.review.notices import arrival_warnings, notice_warnings
+from webhook.review.edits import edits_text
+from webhook.review.notices import arrival_warnings, image_sentences, notice_warnings
 from webhook.review.starts import depends_on_unknown_images, start_warnings
 
 TEXT_LIMIT: Final = 64 * 1024
@@ -42,14 +46,40 @@ def violates(level: LevelVersion, violations: Sequence[Violation]) -> str:
     return f'violates PodSecurity "{level}": {violation_text(violations)}'
 
 
-def hint(violations: Iterable[Violation]) -> str:
-    """Which explicit fields to change, in short."""
-    return "to pass, change " + "; ".join(dict.fromkeys(CHECK_FIELDS[violation.id] for violation in violations))
+def hint(evaluation: Evaluation, level: LevelVersion) -> str:
+    """What to do so that the pod passes a level that it violates: the shortest edits, else the fields to change.
+
+    Where the mode keeps the defaults from pods, the edits suppose that they are added, except for what refuses the pod
+    as it was sent: the enforce level.
+    """
+    return _hint(evaluation, level, ())
 
 
-def refusal(level: LevelVersion, violations: Sequence[Violation]) -> str:
-    """The message of a refusal: upstream's text, then the hint."""
-    return printable(f"{violates(level, violations)}; {hint(violations)}")
+def _hint(evaluation: Evaluation, level: LevelVersion, explained: tuple[str, ...]) -> str:
+    """`explained`: the paths of containers of which another sentence says which user to choose."""
+    withheld = evaluation.withheld
+    as_sent = withheld is not None and not withheld.deferred
+    hypothetical = withheld is Withheld.MODE and level != evaluation.policy.enforce
+    edits = shortest_edits(evaluation, level, Stage.ARRIVING if as_sent and not hypothetical else Stage.ADMITTED)
+    if edits is None or (not edits and not hypothetical):
+        fields = dict.fromkeys(CHECK_FIELDS[violation.id] for violation in evaluation.verdicts[level])
+        return "to pass, change " + "; ".join(fields)
+    once = " once the defaults are added" if hypothetical else ""
+    if not edits:
+        return f"passes{once}"
+    told = [edit for edit in edits if edit.action is not Action.CHOOSE or not edit.path.startswith(explained)]
+    return f"to pass{once}, {edits_text(told)}" if told else ""
+
+
+def refusal(evaluation: Evaluation) -> str:
+    """The message of a refusal: upstream's text, the hint, and which images run as a user that the level forbids.
+
+    A controller that is refused shows this message only, and none of the warnings.
+    """
+    level = evaluation.policy.enforce
+    images = image_sentences(evaluation)
+    texts = [violates(level, evaluation.verdicts[level]), _hint(evaluation, level, tuple(images)), *images.values()]
+    return printable("; ".join(text for text in texts if text))
 
 
 def mutation_warnings(evaluation: Evaluation) -> list[str]:
@@ -132,11 +162,11 @@ def _verdict_warnings(evaluation: Evaluation) -> list[str]:
         if not violations:
             continue
         if level != policy.warn:
-            warnings.append(f"{would_violate(level, violations)}; {hint(violations)}")
+            warnings.append(f"{would_violate(level, violations)}; {hint(evaluation, level)}")
         else:
             warnings.append(would_violate(level, violations))
             if level in ours:
-                hints[f"pod-security-defaulter: {hint(violations)}"] = None
+                hints[f"pod-security-defaulter: {hint(evaluation, level)}"] = None
     return [*warnings, *hints]
 
 

@@ -41,6 +41,8 @@ _SENTENCES: Final = {
 `{pods}` says, where the object is a template, that what follows happens to its pods only.
 """
 
+_OF_IMAGES: Final = (NoticeCode.ROOT_IMAGE, NoticeCode.NAMED_USER_IMAGE)
+
 
 def notice_warnings(evaluation: Evaluation) -> list[str]:
     """Return a warning for each notice, each text once."""
@@ -52,7 +54,16 @@ def arrival_warnings(evaluation: Evaluation, stage: Stage) -> list[str]:
     return [_warning(notice, evaluation.pod) for notice in evaluation.worsened(stage)]
 
 
+def image_sentences(evaluation: Evaluation) -> dict[str, str]:
+    """Return the sentence about each container whose image kept a default from it, by the container's path."""
+    rows = (notice for notice in evaluation.notices if notice.code in _OF_IMAGES)
+    return {f"{notice.path}/": _sentence(notice, evaluation.pod) for notice in rows}
+
+
 def _warning(notice: Notice, pod: Pod) -> str:
+    return "pod-security-defaulter: " + _sentence(notice, pod)
+
+
+def _sentence(notice: Notice, pod: Pod) -> str:
     pods = "in its pods only: " if pod.is_template else ""
-    sentence = _SENTENCES[notice.code]
-    return "pod-security-defaulter: " + sentence.format(*notice.values, path=field_path(notice.path), pods=pods)
+    return _SENTENCES[notice.code].format(*notice.values, path=field_path(notice.path), pods=pods)
