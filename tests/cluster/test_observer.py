@@ -194,7 +194,7 @@ async def test_what_hangs_is_made_anew_once(plane: ControlPlane) -> None:
 
     async with observing(plane, own, heal="recreate") as observer:
         await until(lambda: names() == {"forged", "bare", "ran"}, _SECONDS)
-        assert observer.reporter.healed == 2
+        await until(lambda: observer.reporter.healed == 2, _SECONDS)
         assert "web:1" in entries(plane, own)
         create_pod(plane, shop, "web-3", web, HANGS, **_NON_ROOT)
         await until(lambda: ("Pod", "web-3") in events(plane, shop), _SECONDS)
