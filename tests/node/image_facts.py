@@ -54,12 +54,11 @@ def facts_of(server: Server, known: Known, uids: Mapping[str, int]) -> dict[str,
     return facts
 
 
-def facts_file(uids: Mapping[str, int]) -> dict[str, Any]:
-    """The file that knows the images of all servers by their tags."""
-    images = {
+def known_images(uids: Mapping[str, int]) -> dict[str, Any]:
+    """What the file says of the images of all servers, by their tags."""
+    return {
         tagged(server, known): facts_of(server, known, uids)
         for server in SERVERS
         for known in Known
         if known is not Known.NOTHING
     }
-    return {"apiVersion": "pod-security-defaulter.io/v1alpha1", "kind": "ImageFacts", "images": images}
