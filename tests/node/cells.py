@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from patches.policy.policy import PREFIX, PSA_PREFIX
 from tests.cluster.client import Answer, Client, spread
 from tests.cluster.webhooks import defaulter, namespace
-from tests.node.image_facts import Known, facts_by_tag, tagged
+from tests.node.image_facts import Known, known_images, tagged
 from tests.node.node import Node
 from tests.node.outcomes import AT_ONCE_WITHOUT_REQUESTS, CONTAINER, Outcome, State, Trial, run_trials
 from tests.node.servers import Server
@@ -88,7 +88,7 @@ def served(node: Node, directory: Path, uids: Mapping[str, int]) -> Iterator[Non
             objects = [namespace(cell.namespace, cell.labels) for cell in some]
             config = some[0].configuration
             server = defaulter(
-                node.plane, directory / name, name, objects=objects, config=config, images=facts_by_tag(uids)
+                node.plane, directory / name, name, objects=objects, config=config, images=known_images(uids)
             )
             stack.enter_context(server)
         yield

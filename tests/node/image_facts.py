@@ -54,8 +54,8 @@ def facts_of(server: Server, known: Known, uids: Mapping[str, int]) -> dict[str,
     return facts
 
 
-def facts_by_tag(uids: Mapping[str, int]) -> dict[str, Any]:
-    """What is known of the images of all servers, by their tags."""
+def known_images(uids: Mapping[str, int]) -> dict[str, Any]:
+    """What the file says of the images of all servers, by their tags."""
     return {
         tagged(server, known): facts_of(server, known, uids)
         for server in SERVERS

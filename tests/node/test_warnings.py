@@ -25,7 +25,7 @@ from patches import (
 )
 from patches.policy.snapshot import empty_snapshot
 from tests.node.cells import CELLS, SKIP, USER_NAMESPACE, Cell, Fates, cells_of, pod_of
-from tests.node.image_facts import Known, facts_by_tag, tagged
+from tests.node.image_facts import Known, known_images, tagged
 from tests.node.layer import ServersLayer
 from tests.node.node import Node
 from tests.node.numeric import NUMERIC, ROOT_ONLY, SUPPORTED
@@ -56,7 +56,7 @@ class Warned:
 
     def __init__(self, uids: Mapping[str, int]) -> None:
         """Know the same of images as the servers."""
-        entries = msgspec.convert(facts_by_tag(uids), dict[str, ImageEntry])
+        entries = msgspec.convert(known_images(uids), dict[str, ImageEntry])
         images = Images({reference: entry.facts() for reference, entry in entries.items()})
         self._namespaces = {
             cell: compile_namespace(
