@@ -39,6 +39,7 @@ class CompiledNamespace:
         service_accounts: its ServiceAccounts.
         runtime_classes: the RuntimeClasses of the cluster.
         images: what is known of images, in the whole cluster.
+        user_namespaces: the runtime handlers that offer user namespaces, whichever node a pod lands on.
         exceptions: its exceptions from the defaults.
         account_scope: the ServiceAccounts that decide about the token: "" for none, `default`, or `all`.
         runtime_class: the RuntimeClass that a default may add; "" for none.
@@ -53,6 +54,7 @@ class CompiledNamespace:
     service_accounts: Objects[ServiceAccount]
     runtime_classes: Objects[RuntimeClass]
     images: Images = NO_IMAGES
+    user_namespaces: frozenset[str] | UnknownType = UNKNOWN
     exceptions: Exceptions = NO_EXCEPTIONS
     account_scope: str = ""
     runtime_class: str = ""

@@ -36,7 +36,7 @@ STATES: Final = {
 }
 """The state that each method of a draft notes."""
 
-NO_DEFAULTS: Final = {"default", "draft", "image_users", "injectors", "resource_slots"}
+NO_DEFAULTS: Final = {"default", "draft", "image_users", "injectors", "resource_slots", "writable_paths"}
 """The modules beside the defaults' own."""
 
 ANY_DEFAULT: Final = {Reason.SKIP_ANNOTATION, Reason.EXCEPTION, Reason.PLACEHOLDER}

@@ -13,12 +13,21 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from patches import NEWEST_MINOR, Coverage, Objects, Snapshot
+from patches import (
+    NEWEST_MINOR,
+    UNKNOWN,
+    Coverage,
+    Objects,
+    Snapshot,
+    UnknownType,
+    user_namespaces_everywhere,
+)
 from webhook.cluster.api import ClusterClient
 from webhook.errors import ClusterError, InvalidObject
 from webhook.gatherers import objects
 from webhook.gatherers.gatherer import GatheredNamespaces
 from webhook.gatherers.lookups import NAMESPACES, RUNTIME_CLASSES
+from webhook.gatherers.nodes import NODES
 from webhook.gatherers.version import read_minor
 
 _SKIPPED: Final = "what depends on them is unknown, and skipped"
@@ -40,9 +49,10 @@ class KubeconfigGatherer:
         server_minor: the API server's own minor version; the newest known version before `learn_version`.
     """
 
-    def __init__(self, client: ClusterClient) -> None:
-        """Ask this cluster."""
+    def __init__(self, client: ClusterClient, *, asks_nodes: bool = False) -> None:
+        """Ask this cluster; its nodes too, if the configuration depends on what they offer."""
         self._client = client
+        self._asks_nodes = asks_nodes
         self.problems: list[str] = []
         self.server_minor = NEWEST_MINOR
 
@@ -62,12 +72,18 @@ class KubeconfigGatherer:
 
     async def gather_all(self, namespaces: Collection[str]) -> GatheredNamespaces:
         """Return what is known of these namespaces. Raises ClusterError if the cluster does not answer."""
-        classes, snapshots = await asyncio.gather(
+        classes, offered, snapshots = await asyncio.gather(
             self._list(RUNTIME_CLASSES, "", objects.runtime_class),
+            self._user_namespaces(),
             asyncio.gather(*map(self._snapshot, namespaces)),
         )
-        known = (replace(snapshot, runtime_classes=classes) for snapshot in snapshots)
+        known = (replace(snapshot, runtime_classes=classes, user_namespaces=offered) for snapshot in snapshots)
         return GatheredNamespaces({snapshot.name: snapshot for snapshot in known}, {})
+
+    async def _user_namespaces(self) -> frozenset[str] | UnknownType:
+        """Return what every node offers; UNKNOWN if nobody asks for it, or the user may not list them."""
+        nodes = (await self._list(NODES, "", objects.node)).all() if self._asks_nodes else UNKNOWN
+        return UNKNOWN if nodes is UNKNOWN else user_namespaces_everywhere(nodes.values())
 
     async def _snapshot(self, namespace: str) -> Snapshot:
         """Return what is known of a namespace, without the RuntimeClasses."""

@@ -1,7 +1,8 @@
-"""Gathers namespaces from manifests: Namespaces, LimitRanges, ResourceQuotas, ServiceAccounts and RuntimeClasses.
+"""Gathers namespaces from manifests: Namespaces, LimitRanges, ResourceQuotas, ServiceAccounts, RuntimeClasses, Nodes.
 
 A namespace without a manifest counts as unlabelled, a ServiceAccount without one as leaving `automount` unset. A
-RuntimeClass without one is unknown, because a file cannot say that it does not exist.
+RuntimeClass without one is unknown, because a file cannot say that it does not exist. So is what the nodes offer, if
+there is no manifest of a Node.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from patches import (
     Images,
     LimitItem,
     Missing,
+    Node,
     ResourceQuota,
     RuntimeClass,
     ServiceAccount,
     Snapshot,
     empty_snapshot,
+    user_namespaces_everywhere,
 )
 from webhook.gatherers import objects
 from webhook.gatherers.gatherer import GatheredNamespaces
@@ -32,6 +35,7 @@ KINDS: Final = frozenset(
         ("v1", "LimitRange"),
         ("v1", "ResourceQuota"),
         ("v1", "ServiceAccount"),
+        ("v1", "Node"),
         ("node.k8s.io/v1", "RuntimeClass"),
     },
 )
@@ -70,6 +74,7 @@ class ManifestGatherer:
         self._quotas: dict[str, dict[str, ResourceQuota]] = defaultdict(dict)
         self._accounts: dict[str, dict[str, ServiceAccount]] = defaultdict(dict)
         self._runtime_classes: dict[str, RuntimeClass] = {}
+        self._nodes: dict[str, Node] = {}
         self._images = NO_IMAGES
         self._snapshots: dict[str, Snapshot] = {}
 
@@ -97,6 +102,8 @@ class ManifestGatherer:
                 self._quotas[namespace][metadata.name] = objects.resource_quota(value)
             case "ServiceAccount":
                 self._accounts[namespace][metadata.name] = objects.service_account(value)
+            case "Node":
+                self._nodes[metadata.name] = objects.node(value)
             case _:
                 self._runtime_classes[metadata.name] = objects.runtime_class(value)
         return True
@@ -131,6 +138,8 @@ class ManifestGatherer:
         base = self._base.get(namespace) or empty_snapshot(namespace)
         if self._images:
             base = replace(base, images=self._images)
+        if self._nodes:
+            base = replace(base, user_namespaces=user_namespaces_everywhere(self._nodes.values()))
         snapshot = replace(
             base,
             limit_ranges=base.limit_ranges.updated(self._limit_ranges.get(namespace, {})),

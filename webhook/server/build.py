@@ -99,7 +99,7 @@ async def build_server(
     parts = Parts()
     file = ConfigurationFile(options.config)
     notes: list[str] = []
-    client = None
+    client = live = None
     if options.cluster:
         client, live = await _connect(options, stack)
         add_live_gatherer(parts, live)
@@ -109,7 +109,7 @@ async def build_server(
         notes = add_files(manifests, options.objects)
         gatherer = manifests
     namespaces = NamespaceCache(gatherer, file.loaded.configuration, file.loaded.generation)
-    add_configuration(parts, file, namespaces)
+    add_configuration(parts, file, namespaces, live)
     if client is not None or options.images is not None:
         _add_images(options, parts, add_image_catalog(parts, gatherer.use_images, namespaces), client)
     if options.tls.managed_certificates and client is not None:

@@ -49,12 +49,21 @@ class Parts:
         self.metrics.gauges.append(gauges)
 
 
-def add_configuration(parts: Parts, file: ConfigurationFile, namespaces: NamespaceCache) -> None:
-    """Follow the configuration file, and compile namespaces with it."""
+def add_configuration(
+    parts: Parts, file: ConfigurationFile, namespaces: NamespaceCache, gatherer: LiveGatherer | None
+) -> None:
+    """Follow the configuration file, compile namespaces with it, and gather from a cluster what it depends on."""
     running = version("pod-security-defaulter")  # reads files: do it once, not at each scrape
 
     def apply(loaded: LoadedConfiguration) -> None:
         namespaces.configure(loaded.configuration, loaded.generation)
+        gather(loaded)
+
+    def gather(loaded: LoadedConfiguration) -> None:
+        if gatherer is not None:
+            gatherer.follow_nodes(needed=loaded.configuration.settings.run_as_non_root.asks_nodes)
+
+    gather(file.loaded)
 
     def conditions() -> Iterable[Condition]:  # a bad file is reported, but the last good one still serves
         yield Condition("configuration", ok=True, detail=f"{file.loaded.generation} {file.problem}")
@@ -72,7 +81,8 @@ def add_live_gatherer(parts: Parts, gatherer: LiveGatherer) -> None:
     def conditions() -> Iterable[Condition]:
         for row in gatherer.status():
             age = "never" if row.age_seconds is None else f"{row.age_seconds:.1f} s ago"
-            yield Condition(f"cache {row.kind}", row.synced, f"{row.objects} objects, last heard of {age}")
+            ready = row.synced or row.optional
+            yield Condition(f"cache {row.kind}", ready, f"{row.objects} objects, last heard of {age}")
         minor = gatherer.known_minor
         known = minor is not None
         yield Condition("API server", known, f"v1.{minor}" if known else "its version is not known yet")
