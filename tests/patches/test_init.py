@@ -37,6 +37,7 @@ def test_the_surface_is_what_it_says() -> None:
         "Missing",
         "Mode",
         "NamespaceCompiler",
+        "Node",
         "Notice",
         "NoticeCode",
         "ObjectTooLarge",
@@ -76,6 +77,7 @@ def test_the_surface_is_what_it_says() -> None:
         "shortest_edits",
         "unescape",
         "unknown_fields",
+        "user_namespaces_everywhere",
         "validate",
         "violation_text",
     ]

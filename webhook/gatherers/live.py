@@ -63,14 +63,17 @@ class CacheStatus(NamedTuple):
         synced: whether the kind has been listed once.
         age_seconds: time since the API server last sent something about the kind; None if it never has.
         objects: number of objects in the cache.
-        optional: whether a server is ready without it.
     """
 
     kind: str
     synced: bool
     age_seconds: float | None
     objects: int
-    optional: bool = False
+
+    @property
+    def optional(self) -> bool:
+        """Whether a server is ready without it: not every installation has the right to read the kind."""
+        return self.kind == _plural(NODES)
 
 
 class LiveGatherer:
@@ -134,7 +137,7 @@ class LiveGatherer:
         if not nodes.needed:
             return kinds
         known = nodes.user_namespaces is not UNKNOWN
-        return (*kinds, CacheStatus(_plural(NODES), known, _age(nodes.last_contact), len(nodes), optional=True))
+        return (*kinds, CacheStatus(_plural(NODES), known, _age(nodes.last_contact), len(nodes)))
 
     def follow_nodes(self, *, needed: bool) -> None:
         """Follow what the nodes offer from now on, or no longer. Without the right to, it stays unknown."""
