@@ -14,10 +14,23 @@ from __future__ import annotations
 
 from patches.compiler import NamespaceCompiler, compile_namespace
 from patches.defaults import DEFAULTS
+from patches.defaults.cloud_identities import find_cloud_identity
 from patches.defaults.default import Default
 from patches.edits import Edit, shortest_edits
 from patches.errors import DefaulterError, InvalidObject, ObjectTooLarge, invalid_object
-from patches.evaluation import Evaluation, Stage, evaluate, validate
+from patches.evaluation import APPLIED_ANNOTATION, Evaluation, Stage, evaluate, validate
+from patches.learning import (
+    STEADY,
+    Certainty,
+    ContainerState,
+    Experience,
+    Failure,
+    Lesson,
+    Owner,
+    PodState,
+    Suspicion,
+    learn,
+)
 from patches.model.decisions import Decision, Reason, State, Withheld
 from patches.model.images import NO_IMAGES, UNKNOWN_IMAGE, ImageFacts, Images, ImageUser
 from patches.model.notices import Notice, NoticeCode
@@ -25,6 +38,7 @@ from patches.model.patch import Operation, escape, unescape
 from patches.model.pod import TEMPLATES, Origin, Pod, field_path, locate
 from patches.model.quantities import nanos
 from patches.model.shapes import Quantity
+from patches.model.starting import Cause, Forecast, Start
 from patches.model.unknown_fields import FieldTypes, UnknownField, UnknownFields, unknown_fields
 from patches.policy.configuration import DefaulterConfiguration, Exemption, Mode, json_schema
 from patches.policy.configuration_warnings import configuration_warnings
@@ -34,6 +48,8 @@ from patches.policy.nodes import Node, user_namespaces_everywhere
 from patches.policy.policy import Policy, relevant_marks
 from patches.policy.snapshot import (
     UNKNOWN,
+    UNKNOWN_BINDINGS,
+    Bindings,
     Coverage,
     Objects,
     ResourceQuota,
@@ -51,16 +67,23 @@ from patches.standards.levels import NEWEST_MINOR, Level, LevelVersion, Version,
 from patches.standards.violations import Violation, violation_text
 
 __all__ = [
+    "APPLIED_ANNOTATION",
     "CHECKS",
     "CHECK_FIELDS",
     "DEFAULTS",
     "NEWEST_MINOR",
     "NO_IMAGES",
+    "STEADY",
     "TEMPLATES",
     "UNKNOWN",
+    "UNKNOWN_BINDINGS",
     "UNKNOWN_IMAGE",
+    "Bindings",
+    "Cause",
+    "Certainty",
     "Check",
     "CompiledNamespace",
+    "ContainerState",
     "Coverage",
     "Decision",
     "Default",
@@ -69,11 +92,15 @@ __all__ = [
     "Edit",
     "Evaluation",
     "Exemption",
+    "Experience",
+    "Failure",
     "FieldTypes",
+    "Forecast",
     "ImageFacts",
     "ImageUser",
     "Images",
     "InvalidObject",
+    "Lesson",
     "Level",
     "LevelVersion",
     "LimitItem",
@@ -87,7 +114,9 @@ __all__ = [
     "Objects",
     "Operation",
     "Origin",
+    "Owner",
     "Pod",
+    "PodState",
     "Policy",
     "Quantity",
     "Reason",
@@ -96,7 +125,9 @@ __all__ = [
     "ServiceAccount",
     "Snapshot",
     "Stage",
+    "Start",
     "State",
+    "Suspicion",
     "UnknownField",
     "UnknownFields",
     "UnknownType",
@@ -109,10 +140,12 @@ __all__ = [
     "escape",
     "evaluate",
     "field_path",
+    "find_cloud_identity",
     "go_quoted",
     "invalid_object",
     "json_schema",
     "judge",
+    "learn",
     "locate",
     "nanos",
     "parse_level_version",

@@ -50,6 +50,7 @@ class NamespaceCompiler:
             service_accounts=snapshot.service_accounts,
             runtime_classes=snapshot.runtime_classes,
             images=snapshot.images,
+            bindings=snapshot.bindings,
             user_namespaces=_user_namespaces(policy, snapshot),
             account_scope=_account_scope(policy, needs),
             runtime_class=_runtime_class(policy, needs),

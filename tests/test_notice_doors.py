@@ -25,6 +25,7 @@ _MARKS: Final = (
     "needs the API token",
     "owns it and",
     "are filled in and pass",
+    "would be refused: they violate",
     "failed quota:",
     "counts 0 where",
     "hostNetwork copies containerPort to hostPort",

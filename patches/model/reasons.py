@@ -158,11 +158,29 @@ class Reason(StrEnum):
         "Set `runAsUser` to the number of that user, or use an image with a numeric USER.",
         State.SKIPPED,
     )
+    BOUND_ACCOUNT = (
+        "bound-account",
+        (
+            "A RoleBinding or ClusterRoleBinding gives the pod's account rights, so its program may call the API. The "
+            "setting is `serviceAccounts: unbound`."
+        ),
+        "If the program does not call the API, say `automountServiceAccountToken: false`.",
+        State.SKIPPED,
+    )
+    CLOUD_IDENTITY = (
+        "cloud-identity",
+        (
+            "An annotation of the account, or a mark of the pod, asks a cloud for an identity. The setting is "
+            "`serviceAccounts: unbound`."
+        ),
+        "If the program does not need the token, say `automountServiceAccountToken: false`.",
+        State.SKIPPED,
+    )
     INJECTOR = (
         "injector",
         (
             "An annotation asks an injector for a container that needs the pod's API token, and the setting is "
-            "`injectors: keep`."
+            "`injectors: keep` or `serviceAccounts: unbound`."
         ),
         "Nothing. Give the injected container a token of its own, and say `automountServiceAccountToken: false`.",
         State.SKIPPED,
@@ -333,7 +351,10 @@ class Reason(StrEnum):
     )
     UNKNOWN_IMAGE = (
         "unknown-image",
-        "Nothing is known of the [image](images.md), and the operator set `unknownImages: skip`.",
+        (
+            "Nothing is known of the [image](images.md), and the operator set `unknownImages: skip`: it may run as "
+            "root, and then would not start, or would fail without its capabilities."
+        ),
         "Set `runAsNonRoot`; operator: say what the image is, with `--images` or in the ConfigMap.",
         State.SKIPPED,
     )

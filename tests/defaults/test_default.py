@@ -22,6 +22,7 @@ KINDS: Final = {
     "has_quota": Need.RESOURCE_QUOTA,
     "known_limits": Need.LIMIT_RANGE,
     "service_accounts": Need.SERVICE_ACCOUNT,
+    "bindings": Need.ROLE_BINDING,
     "runtime_classes": Need.RUNTIME_CLASS,
 }
 """The kind of object behind each attribute of a compiled namespace."""

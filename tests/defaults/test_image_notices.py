@@ -6,6 +6,7 @@ import pytest
 
 from tests.defaults.cases import load_cases
 from webhook.review.notices import notice_warnings
+from webhook.review.starts import start_warnings
 
 _OURS = "pod-security-defaulter: "
 _RUN_AS_NON_ROOT = {
@@ -43,7 +44,12 @@ _RUN_AS_NON_ROOT = {
     "image-number": [],
     "image-unknown": [],
     "image-unknown-skip": [],
-    "image-root-author-true": [],
+    "image-root-author-true": [
+        (
+            'container "croot" (image registry.example/root:1) will not start: container has runAsNonRoot and image '
+            "will run as root. Set runAsUser to a user that the image supports"
+        )
+    ],
     "image-root-author-user": [],
     "image-root-user-namespace": [],
 }
@@ -55,8 +61,8 @@ _CAPABILITIES = {
         'container "croot" runs as root in a user namespace without capabilities: chown, setuid and setgid fail'
     ],
     "image-file-capabilities": [
-        f'container "{name}" (image {image}) has file capabilities, which are dropped: its program may not start '
-        "(operation not permitted)"
+        f'container "{name}" (image {image}) will not start: exec …: operation not permitted, because it drops the '
+        "file capabilities of its program. Use an image without them"
         for name, image in (("b", "raw"), ("c", "some"))
     ],
 }
@@ -73,4 +79,5 @@ _CAPABILITIES = {
 def test_what_is_said(default: str, name: str, expected: list[str]) -> None:
     """Once for each container; nothing where it starts as before."""
     (case,) = (case for case in load_cases() if (case.id, case.name) == (default, name))
-    assert notice_warnings(case.run()) == [_OURS + text for text in expected]
+    evaluation = case.run()
+    assert [*start_warnings(evaluation), *notice_warnings(evaluation)] == [_OURS + text for text in expected]

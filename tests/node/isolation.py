@@ -34,6 +34,7 @@ class Isolation:
         """Describe those of the process `pid`. Below `cgroup` a node may have its pods."""
         self.pid = pid
         self.cgroup = cgroup
+        self._outside = -1
 
     def command(self, *words: str | Path) -> list[str]:
         """A command that is run in them. The program ends with the command, which waits for it outside."""
@@ -44,14 +45,27 @@ class Isolation:
     def entered(self) -> Iterator[None]:
         """Have this thread, and the threads and processes that it starts, in the network."""
         assert threading.current_thread() is threading.main_thread()
-        outside = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        self._outside = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
-            with Path(f"/proc/{self.pid}/ns/net").open("rb") as inside:
-                _set_namespace(inside.fileno())
+            self._enter()
             yield
         finally:
-            _set_namespace(outside)
-            os.close(outside)
+            _set_namespace(self._outside)
+            os.close(self._outside)
+
+    @contextmanager
+    def left(self) -> Iterator[None]:
+        """Have this thread, where it has entered, in the network of the machine for a while."""
+        assert threading.current_thread() is threading.main_thread()
+        _set_namespace(self._outside)
+        try:
+            yield
+        finally:
+            self._enter()
+
+    def _enter(self) -> None:
+        with Path(f"/proc/{self.pid}/ns/net").open("rb") as inside:
+            _set_namespace(inside.fileno())
 
 
 def lock_file(cgroup: str) -> Path:
@@ -79,8 +93,10 @@ def isolated(logs: Path, cgroup: str = "pod-security-defaulter-node") -> Iterato
         if process.stdout.readline() != b"ready\n":
             _, errors = process.communicate(timeout=_STOP_SECONDS)
             said = errors.decode().strip()
-            assert said.startswith("unshare: "), said
-            pytest.skip(f"a node needs namespaces of its own: {said}")
+            if said.startswith("unshare: "):
+                pytest.skip(f"a node needs namespaces of its own: {said}")
+            assert said.startswith("a node needs "), said
+            pytest.skip(said)
         (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
         yield Isolation(int(child), cgroup)
     finally:

@@ -34,6 +34,10 @@ _SETTINGS: Final = (
     "kernel/keys/root_maxkeys",
     "kernel/keys/root_maxbytes",
 )
+_CONTROLLERS: Final = ("cpu", "cpuset", "memory", "pids")
+"""Those of cgroups without which a kubelet does not start, or cannot limit pods."""
+_WEIGHTS: Final = {"cpu.shares": 4096, "cpu.weight": 400}
+"""What the pods count for against other work of the machine: together as four processes. Else it would be as one."""
 _END_SECONDS: Final = 10
 
 
@@ -42,19 +46,25 @@ def main(logs: Path, lock: Path, cgroup: str) -> None:
     with lock.open("w", encoding="utf-8") as file:
         _wait_for(file.fileno())
         _remove_cgroups(cgroup)  # of a keeper that was killed
-        _make_cgroups(cgroup)
-        with _settings_kept():
-            for place in _IN_MEMORY:
-                _run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", place)
-            _run("mount", "--bind", logs, LOGS)
-            _run("ip", "link", "set", "lo", "up")
-            signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # as the first process it inherits those that end
-            print("ready", flush=True)
-            try:
-                sys.stdin.buffer.read()
-            finally:
-                _end_others()
-                _remove_cgroups(cgroup)
+        try:
+            _make_cgroups(cgroup)
+            with _settings_kept():
+                _keep(logs)
+        finally:
+            _remove_cgroups(cgroup)
+
+
+def _keep(logs: Path) -> None:
+    for place in _IN_MEMORY:
+        _run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", place)
+    _run("mount", "--bind", logs, LOGS)
+    _run("ip", "link", "set", "lo", "up")
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # as the first process it inherits those that end
+    print("ready", flush=True)
+    try:
+        sys.stdin.buffer.read()
+    finally:
+        _end_others()
 
 
 def _run(*command: str | Path) -> None:
@@ -106,16 +116,32 @@ def _remove_cgroups(name: str) -> None:
 
 def _make_cgroups(name: str) -> None:
     """Make the one of all pods: by version 1 in each hierarchy, with all processors; by version 2 once."""
+    controllers: set[str] = set()
     for hierarchy in _hierarchies():
-        made = hierarchy / name
-        made.mkdir(exist_ok=True)
-        for file in ("cpuset.cpus", "cpuset.mems"):
-            if (hierarchy / file).exists():
-                (made / file).write_text((hierarchy / file).read_text(encoding="ascii"), encoding="ascii")
-        if (hierarchy / "cgroup.subtree_control").exists():
-            for controller in (hierarchy / "cgroup.controllers").read_text(encoding="ascii").split():
-                with suppress(OSError):
-                    (hierarchy / "cgroup.subtree_control").write_text(f"+{controller}", encoding="ascii")
+        try:
+            controllers |= _make_cgroup(hierarchy, name)
+        except OSError as error:
+            sys.exit(f"a node needs cgroups that can be made: {error}")
+    if missing := set(_CONTROLLERS) - controllers:
+        sys.exit(f"a node needs cgroups with the controllers {', '.join(sorted(missing))} below {_CGROUPS}")
+
+
+def _make_cgroup(hierarchy: Path, name: str) -> set[str]:
+    """Make it in one hierarchy; the controllers that it has there."""
+    made = hierarchy / name
+    made.mkdir(exist_ok=True)
+    for file in ("cpuset.cpus", "cpuset.mems"):
+        if (hierarchy / file).exists():
+            (made / file).write_text((hierarchy / file).read_text(encoding="ascii"), encoding="ascii")
+    for file, weight in _WEIGHTS.items():
+        if (made / file).exists():
+            (made / file).write_text(str(weight), encoding="ascii")
+    if not (hierarchy / "cgroup.subtree_control").exists():
+        return set(hierarchy.name.split(","))
+    for controller in (hierarchy / "cgroup.controllers").read_text(encoding="ascii").split():
+        with suppress(OSError):  # one that is not given on; what matters is which the new one has
+            (hierarchy / "cgroup.subtree_control").write_text(f"+{controller}", encoding="ascii")
+    return set((made / "cgroup.controllers").read_text(encoding="ascii").split())
 
 
 def cgroups(name: str) -> list[Path]:

@@ -23,6 +23,7 @@ _PACKAGES: Final = (
     "dnsmasq-base",
     "docker-registry",
     "haproxy",
+    "iputils-ping",
     "libcap2-bin",
     "lighttpd",
     "memcached",
@@ -36,6 +37,7 @@ _PACKAGES: Final = (
     "redis-server",
     "squid",
     "stunnel4",
+    "sudo",
     "tor",
     "unbound",
 )

@@ -14,8 +14,10 @@ from tests.cluster.control_plane import ControlPlane
 from tests.cluster.programs import control_plane, controller_manager
 from tests.node.isolation import Isolation, isolated
 from tests.node.oci import Image
-from tests.node.programs import NODE, Containerd, containerd, kubelet
+from tests.node.programs import BRIDGE_ADDRESS, NODE, Containerd, containerd, kubelet
 
+# Pods reach the API server by the bridge, and it reaches pods by their addresses: there is no kube-proxy for Services.
+_FOR_PODS: Final = ("--bind-address=0.0.0.0", "--enable-aggregator-routing=true")
 _POLL_SECONDS: Final = 0.2
 _SECONDS: Final = 60
 
@@ -28,14 +30,25 @@ class Node(NamedTuple):
     isolation: Isolation
     runtime: Containerd
 
-    def create(self, client: Client, namespace: str, value: Any) -> Answer:
+    def create(self, client: Client, namespace: str, value: Any, *, dry_run: bool = False) -> Answer:
         """Create a pod on this node: there is no scheduler."""
         spec = {**value["spec"], "nodeName": NODE}
-        return client.create(pods(namespace), {**value, "spec": spec})
+        return client.create(pods(namespace), {**value, "spec": spec}, dry_run=dry_run)
+
+    def pods(self) -> list[Any]:
+        """All pods of the cluster."""
+        items: list[Any] = self.plane.admin.must("GET", "/api/v1/pods")["items"]
+        return items
 
     def status(self) -> Any:
         """What the kubelet says of the node."""
         return self.plane.admin.must("GET", f"/api/v1/nodes/{NODE}")["status"]
+
+    @property
+    def has_user_namespaces(self) -> bool:
+        """Whether it offers them to pods: the kernel has to map ids of mounts."""
+        handlers = self.status()["runtimeHandlers"]
+        return any(row["name"] == "runc" and row["features"].get("userNamespaces") for row in handlers)
 
     def log(self, pod: Any) -> list[str]:
         """What the containers of a pod have printed, line by line."""
@@ -67,7 +80,7 @@ def running_node(directory: Path, binaries: Path, images: Sequence[Image]) -> It
         runtime = stack.enter_context(containerd(isolation, directory, binaries))
         loading = stack.enter_context(ThreadPoolExecutor(1)).submit(runtime.load, images)
         (directory / "control-plane").mkdir()
-        plane = stack.enter_context(control_plane(directory / "control-plane", binaries))
+        plane = stack.enter_context(control_plane(directory / "control-plane", binaries, _FOR_PODS, [BRIDGE_ADDRESS]))
         stack.enter_context(controller_manager(plane))
         stack.enter_context(kubelet(isolation, directory, plane))
         loading.result()

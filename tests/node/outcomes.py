@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from tests.cluster.client import Client, pods
+from tests.cluster.client import Client
 from tests.node.node import Node
 from tests.node.servers import Server
 
 CONTAINER: Final = "server"
 AT_ONCE: Final = 15
 """Pods at a time. Their requests have to fit into the machine: a kubelet refuses what does not."""
+AT_ONCE_WITHOUT_REQUESTS: Final = 30
 _POLL_SECONDS: Final = 0.3
 _START_SECONDS: Final = 90
 """Until a container runs, and until its server listens."""
@@ -51,6 +52,15 @@ def bare_pod(server: Server) -> Any:
     return {"metadata": {"name": server.name}, "spec": {"containers": [{"name": CONTAINER, "image": server.image}]}}
 
 
+class Trial(NamedTuple):
+    """A pod of a server that is to be created: where, and as whom."""
+
+    server: Server
+    client: Client
+    namespace: str
+    pod: Any
+
+
 def run_servers(
     node: Node,
     client: Client,
@@ -60,31 +70,41 @@ def run_servers(
     pod: Callable[[Server], Any] = bare_pod,
     seconds: float = 20,
 ) -> dict[str, Outcome]:
-    """Create a pod for each server in a namespace without other pods, and judge each; the outcomes by server name.
+    """Create a pod for each server in a namespace, and judge each; the outcomes by server name."""
+    trials = [Trial(server, client, namespace, pod(server)) for server in servers]
+    return {
+        trial.server.name: row for trial, row in zip(trials, run_trials(node, trials, seconds=seconds), strict=True)
+    }
 
-    One runs if it answers, and if `seconds` after its container has started this has not ended. The pods are deleted.
+
+def run_trials(node: Node, trials: Sequence[Trial], *, seconds: float, at_once: int = AT_ONCE) -> list[Outcome]:
+    """Create the pods, in namespaces without others, and judge each; the outcomes in their order.
+
+    A server runs if it answers, and if `seconds` after its container has started this has not ended. The pods are
+    deleted.
     """
-    waiting = deque(servers)
-    order = [server.name for server in waiting]
-    watched: dict[str, _Watched] = {}
-    outcomes: dict[str, Outcome] = {}
+    namespaces = {trial.namespace for trial in trials}
+    waiting = deque(enumerate(trials))
+    watched: dict[str, tuple[int, _Watched]] = {}
+    outcomes: dict[int, Outcome] = {}
     while waiting or watched:
-        there = {row["metadata"]["name"]: row for row in node.plane.admin.must("GET", pods(namespace))["items"]}
-        for name, one in list(watched.items()):
-            if outcome := one.judge(node, there[name], seconds):
-                outcomes[name] = outcome
-                del watched[name]
-                node.delete(namespace, name)
-        for _ in range(min(len(waiting), AT_ONCE - len(there))):
-            server = waiting.popleft()
-            answer = node.create(client, namespace, pod(server))
+        there = {row["metadata"]["uid"]: row for row in node.pods() if row["metadata"]["namespace"] in namespaces}
+        for uid, (number, one) in list(watched.items()):
+            if outcome := one.judge(node, there[uid], seconds):
+                outcomes[number] = outcome
+                del watched[uid]
+                node.delete(trials[number].namespace, there[uid]["metadata"]["name"])
+        for _ in range(min(len(waiting), at_once - len(there))):
+            number, trial = waiting.popleft()
+            answer = node.create(trial.client, trial.namespace, trial.pod)
             if answer.ok:
-                watched[server.name] = _Watched(server, answer.warnings)
+                watched[answer.body["metadata"]["uid"]] = number, _Watched(trial.server, answer.warnings)
             else:
-                outcomes[server.name] = Outcome(State.REFUSED, answer.message, answer.warnings)
+                outcomes[number] = Outcome(State.REFUSED, answer.message, answer.warnings)
         time.sleep(_POLL_SECONDS)
-    node.wait_until_gone(namespace)
-    return {name: outcomes[name] for name in order}
+    for namespace in namespaces:
+        node.wait_until_gone(namespace)
+    return [outcomes[number] for number in range(len(trials))]
 
 
 def table(outcomes: Mapping[str, Outcome]) -> str:
@@ -108,7 +128,8 @@ class _Watched:
     def judge(self, node: Node, pod: Any, seconds: float) -> Outcome | None:
         """What has become of it, once that is certain."""
         status = pod["status"]
-        assert status.get("phase") != "Failed", f"{self.server.name}: {status.get('reason')}: {status.get('message')}"
+        if status.get("phase") == "Failed":  # the kubelet does not take it
+            return self._outcome(State.STOPPED, f"{status.get('reason')}: {status.get('message')}")
         (container,) = status.get("containerStatuses") or [{}]
         now = time.monotonic()
         if text := _stopped(container, node.log(pod)):
@@ -117,7 +138,7 @@ class _Watched:
             late = now - self.created > _START_SECONDS
             return self._outcome(State.STOPPED, f"waits: {container.get('state')}") if late else None
         self.started = self.started or now
-        self._ask(status["podIP"], now)
+        self._ask("127.0.0.1" if pod["spec"].get("hostNetwork") else status["podIP"], now)
         if self.answered:
             return self._outcome(State.RUNS) if now - self.started >= seconds else None
         late = now - self.started > _START_SECONDS
@@ -149,7 +170,7 @@ def _stopped(container: Any, log: list[str]) -> str:
         return ""
     if ended["reason"] == "Error":
         return f"exit {ended['exitCode']}: {_last(log)}"
-    return f"{ended['reason']}: {ended.get('message', '')}"
+    return f"{ended['reason']}: {ended.get('message') or 'exit ' + str(ended['exitCode'])}"
 
 
 def _last(log: list[str]) -> str:

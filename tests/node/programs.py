@@ -80,6 +80,10 @@ class Containerd:
         assert not check or done.returncode == 0, f"ctr {' '.join(arguments)}: {done.stderr}"
         return done
 
+    def load_archive(self, archive: Path) -> None:
+        """Take the images of an archive."""
+        self.ctr("images", "import", str(archive))
+
     def load(self, images: Sequence[Image]) -> None:
         """Take these images."""
         command = [*self._command, "images", "import", "-"]

@@ -42,5 +42,10 @@ class Question(NamedTuple):
 
 HTTP: Final = Question(80, b"GET / HTTP/1.0\r\nHost: here\r\n\r\n", b"HTTP/1.")
 _ID: Final = b"\x12\x34"
-_QUERY: Final = _ID + b"\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00" + b"\x04here\x00" + b"\x00\x01\x00\x01"
-DNS: Final = Question(53, len(_QUERY).to_bytes(2, "big") + _QUERY, _ID)
+
+
+def dns(name: str) -> Question:
+    """Asks for the address of a name that the server knows itself: there are no others to ask."""
+    question = _ID + b"\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
+    question += bytes([len(name)]) + name.encode() + b"\x00" + b"\x00\x01\x00\x01"
+    return Question(53, len(question).to_bytes(2, "big") + question, _ID)

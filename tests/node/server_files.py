@@ -122,3 +122,20 @@ storage:
 http:
   addr: :5000
 """
+
+SSHD_START: Final = """#!/bin/sh
+set -e
+ssh-keygen -q -t ed25519 -N '' -f /tmp/key
+exec /usr/sbin/sshd -D -e -p 2222 -h /tmp/key -o PidFile=none -o UsePAM=no
+"""
+
+SQUID: Final = """http_port 3128
+access_log none
+cache_log /tmp/cache.log
+coredump_dir /tmp
+pid_filename none
+"""
+
+LIGHTTPD: Final = """server.port = 8080
+server.document-root = "/var/www/html"
+"""

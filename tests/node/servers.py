@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from tests.node import server_files as texts
 from tests.node.layer import APP_UID
-from tests.node.questions import DNS, HTTP, Question
+from tests.node.questions import HTTP, Question, dns
 
 _BECOMES: Final = ("SETGID", "SETUID")
 _APP: Final = str(APP_UID)
@@ -175,7 +175,7 @@ SERVERS: Final = (
         "unbound",
         ("unbound", "-d", "-c", "/etc/unbound/all.conf"),
         ports=(53,),
-        question=DNS,
+        question=dns("here"),
         needs=_BECOMES,
         files={"/etc/unbound/all.conf": texts.UNBOUND},
     ),
@@ -183,14 +183,14 @@ SERVERS: Final = (
         "dnsmasq",
         ("dnsmasq", "--keep-in-foreground", "--log-facility=-", "--no-resolv", "--address=/here/127.0.0.1"),
         ports=(53,),
-        question=DNS,
+        question=dns("here"),
         needs=_BECOMES,
     ),
     Server(
         "named",
         ("named", "-g", "-u", "bind"),
         ports=(53,),
-        question=DNS,
+        question=dns("localhost"),
         needs=_BECOMES,
         owned={"/run/named": "bind"},
     ),

@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 
 from tests.cluster.installed import eventually
-from tests.node import requirements
+from tests.node import keeper, requirements
 from tests.node.isolation import lock_file
 from tests.node.keeper import cgroups
 from tests.shared_data import ROOT
@@ -79,8 +79,8 @@ def test_a_killed_process_of_tests_leaves_nothing(tmp_path: Path) -> None:
     before = _SETTING.read_text(encoding="ascii")
     with _tests(tmp_path) as process:
         assert process.stdout is not None
-        keeper = process.stdout.readline().strip()
-        network = Path(f"/proc/{keeper}/ns/net").readlink()
+        pid = process.stdout.readline().strip()
+        network = Path(f"/proc/{pid}/ns/net").readlink()
         assert network != Path("/proc/self/ns/net").readlink()
         assert len(_processes(network)) == 5, "unshare, the keeper, the tests, and two that sleep"
         assert cgroups(_CGROUP)
@@ -104,3 +104,22 @@ def test_one_node_at_a_time(tmp_path: Path) -> None:
             assert not ready
             first.kill()
             assert second.stdout.readline()
+
+
+def test_a_machine_without_the_controllers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By version 2 of cgroups, one that is a container itself may be given none: that is said."""
+    monkeypatch.setattr(keeper, "_CGROUPS", tmp_path)
+    (tmp_path / "cgroup.procs").touch()
+    (tmp_path / "cgroup.controllers").write_text("cpu memory pids\n", encoding="ascii")
+    (tmp_path / "cgroup.subtree_control").touch()
+    (tmp_path / _CGROUP).mkdir()
+    (tmp_path / _CGROUP / "cgroup.controllers").write_text("cpu pids\n", encoding="ascii")
+    with pytest.raises(SystemExit, match="a node needs cgroups with the controllers cpuset, memory below "):
+        keeper._make_cgroups(_CGROUP)
+
+
+def test_a_machine_whose_cgroups_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where they are mounted read-only, that is said."""
+    monkeypatch.setattr(keeper, "_hierarchies", lambda: [Path("/proc/self")])
+    with pytest.raises(SystemExit, match="a node needs cgroups that can be made: "):
+        keeper._make_cgroups(_CGROUP)

@@ -45,11 +45,9 @@ def test_a_pod_runs_as_the_image_says(node: Node) -> None:
     assert lines[2].split() == ["CapBnd:", "00000000a80425fb"]
 
 
+@pytest.mark.usefixtures("user_namespaces")
 def test_a_pod_with_a_user_namespace_is_not_root(node: Node) -> None:
     """It believes so; of the machine its root is another user."""
-    (features,) = (row["features"] for row in node.status()["runtimeHandlers"] if row["name"] == "runc")
-    if not features["userNamespaces"]:
-        pytest.skip("the kernel of this machine has no idmapped mounts: no pod gets a user namespace")
     namespace = node.plane.namespace("node-user")
     lines = _run(node, namespace, "id -u; cat /proc/self/uid_map", hostUsers=False)
     first, outside, length = map(int, lines[1].split())

@@ -86,6 +86,10 @@ def test_what_a_server_says_is_inert(page: Page, site: Site) -> None:
         "defaults": [row, {**row, "id": "__proto__", "reason": "constructor", "state": "toString"}],
         "violations": {"before": [violation], "after": [violation]},
         "allowed": False,
+        "starts": [
+            {"path": attack, "container": attack, "image": attack, "forecast": name, "cause": name, "message": attack}
+            for name in (attack, "__proto__", "unknown")
+        ],
         "warnings": [attack],
     }
     error = {"source": attack, "document": 2, "line": 1, "field": attack, "message": attack}

@@ -61,6 +61,36 @@ def test_pasted_manifests_are_previewed_at_once(page: Page) -> None:
     expect(added).to_contain_text("securityContext.allowPrivilegeEscalation = false container nginx")
 
 
+_STARTING: Final = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop}
+spec:
+  securityContext: {runAsNonRoot: true}
+  initContainers:
+  - {name: init, image: setup:1, securityContext: {runAsUser: 0}}
+  containers:
+  - {name: web, image: "web:1", securityContext: {runAsUser: 1000}}
+  - {name: one, image: "one:1"}
+  - {name: two, image: "two:1"}
+"""
+
+
+def test_each_container_says_whether_it_starts(page: Page) -> None:
+    """In words, those that will not first, with what the kubelet will say; containers of one fate stand together."""
+    page.fill("#text", _STARTING)
+    card = page.locator(".card")
+    expect(card.get_by_role("heading", name="Whether its containers start")).to_be_visible()
+    rows = card.locator(".starts > li")
+    expect(rows.locator(".mark")).to_have_text(["Will not start", "Unknown", "Runs"])
+    expect(rows.nth(0).locator(".upstream")).to_have_text("because: container's runAsUser breaks non-root policy")
+    expect(rows.nth(0).locator(".places")).to_have_text("container init setup:1")
+    expect(rows.nth(0)).to_contain_text("Name another user")
+    expect(rows.nth(1).locator(".places li")).to_have_text(["container one one:1", "container two two:1"])
+    expect(rows.nth(1)).to_contain_text("image-not-known")
+    expect(rows.nth(2)).to_have_text("Runscontainer web web:1")
+
+
 def test_text_pasted_beside_the_editor_goes_into_it(open_page: OpenPage, site: Site) -> None:
     """Ctrl+V works wherever the focus is, and adds to what somebody wrote."""
     page = open_page(permissions=["clipboard-read", "clipboard-write"])

@@ -86,7 +86,7 @@ def test_refusal_is_upstreams_text_then_the_hint() -> None:
 def test_one_verdict_for_one_level() -> None:
     """Where warn, enforce and target are one level, its text comes once, bare, and the hint in a line of its own."""
     evaluation = evaluated(privileged_pod(), {PSA_PREFIX + "enforce": "baseline"})
-    assert messages.mutation_warnings(evaluation, is_update=False) == [
+    assert messages.mutation_warnings(evaluation) == [
         f'would violate PodSecurity "baseline:latest": {PRIVILEGED_TEXT}',
         "pod-security-defaulter: to pass, change securityContext.privileged",
     ]
@@ -96,7 +96,7 @@ def test_levels_that_differ_are_told_apart() -> None:
     """Warn's text is upstream's to the letter, so that the built-in plugin adds no second line; others carry a hint."""
     labels = {PSA_PREFIX + "enforce": "privileged", PSA_PREFIX + "warn": "baseline", PREFIX + "profile": "restricted"}
     evaluation = evaluated(privileged_pod(), labels | {PREFIX + "profile-version": "v1.20"})
-    warn, target = messages.mutation_warnings(evaluation, is_update=False)
+    warn, target = messages.mutation_warnings(evaluation)
     assert warn == f'would violate PodSecurity "baseline:latest": {PRIVILEGED_TEXT}'
     assert target.startswith(f'would violate PodSecurity "restricted:v1.20": {PRIVILEGED_TEXT}, ')
     assert "; to pass, change securityContext.privileged; " in target
@@ -112,7 +112,7 @@ def test_three_levels_in_order() -> None:
         PREFIX + "profile-version": "v1.20",
     }
     evaluation = evaluated(privileged_pod(), labels)
-    levels = [text.split('"')[1] for text in messages.mutation_warnings(evaluation, is_update=False)]
+    levels = [text.split('"')[1] for text in messages.mutation_warnings(evaluation)]
     assert levels == ["baseline:latest", "restricted:v1.24", "restricted:v1.20"]
 
 
@@ -120,7 +120,7 @@ def test_the_hint_of_what_is_enforced() -> None:
     """Where warn follows enforce its text stays bare, and the field to change follows, whatever the target is."""
     labels = {PSA_PREFIX + "enforce": "baseline", PREFIX + "profile": "restricted"}
     evaluation = evaluated(privileged_pod(), labels)
-    warn, target, hint = messages.mutation_warnings(evaluation, is_update=False)
+    warn, target, hint = messages.mutation_warnings(evaluation)
     assert warn == f'would violate PodSecurity "baseline:latest": {PRIVILEGED_TEXT}'
     assert target.startswith('would violate PodSecurity "restricted:latest": ')
     assert hint == "pod-security-defaulter: to pass, change securityContext.privileged"
@@ -130,7 +130,7 @@ def test_a_pod_that_complies_is_answered_in_silence() -> None:
     """What was applied on a pod that passes is told by its annotation, not by a warning."""
     evaluation = evaluated(pod(), {PSA_PREFIX + "enforce": "restricted"})
     assert evaluation.applied
-    assert messages.mutation_warnings(evaluation, is_update=False) == []
+    assert messages.mutation_warnings(evaluation) == []
 
 
 def test_preview_says_that_the_namespace_adds_nothing() -> None:
@@ -176,7 +176,7 @@ def test_what_would_be_added_is_brief() -> None:
     """Among many containers only the ids are warned of, each once; the audit annotation has all of it."""
     many = pod(containers=[container(f"c{number}") for number in range(50)])
     evaluation = evaluated(many, {PREFIX + "mode": "warn"})
-    added = next(text for text in messages.mutation_warnings(evaluation, is_update=False) if "would add" in text)
+    added = next(text for text in messages.mutation_warnings(evaluation) if "would add" in text)
     assert len(added) < 256
     assert added.count("capabilities") == 1
     audit = messages.mutation_audit(evaluation)
@@ -186,11 +186,11 @@ def test_what_would_be_added_is_brief() -> None:
 def test_the_kubelets_side_of_run_as_non_root_is_said() -> None:
     """An image's user is seen by nobody here: whoever reads what is added reads what that may mean."""
     evaluation = evaluated(pod(), {PREFIX + "mode": "warn"})
-    *_, added = messages.mutation_warnings(evaluation, is_update=False)
+    *_, added = messages.mutation_warnings(evaluation)
     assert "runAsNonRoot" in added
     assert added.endswith(" (an image that runs as root will not start)")
     evaluation = evaluated(pod(securityContext={"runAsNonRoot": True}), {PREFIX + "mode": "warn"})
-    *_, added = messages.mutation_warnings(evaluation, is_update=False)
+    *_, added = messages.mutation_warnings(evaluation)
     assert "would add" in added
     assert "image" not in added
 
@@ -249,7 +249,7 @@ def test_names_with_control_characters_reach_no_text() -> None:
     for mode in Mode:
         labels = {PREFIX + "mode": mode.value, PSA_PREFIX + "enforce": "baseline", PSA_PREFIX + "audit": "restricted"}
         evaluation = evaluated(pod(containers=[evil, container("b\n")]), labels)
-        texts = messages.mutation_warnings(evaluation, is_update=True)
+        texts = messages.mutation_warnings(evaluation)
         texts += messages.mutation_audit(evaluation).values()
         texts += [messages.refusal(level, found) for level, found in evaluation.verdicts.items()]
         assert all(text.isprintable() for text in texts), texts
@@ -259,9 +259,7 @@ def test_bare_pod_in_upstreams_words() -> None:
     """The whole text for a bare pod that nothing is added to."""
     labels = {PREFIX + "mode": "audit", PSA_PREFIX + "warn": "restricted", PSA_PREFIX + "enforce": "privileged"}
     evaluation = evaluated(pod(), labels)
-    assert messages.mutation_warnings(evaluation, is_update=False) == [
-        f'would violate PodSecurity "restricted:latest": {BARE}'
-    ]
+    assert messages.mutation_warnings(evaluation) == [f'would violate PodSecurity "restricted:latest": {BARE}']
 
 
 def test_sane_texts_stay_as_they_are() -> None:

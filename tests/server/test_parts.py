@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from tests.gatherers.live_cluster import server
@@ -10,6 +11,7 @@ from webhook.configuration.file import ConfigurationFile
 from webhook.gatherers.live import LiveGatherer
 from webhook.gatherers.nodes import NODES
 from webhook.review.namespace_cache import NamespaceCache
+from webhook.server.build import _follow_what_counts
 from webhook.server.parts import Parts, add_configuration, add_live_gatherer
 
 _ASKS = "settings: {runAsNonRoot: {rootImages: userNamespace}}\n"
@@ -26,7 +28,8 @@ async def test_the_configuration_decides_whether_nodes_are_followed(tmp_path: Pa
             parts, live = Parts(), LiveGatherer(client)
             file = ConfigurationFile(path)
             add_live_gatherer(parts, live)
-            add_configuration(parts, file, NamespaceCache(live, file.loaded.configuration), live)
+            cache = NamespaceCache(live, file.loaded.configuration)
+            add_configuration(parts, file, cache, partial(_follow_what_counts, live))
             gather, follow = parts.background
             async with beside(gather()), beside(follow()):
                 await until(lambda live=live: live.synced)  # type: ignore[misc]

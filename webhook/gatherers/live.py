@@ -33,6 +33,7 @@ from webhook.cluster.api import ClusterClient
 from webhook.cluster.reflector import Reflector
 from webhook.errors import NamespaceUnknown
 from webhook.gatherers import objects
+from webhook.gatherers.bindings import BINDINGS, BindingStore, compose_bindings
 from webhook.gatherers.gatherer import LOOKUP_SECONDS, GatheredNamespaces
 from webhook.gatherers.lookups import NAMESPACES, RUNTIME_CLASSES, Lookups
 from webhook.gatherers.nodes import NODES, NodeFollower
@@ -96,6 +97,8 @@ class LiveGatherer:
         self._quotas: NamespacedStore[ResourceQuota] = NamespacedStore(self._forget)
         self._accounts: NamespacedStore[ServiceAccount] = NamespacedStore(self._forget)
         self._runtime_classes: ClusterScopedStore[RuntimeClass] = ClusterScopedStore(self._forget_after_first_list)
+        self._bindings = tuple(BindingStore(path, self._forget) for path in BINDINGS)
+        self._bindings_wanted = asyncio.Event()
         self._nodes = NodeFollower(client, self._snapshots.clear)
         self._kinds = (
             self._follow(NAMESPACES, objects.marks, self._namespaces),
@@ -116,6 +119,17 @@ class LiveGatherer:
                 tasks.create_task(kind.reflector.run())
             tasks.create_task(self._nodes.run())
             tasks.create_task(follow_version(self._client, self._set_minor, self._relisted))
+            tasks.create_task(self._follow_bindings())
+
+    def follow_bindings(self) -> None:
+        """Follow who has rights, from now on: the configuration asks for it, and so gives the right to."""
+        self._bindings_wanted.set()
+
+    async def _follow_bindings(self) -> None:
+        await self._bindings_wanted.wait()
+        async with asyncio.TaskGroup() as tasks:
+            for path, store in zip(BINDINGS, self._bindings, strict=True):
+                tasks.create_task(Reflector(self._client, path, objects.bound_accounts, store).run())
 
     @property
     def server_minor(self) -> int:
@@ -204,6 +218,7 @@ class LiveGatherer:
             _objects(self._accounts, namespace),
             Objects(self._runtime_classes.rows, _coverage(self._runtime_classes)),
             self._images,
+            compose_bindings(namespace, self._bindings),
             self._nodes.user_namespaces,
         )
 

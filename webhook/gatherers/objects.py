@@ -7,7 +7,7 @@ field of it is invalid.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
@@ -19,6 +19,7 @@ from patches import (
     ResourceQuota,
     RuntimeClass,
     ServiceAccount,
+    find_cloud_identity,
     invalid_object,
     nanos,
     relevant_marks,
@@ -27,6 +28,9 @@ from webhook.errors import InvalidObject
 
 _DISTINCT_MARKS: Final = 4096
 _DISTINCT_QUOTAS: Final = 256
+_DISTINCT_SUBJECTS: Final = 256
+_GROUP: Final = "system:serviceaccounts:"
+_USER: Final = "system:serviceaccount:"
 _DISTINCT_HANDLERS: Final = 64
 
 
@@ -98,8 +102,35 @@ class _Quota(msgspec.Struct):
     spec: _QuotaSpec | None = None
 
 
+class Subject(NamedTuple):
+    """A ServiceAccount to which a binding gives rights; `account` is "" for all accounts of the namespace."""
+
+    namespace: str
+    account: str
+
+
+class _AccountMetadata(msgspec.Struct):
+    annotations: dict[str, str | None] | None = None
+
+
 class _ServiceAccount(msgspec.Struct, rename="camel"):
+    metadata: _AccountMetadata | None = None
     automount_service_account_token: bool | None = None
+
+
+class _Subject(msgspec.Struct):
+    kind: str = ""
+    name: str = ""
+    namespace: str | None = None
+
+
+class _BindingMetadata(msgspec.Struct):
+    namespace: str | None = None
+
+
+class _Binding(msgspec.Struct):
+    metadata: _BindingMetadata | None = None
+    subjects: list[_Subject] | None = None
 
 
 class _Scheduling(msgspec.Struct, rename="camel"):
@@ -195,10 +226,42 @@ def _shared_quota(scopes: frozenset[str], resources: frozenset[str]) -> Resource
 
 def service_account(value: Any) -> ServiceAccount:
     """Read a ServiceAccount. Equal ones share one object."""
-    return _ACCOUNTS[_read(value, _ServiceAccount).automount_service_account_token]
+    read = _read(value, _ServiceAccount)
+    annotations = read.metadata.annotations if read.metadata else None
+    return _shared_account(
+        automount=read.automount_service_account_token, cloud_identity=find_cloud_identity(annotations or {}, {})
+    )
 
 
-_ACCOUNTS: Final = {automount: ServiceAccount(automount) for automount in (True, False, None)}
+@cache
+def _shared_account(*, automount: bool | None, cloud_identity: str) -> ServiceAccount:
+    return ServiceAccount(automount, cloud_identity)
+
+
+def bound_accounts(value: Any) -> frozenset[Subject]:
+    """Read the ServiceAccounts to which a RoleBinding or ClusterRoleBinding gives rights. Equal sets are shared.
+
+    The groups that every account is in, `system:serviceaccounts` and `system:authenticated`, do not count.
+    """
+    read = _read(value, _Binding)
+    own = (read.metadata.namespace if read.metadata else None) or ""
+    subjects = frozenset(subject for subject in (_account(row, own) for row in read.subjects or ()) if subject)
+    return _shared_subjects(subjects)
+
+
+def _account(row: _Subject, own_namespace: str) -> Subject | None:
+    """The account, or all accounts of a namespace, that a subject is. Kinds as in `rbac/v1`."""
+    if row.kind == "ServiceAccount":
+        return Subject(row.namespace or own_namespace, row.name)
+    if row.kind == "Group" and row.name.startswith(_GROUP):
+        return Subject(row.name.removeprefix(_GROUP), "")
+    namespace, colon, name = row.name.removeprefix(_USER).partition(":")
+    return Subject(namespace, name) if row.kind == "User" and row.name.startswith(_USER) and colon else None
+
+
+@lru_cache(_DISTINCT_SUBJECTS)
+def _shared_subjects(subjects: frozenset[Subject]) -> frozenset[Subject]:
+    return subjects
 
 
 def runtime_class(value: Any) -> RuntimeClass:

@@ -31,10 +31,12 @@ from webhook.preview.results import (
     Failure,
     Report,
     Result,
+    StartRow,
     Summary,
     ViolationRow,
     Violations,
     default_row,
+    start_row,
     violation_row,
 )
 from webhook.preview.unknown_fields import unknown_field_warnings
@@ -192,6 +194,7 @@ def _evaluated_row(manifest: Manifest, evaluation: Evaluation, mode: Mode, optio
     result.warnings = _document_warnings(manifest) + _duplicate_name_errors(pod)
     if not options.patch:
         result.allowed = not evaluation.violations(decides, Stage.ARRIVING)
+        result.starts = _start_rows(evaluation, Stage.SENT)
         result.warnings += messages.check_warnings(evaluation)
         return _Row(result, has_pod=True, compliant_before=not before, compliant_after=not before)
     is_patched = evaluation.withheld is None
@@ -201,6 +204,7 @@ def _evaluated_row(manifest: Manifest, evaluation: Evaluation, mode: Mode, optio
     result.defaults = [default_row(row) for row in evaluation.decisions]
     after = result.violations.after = _violation_rows(evaluation, Stage.ADMITTED)
     result.allowed = not evaluation.violations(decides, Stage.ADMITTED if mode is Mode.ENFORCE else Stage.ARRIVING)
+    result.starts = _start_rows(evaluation, Stage.PATCHED)
     result.warnings += messages.preview_warnings(evaluation, mode)
     return _Row(result, has_pod=True, compliant_before=not before, compliant_after=not after)
 
@@ -220,6 +224,7 @@ def _exempt_row(manifest: Manifest, evaluation: Evaluation, options: PreviewOpti
     result.profile = str(evaluation.policy.target)
     rows = _violation_rows(evaluation, Stage.ARRIVING)
     result.violations = Violations(rows, rows if options.patch else UNSET)
+    result.starts = _start_rows(evaluation, Stage.SENT)
     result.warnings = [
         *_document_warnings(manifest),
         "the configuration exempts it: admission adds nothing, and judges nothing",
@@ -230,6 +235,10 @@ def _exempt_row(manifest: Manifest, evaluation: Evaluation, options: PreviewOpti
 
 def _violation_rows(evaluation: Evaluation, stage: Stage) -> list[ViolationRow]:
     return [violation_row(row) for row in evaluation.violations(evaluation.policy.target, stage)]
+
+
+def _start_rows(evaluation: Evaluation, stage: Stage) -> list[StartRow]:
+    return [start_row(row) for row in evaluation.starts(stage)]
 
 
 def _document_warnings(manifest: Manifest) -> list[str]:
@@ -245,6 +254,7 @@ def _unchanged_result(manifest: Manifest, options: PreviewOptions) -> Result:
     result.profile = ""
     result.violations = Violations([])
     result.allowed = True
+    result.starts = []
     result.warnings = _document_warnings(manifest)
     if manifest.problem:
         result.warnings.append(messages.printable(manifest.problem))

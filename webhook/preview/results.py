@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from patches import Decision, Operation, Reason, State, Violation
+from patches import Cause, Decision, Forecast, Operation, Reason, Start, State, Violation
 
 
 class DefaultRow(msgspec.Struct):
@@ -33,6 +33,21 @@ class Violations(msgspec.Struct):
 
     before: list[ViolationRow]
     after: list[ViolationRow] | UnsetType = UNSET
+
+
+class StartRow(msgspec.Struct):
+    """Whether a container starts: by `path`, a JSON Pointer into the object, its name and its image.
+
+    `cause` says why not, or why it is unknown, and `message` what the kubelet or the kernel says. If it runs, they are
+    null and "".
+    """
+
+    path: str
+    container: str
+    image: str
+    forecast: Forecast
+    cause: Cause | None
+    message: str
 
 
 class Failure(msgspec.Struct):
@@ -63,6 +78,7 @@ class Result(msgspec.Struct, rename="camel"):
     defaults: list[DefaultRow] | UnsetType = UNSET
     violations: Violations | UnsetType = UNSET
     allowed: bool | UnsetType = UNSET
+    starts: list[StartRow] | UnsetType = UNSET
     warnings: list[str] | UnsetType = UNSET
     error: Failure | UnsetType = UNSET
 
@@ -88,6 +104,11 @@ class Report(msgspec.Struct):
 def default_row(decision: Decision) -> DefaultRow:
     """Make a row of a decision."""
     return DefaultRow(*decision)
+
+
+def start_row(start: Start) -> StartRow:
+    """Make a row of a forecast."""
+    return StartRow(*start)
 
 
 def violation_row(violation: Violation) -> ViolationRow:

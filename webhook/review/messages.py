@@ -22,6 +22,7 @@ from patches import (
     violation_text,
 )
 from webhook.review.notices import arrival_warnings, notice_warnings
+from webhook.review.starts import depends_on_unknown_images, start_warnings
 
 TEXT_LIMIT: Final = 64 * 1024
 """Bytes. No text is longer, so that answers and audit events stay small; real pods keep upstream's exact text."""
@@ -51,30 +52,33 @@ def refusal(level: LevelVersion, violations: Sequence[Violation]) -> str:
     return printable(f"{violates(level, violations)}; {hint(violations)}")
 
 
-def mutation_warnings(evaluation: Evaluation, *, is_update: bool) -> list[str]:
-    """The warnings for the sender of an object, the most useful first. `is_update`: whether a pod is updated."""
+def mutation_warnings(evaluation: Evaluation) -> list[str]:
+    """The warnings for the sender of an object, the most useful first."""
     policy = evaluation.policy
     warnings = _verdict_warnings(evaluation)
     if evaluation.applied:
-        added = _brief(evaluation.applied)
+        added = _brief(evaluation)
         if policy.mode is Mode.WARN:
             warnings.append(f"pod-security-defaulter (mode warn) would add {added}")
         elif evaluation.withheld is not None and evaluation.withheld.deferred:
             warnings.append(_deferred(evaluation))
-        elif evaluation.withheld is None and is_update:  # the API server would drop an annotation on the pod
+        elif evaluation.withheld is None and evaluation.is_update:  # the API server would drop an annotation on the pod
             warnings.append(f"pod-security-defaulter added {added}")
     if policy.mode is not Mode.AUDIT:
+        warnings += start_warnings(evaluation)
         warnings += notice_warnings(evaluation)
     warnings += [f"pod-security-defaulter: {problem}" for problem in policy.problems]
     return [printable(text) for text in warnings]
 
 
-def _brief(applied: str) -> str:
-    """What was added, in short, and a note on runAsNonRoot: only the kubelet sees which user an image has."""
+def _brief(evaluation: Evaluation) -> str:
+    """What was added, in short, and a note on runAsNonRoot where only the kubelet sees which user an image has."""
+    applied = evaluation.applied
     entries = applied.split(",")
     if len(applied) > _BRIEF:
         entries = list(dict.fromkeys(entry.partition(":")[0] for entry in entries))
-    note = " (an image that runs as root will not start)" if "runAsNonRoot" in applied else ""
+    doubtful = "runAsNonRoot" in applied and depends_on_unknown_images(evaluation)
+    note = " (an image that runs as root will not start)" if doubtful else ""
     return ", ".join(entries) + note
 
 
@@ -87,6 +91,7 @@ def preview_warnings(evaluation: Evaluation, mode: Mode) -> list[str]:
         warnings += [_deferred(evaluation)] if evaluation.applied else []
     elif evaluation.withheld is not None:
         warnings.append(f"admission adds nothing ({evaluation.withheld}): {evaluation.withheld.means}")
+    warnings += start_warnings(evaluation)
     warnings += notice_warnings(evaluation)
     warnings += arrival_warnings(evaluation, Stage.ADMITTED)
     warnings += [f"pod-security-defaulter: {problem}" for problem in evaluation.policy.problems]
@@ -109,7 +114,7 @@ def _template_warnings(evaluation: Evaluation, stage: Stage) -> list[str]:
 
 
 def _deferred(evaluation: Evaluation) -> str:
-    return f"pod-security-defaulter will add to the pods {_brief(evaluation.applied)}"
+    return f"pod-security-defaulter will add to the pods {_brief(evaluation)}"
 
 
 def _verdict_warnings(evaluation: Evaluation) -> list[str]:

@@ -18,13 +18,6 @@ _SENTENCES: Final = {
         'container "{0}" (image {1}) runs as user {2}, whose number is not known: runAsNonRoot was not added. To '
         "comply: set runAsUser to its number, or use an image with a numeric USER"
     ),
-    NoticeCode.WILL_NOT_START: (
-        'container "{0}" (image {1}) will not start: {2}. Set runAsUser to a user that the image supports'
-    ),
-    NoticeCode.FILE_CAPABILITIES: (
-        'container "{0}" (image {1}) has file capabilities, which are dropped: its program may not start '
-        "(operation not permitted)"
-    ),
     NoticeCode.VOLUME_EMPTIED: (
         'container "{0}" (image {1}): an emptyDir hides what the image has at {2}. If it fails, mount a volume there '
         "or set readOnlyRootFilesystem: false"
@@ -36,6 +29,10 @@ _SENTENCES: Final = {
     NoticeCode.INJECTOR_WITHOUT_TOKEN: (
         "{0} needs the API token, which this pod loses; to keep it, say automountServiceAccountToken: true"
     ),
+    NoticeCode.BOUND_ACCOUNT_WITHOUT_TOKEN: (
+        "ServiceAccount {0} has rights by {1}, and this pod loses its token; "
+        "if it calls the API, say automountServiceAccountToken: true"
+    ),
     NoticeCode.OWNER: "{0} owns it and is what to change: it may undo what is added here",
     NoticeCode.TEMPLATE_AS_WRITTEN: (
         "pods of this {0} are filled in and pass {1}; "
@@ -43,6 +40,7 @@ _SENTENCES: Final = {
     ),
     NoticeCode.QUOTA_REFUSAL: "pods would be refused: failed quota: {0}: must specify {1}",
     NoticeCode.QUOTA_UNCOUNTED: "quota {0} counts 0 where nobody sets it: {1}",
+    NoticeCode.PODS_REFUSED: 'pods of this {0} would be refused: they violate PodSecurity "{1}"',
     NoticeCode.HOST_PORTS_COPIED: "{pods}hostNetwork copies containerPort to hostPort: {0} ({1})",
     NoticeCode.APP_ARMOR_FIELDS: "{pods}AppArmor annotations become fields: {0} ({1})",
 }

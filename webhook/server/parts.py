@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from patches import DefaulterConfiguration
 from webhook.configuration.file import ConfigurationFile, LoadedConfiguration
 from webhook.images.catalog import ImageCatalog, UseImages
 from webhook.images.facts import tag_age
@@ -50,20 +51,18 @@ class Parts:
 
 
 def add_configuration(
-    parts: Parts, file: ConfigurationFile, namespaces: NamespaceCache, gatherer: LiveGatherer | None
+    parts: Parts,
+    file: ConfigurationFile,
+    namespaces: NamespaceCache,
+    use: Callable[[DefaulterConfiguration], None] = lambda _: None,
 ) -> None:
-    """Follow the configuration file, compile namespaces with it, and gather from a cluster what it depends on."""
+    """Follow the configuration file, and compile namespaces with it. `use` gets it too, at once and at each change."""
+    use(file.loaded.configuration)
     running = version("pod-security-defaulter")  # reads files: do it once, not at each scrape
 
     def apply(loaded: LoadedConfiguration) -> None:
+        use(loaded.configuration)
         namespaces.configure(loaded.configuration, loaded.generation)
-        gather(loaded)
-
-    def gather(loaded: LoadedConfiguration) -> None:
-        if gatherer is not None:
-            gatherer.follow_nodes(needed=loaded.configuration.settings.run_as_non_root.asks_nodes)
-
-    gather(file.loaded)
 
     def conditions() -> Iterable[Condition]:  # a bad file is reported, but the last good one still serves
         yield Condition("configuration", ok=True, detail=f"{file.loaded.generation} {file.problem}")

@@ -1,5 +1,6 @@
 // What a card says in words: what remains to be done, what became of each default, and the warnings.
 
+import { CAUSES } from "./causes.js";
 import { CHECKS } from "./checks.js";
 import { DEFAULTS } from "./defaults.js";
 import { count, drawing, element, prose } from "./dom.js";
@@ -134,6 +135,46 @@ function placeItem(places) {
   const owners = names.length > 1 ? `${owner}s` : owner;
   const said = value === undefined || value === null ? field : `${field} = ${JSON.stringify(value)}`;
   return element("li", {}, element("code", {}, said), " ", element("span", { class: "owner" }, owners, names));
+}
+
+const FORECASTS = {
+  "will-not-start": { title: "Will not start", look: "conflict", sign: "cross" },
+  unknown: { title: "Unknown", look: "skipped", sign: "warning" },
+  runs: { title: "Runs", look: "applied", sign: "check" },
+};
+
+/** Whether each container starts, those that will not first: containers of one cause stand together. */
+export function starts(rows) {
+  const order = Object.keys(FORECASTS);
+  const sorted = [...group(rows, (row) => JSON.stringify([row.forecast, row.cause, row.message]))].sort(
+    ([one], [other]) => order.indexOf(one.forecast) - order.indexOf(other.forecast),
+  );
+  return element("ul", { class: "starts" }, sorted.map(startItem));
+}
+
+function startItem(rows) {
+  const [{ forecast, cause, message }] = rows;
+  const shown = Object.hasOwn(FORECASTS, forecast) ? FORECASTS[forecast] : FORECASTS.unknown;
+  const explained = cause && Object.hasOwn(CAUSES, cause) ? CAUSES[cause] : null;
+  return element(
+    "li",
+    { class: "decision" },
+    element("span", { class: `mark ${shown.look}` }, drawing(shown.sign), shown.title),
+    element(
+      "div",
+      { class: "told" },
+      message && element("p", { class: "upstream" }, "because: ", element("q", {}, message)),
+      explained && element("p", { class: "why" }, prose(explained.means), " ", element("code", { class: "id" }, cause)),
+      explained && element("p", { class: "advice" }, prose(explained.advice)),
+      element(
+        "ul",
+        { class: "places" },
+        rows.map((row) =>
+          element("li", {}, "container ", element("bdi", {}, row.container), " ", element("code", {}, row.image)),
+        ),
+      ),
+    ),
+  );
 }
 
 /** What applying the object would warn of. */

@@ -88,8 +88,16 @@ export const REASONS = {
     "means": "The image runs as a user by name, whose number is not known. With `runAsNonRoot: true` the kubelet would not start it (\"image has non-numeric user (…), cannot verify user is non-root\").",
     "advice": "Set `runAsUser` to the number of that user, or use an image with a numeric USER."
   },
+  "bound-account": {
+    "means": "A RoleBinding or ClusterRoleBinding gives the pod's account rights, so its program may call the API. The setting is `serviceAccounts: unbound`.",
+    "advice": "If the program does not call the API, say `automountServiceAccountToken: false`."
+  },
+  "cloud-identity": {
+    "means": "An annotation of the account, or a mark of the pod, asks a cloud for an identity. The setting is `serviceAccounts: unbound`.",
+    "advice": "If the program does not need the token, say `automountServiceAccountToken: false`."
+  },
   "injector": {
-    "means": "An annotation asks an injector for a container that needs the pod's API token, and the setting is `injectors: keep`.",
+    "means": "An annotation asks an injector for a container that needs the pod's API token, and the setting is `injectors: keep` or `serviceAccounts: unbound`.",
     "advice": "Nothing. Give the injected container a token of its own, and say `automountServiceAccountToken: false`."
   },
   "item-bounds": {
@@ -193,7 +201,7 @@ export const REASONS = {
     "advice": "Offline: give the objects with `--objects`. In a cluster: see the logs for what cannot be read."
   },
   "unknown-image": {
-    "means": "Nothing is known of the image, and the operator set `unknownImages: skip`.",
+    "means": "Nothing is known of the image, and the operator set `unknownImages: skip`: it may run as root, and then would not start, or would fail without its capabilities.",
     "advice": "Set `runAsNonRoot`; operator: say what the image is, with `--images` or in the ConfigMap."
   },
   "user-namespace": {
