@@ -8,7 +8,8 @@ container. So a container contradicts it by an explicit false, an effective `run
 alone.
 
 What is known of images counts. Where an image runs as root, or as a user by name, the kubelet would not start the
-container: it gets none, or with it the number of that user as `runAsUser`, which is the user that it ran as before.
+container: it gets none, or with it the number of that user as `runAsUser`, which is the user that it ran as before; and
+that of the group as `runAsGroup`, where USER names one.
 The settings `rootImages`, `namedUsers` and `unknownImages` decide otherwise.
 
 Source: the Pod Security Standards; `verifyRunAsNonRoot` of the kubelet.
@@ -23,7 +24,7 @@ from patches.defaults.draft import Draft
 from patches.defaults.host_users import in_user_namespace
 from patches.defaults.image_users import ImageUsers, image_of, image_users, note_image
 from patches.model.decisions import Reason
-from patches.model.images import ImageUser
+from patches.model.images import ImageFacts, ImageUser
 from patches.model.notices import NoticeCode
 from patches.model.pod import ContainerView
 from patches.model.starting import names_root
@@ -127,8 +128,16 @@ def _add_user(draft: Draft, container: ContainerView, users: ImageUsers) -> None
         return
     named = users.get(container.path) is ImageUser.NAMED
     if named and draft.policy.settings.run_as_non_root.named_users == "explicit":
-        uid = image_of(draft, container).uid
-        draft.add(ID, f"{container.path}/securityContext", "runAsUser", uid, Reason.IMAGE_USER)
+        image = image_of(draft, container)
+        draft.add(ID, f"{container.path}/securityContext", "runAsUser", image.uid, Reason.IMAGE_USER)
+        _keep_group(draft, container, image)
+
+
+def _keep_group(draft: Draft, container: ContainerView, image: ImageFacts) -> None:
+    """Write the group that USER names, if the author names none: beside our runAsUser the user's own would count."""
+    explicit = container.security.get("runAsGroup"), draft.pod.security.get("runAsGroup")
+    if image.explicit_group is not None and explicit == (None, None):
+        draft.add(ID, f"{container.path}/securityContext", "runAsGroup", image.explicit_group, Reason.IMAGE_USER)
 
 
 def _explain(draft: Draft, container: ContainerView, reason: Reason) -> None:
@@ -147,6 +156,7 @@ DEFAULT: Final = Default(
         "securityContext.runAsNonRoot",
         "container.securityContext.runAsNonRoot",
         "container.securityContext.runAsUser",
+        "container.securityContext.runAsGroup",
     ),
     apply=apply,
     per_container=True,

@@ -41,7 +41,7 @@ class ImageFacts:
     Attributes:
         user: USER as the image's configuration has it; "" if it is unset there, which means root.
         uid: the number of that user.
-        gid: the number of its primary group.
+        gid: the number of the group that it runs with.
         exposed_ports: numbers of EXPOSE.
         volumes: paths of VOLUME.
         file_capabilities: whether a program in it carries file capabilities, or which ones, as `NET_BIND_SERVICE`.
@@ -58,6 +58,14 @@ class ImageFacts:
     def user_name(self) -> str | None:
         """The user in USER, without a group: a number or a name; "" if USER is unset, None if it is not known."""
         return None if self.user is None else self.user.partition(":")[0]
+
+    @property
+    def explicit_group(self) -> int | None:
+        """The number of the group that USER names beside the user; None if it names none, or its number is unknown."""
+        group = "" if self.user is None else self.user.partition(":")[2]
+        if not group:
+            return None
+        return int(group) if group.isdecimal() else self.gid
 
     @property
     def kind_of_user(self) -> ImageUser:

@@ -32,7 +32,10 @@ class NoticeCode(Explained):
             "The [image](images.md) of a container runs as a user by name, whose number is not known, so "
             "[`runAsNonRoot`](defaults.md#runAsNonRoot) was not added to it: it would not have started."
         ),
-        "Set `runAsUser` to the number of that user, or use an image with a numeric USER.",
+        (
+            "Set `runAsUser` to the number of that user, and `runAsGroup` to that of a group which USER names; or use "
+            "an image with a numeric USER."
+        ),
     )
     VOLUME_EMPTIED = (
         "volume-emptied",

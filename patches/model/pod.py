@@ -6,6 +6,7 @@ a JSON Pointer (RFC 6901) rooted at the document. Nothing else in the package bu
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Final, Literal, NamedTuple
 
@@ -70,6 +71,10 @@ class ContainerView(NamedTuple):
     name: str
     value: Container
     security: SecurityContext
+
+    def is_placeholder(self, images: Collection[str]) -> bool:
+        """Whether its image is one of these, and an injector fills it in: none does with an ephemeral container."""
+        return self.value.get("image") in images and self.list_name != "ephemeralContainers"
 
 
 _STATEFUL_SET: Final = "StatefulSet"

@@ -53,7 +53,8 @@ class Reason(StrEnum):
         "image-user",
         (
             "The image runs as a user by name, of which the kubelet cannot tell that it is not root. Its number was "
-            "written as `runAsUser`: the same user as before, and now it starts."
+            "written as `runAsUser`, and as `runAsGroup` that of a group which USER names: the same user as before, "
+            "and now it starts."
         ),
         "Nothing. Give the image a numeric USER.",
         State.APPLIED,

@@ -80,3 +80,21 @@ def test_equal_facts_are_equal() -> None:
     assert len({Images({"nginx": ImageFacts()}), Images({"nginx:latest": ImageFacts()})}) == 1
     assert NO_IMAGES != {}
     assert NO_IMAGES.find("nginx") is UNKNOWN_IMAGE
+
+
+@pytest.mark.parametrize(
+    ("facts", "group"),
+    [
+        (ImageFacts(), None),
+        (ImageFacts(user="memcache", uid=101, gid=101), None),
+        (ImageFacts(user="memcache:", gid=101), None),
+        (ImageFacts(user="memcache:50", gid=101), 50),
+        (ImageFacts(user="memcache:staff", gid=50), 50),
+        (ImageFacts(user="memcache:staff"), None),
+        (ImageFacts(user="memcache:root", gid=0), 0),
+    ],
+    ids=repr,
+)
+def test_the_group_that_user_names(facts: ImageFacts, group: int | None) -> None:
+    """The primary group of a user comes with the user, and need not be written."""
+    assert facts.explicit_group == group

@@ -40,7 +40,9 @@ def facts_of(server: Server, known: Known, uids: Mapping[str, int]) -> dict[str,
         case Known.ALL:
             facts |= {"exposedPorts": list(server.ports), "volumes": list(server.volumes)}
             if server.has_user_name:
-                facts["uid"] = uids[server.user]
+                facts["uid"] = uids[server.user_name]
+                _, _, group = server.user.partition(":")
+                facts |= {"gid": uids[group]} if group else {}  # Debian gives both the same number
             if server.file_capabilities:
                 facts["fileCapabilities"] = ["NET_BIND_SERVICE"]
         case Known.STALE:

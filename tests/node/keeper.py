@@ -122,6 +122,9 @@ def _make_cgroups(name: str) -> None:
             controllers |= _make_cgroup(hierarchy, name)
         except OSError as error:
             sys.exit(f"a node needs cgroups that can be made: {error}")
+        for file, weight in _WEIGHTS.items():
+            if (hierarchy / name / file).exists():
+                (hierarchy / name / file).write_text(str(weight), encoding="ascii")
     if missing := set(_CONTROLLERS) - controllers:
         sys.exit(f"a node needs cgroups with the controllers {', '.join(sorted(missing))} below {_CGROUPS}")
 
@@ -133,9 +136,6 @@ def _make_cgroup(hierarchy: Path, name: str) -> set[str]:
     for file in ("cpuset.cpus", "cpuset.mems"):
         if (hierarchy / file).exists():
             (made / file).write_text((hierarchy / file).read_text(encoding="ascii"), encoding="ascii")
-    for file, weight in _WEIGHTS.items():
-        if (made / file).exists():
-            (made / file).write_text(str(weight), encoding="ascii")
     if not (hierarchy / "cgroup.subtree_control").exists():
         return set(hierarchy.name.split(","))
     for controller in (hierarchy / "cgroup.controllers").read_text(encoding="ascii").split():

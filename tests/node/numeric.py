@@ -27,7 +27,7 @@ SUPPORTED: Final = {
     "registry": "app",
     **{server.name: server.user for server in SERVERS if server.has_user_name},
 }
-"""A user by server, other than root, as whom the image works."""
+"""A user by server, other than root, as whom the image works; and a group where USER names one."""
 
 ADDED: Final = (
     _BY_NAME["squid"]._replace(

@@ -47,7 +47,12 @@ class Server(NamedTuple):
     @property
     def has_user_name(self) -> bool:
         """Whether the image's user is a name."""
-        return not self.is_root and not self.user.isdecimal()
+        return not self.is_root and not self.user_name.isdecimal()
+
+    @property
+    def user_name(self) -> str:
+        """The image's user, without a group."""
+        return self.user.partition(":")[0]
 
 
 _HTTP_SERVER: Final = Server(
@@ -163,6 +168,11 @@ SERVERS: Final = (
     _HTTP_SERVER,
     _HTTP_SERVER._replace(name="listener-name", user="app"),
     _HTTP_SERVER._replace(name="listener-number", user=_APP),
+    _HTTP_SERVER._replace(
+        name="listener-group",
+        command=("sh", "-c", 'test "$(id -gn)" = www-data && exec python3 -m http.server 8080'),
+        user="app:www-data",
+    ),
     Server(
         "squid",
         ("/entrypoint",),

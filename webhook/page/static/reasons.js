@@ -29,7 +29,7 @@ export const REASONS = {
     "advice": "Write the enforced value; ask the operator for an exception."
   },
   "image-user": {
-    "means": "The image runs as a user by name, of which the kubelet cannot tell that it is not root. Its number was written as `runAsUser`: the same user as before, and now it starts.",
+    "means": "The image runs as a user by name, of which the kubelet cannot tell that it is not root. Its number was written as `runAsUser`, and as `runAsGroup` that of a group which USER names: the same user as before, and now it starts.",
     "advice": "Nothing. Give the image a numeric USER."
   },
   "injected-token": {

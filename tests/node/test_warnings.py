@@ -98,7 +98,8 @@ def _edit(server: Server, pod: Any, codes: frozenset[str], uids: Mapping[str, in
     if Cause.FILE_CAPABILITIES in codes:
         security["capabilities"] = {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]}
     if codes & _OF_USER and server.name in SUPPORTED:
-        security["runAsUser"] = uids[SUPPORTED[server.name]]
+        user, _, group = SUPPORTED[server.name].partition(":")
+        security |= {"runAsUser": uids[user]} | ({"runAsGroup": uids[group]} if group else {})
     elif codes & _OF_USER:
         container["image"] = NUMERIC[server.name].image
         return NUMERIC[server.name]
