@@ -45,6 +45,7 @@ from patches.policy.configuration import DefaulterConfiguration, Exemption, Mode
 from patches.policy.configuration_warnings import configuration_warnings
 from patches.policy.limits import LimitItem
 from patches.policy.namespace import CompiledNamespace, Missing
+from patches.policy.nodes import Node, user_namespaces_everywhere
 from patches.policy.policy import Policy, relevant_marks
 from patches.policy.snapshot import (
     UNKNOWN,
@@ -108,6 +109,7 @@ __all__ = [
     "Missing",
     "Mode",
     "NamespaceCompiler",
+    "Node",
     "Notice",
     "NoticeCode",
     "ObjectTooLarge",
@@ -154,6 +156,7 @@ __all__ = [
     "shortest_edits",
     "unescape",
     "unknown_fields",
+    "user_namespaces_everywhere",
     "validate",
     "violation_text",
 ]

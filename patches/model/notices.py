@@ -34,6 +34,24 @@ class NoticeCode(Explained):
         ),
         "Set `runAsUser` to the number of that user, or use an image with a numeric USER.",
     )
+    VOLUME_EMPTIED = (
+        "volume-emptied",
+        (
+            "[`writableTmp`](defaults.md#readOnlyRootFilesystem) mounts an `emptyDir` at each VOLUME of a container's "
+            "[image](images.md). It hides the files that the image has there, and who owns the directory: a program "
+            "that looks for them, or that has to own it, fails."
+        ),
+        "Mount a volume of your own there, or set `readOnlyRootFilesystem: false` on the container.",
+    )
+    CLAIM_IN_USER_NAMESPACE = (
+        "claim-in-user-namespace",
+        (
+            "The pod gets a [user namespace](defaults.md#hostUsers) because an image runs as root, and it has a "
+            "PersistentVolumeClaim. If that lies on a network filesystem, the pod does not start: such a filesystem "
+            "cannot be mounted in a user namespace."
+        ),
+        "Set `hostUsers: true` on the pod where the claim lies on such a filesystem.",
+    )
     INJECTOR_WITHOUT_TOKEN = (
         "injector-without-token",
         (

@@ -203,6 +203,15 @@ class Reason(StrEnum):
         "Remove the fields that only Linux has and set `os: {name: windows}`.",
         State.SKIPPED,
     )
+    NO_USER_NAMESPACES = (
+        "no-user-namespaces",
+        (
+            "A node offers no user namespaces to the pod, or none to pods of its RuntimeClass. The kubelet would not "
+            'start it there ("can\'t set `spec.hostUsers: false`, runtime does not support user namespaces").'
+        ),
+        "Nothing. Operator: see which nodes lack it in `status.runtimeHandlers`.",
+        State.SKIPPED,
+    )
     NO_VOLUME = (
         "no-volume",
         "No container mounts a volume to which `fsGroup` applies.",
@@ -334,8 +343,8 @@ class Reason(StrEnum):
     UNKNOWN = (
         "unknown",
         (
-            "Something that decides it is not known: the namespace's LimitRanges, quotas or ServiceAccounts, or "
-            "whether a RuntimeClass exists."
+            "Something that decides it is not known: the namespace's LimitRanges, quotas or ServiceAccounts, "
+            "whether a RuntimeClass exists, or whether the nodes offer user namespaces."
         ),
         "Offline: give the objects with `--objects`. In a cluster: see the logs for what cannot be read.",
         State.SKIPPED,
@@ -361,7 +370,10 @@ class Reason(StrEnum):
     )
     VOLUME_NOT_IDMAPPED = (
         "volume-not-idmapped",
-        "The pod has a volume of a network filesystem, which cannot be mounted in a user namespace.",
+        (
+            "The pod has a volume of a network filesystem, which cannot be mounted in a user namespace; or, for an "
+            "image, a `hostPath`, of which nobody can tell."
+        ),
         "Nothing.",
         State.SKIPPED,
     )

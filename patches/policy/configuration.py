@@ -163,13 +163,22 @@ class RunAsNonRootSettings(Switch, frozen=True):
         ),
     ] = "add"
     user_namespaces: Annotated[
-        bool, Meta(description="Whether the nodes offer user namespaces, as rootImages: userNamespace requires.")
+        bool,
+        Meta(
+            description="Whether every node offers user namespaces to pods without a RuntimeClass, as rootImages: "
+            "userNamespace requires. If not, a server in a cluster asks the nodes, which takes the right to read them."
+        ),
     ] = False
 
     @property
     def avoids_root_images(self) -> bool:
         """Whether a container whose image runs as root is left as it is, unless a user namespace makes it pass."""
         return self.root_images != "warn"
+
+    @property
+    def asks_nodes(self) -> bool:
+        """Whether what the nodes offer decides what is added."""
+        return self.enabled and self.root_images == "userNamespace" and not self.user_namespaces
 
 
 class SeccompSettings(Switch, frozen=True):

@@ -48,6 +48,7 @@ class CompiledNamespace:
         service_accounts: its ServiceAccounts.
         runtime_classes: the RuntimeClasses of the cluster.
         images: what is known of images, in the whole cluster.
+        user_namespaces: the runtime handlers that offer user namespaces, whichever node a pod lands on.
         exceptions: its exceptions from the defaults.
         bindings: which of its ServiceAccounts have rights.
         account_scope: the ServiceAccounts that decide about the token: "" for none, `default`, `unbound` or `all`.
@@ -63,6 +64,7 @@ class CompiledNamespace:
     service_accounts: Objects[ServiceAccount]
     runtime_classes: Objects[RuntimeClass]
     images: Images = NO_IMAGES
+    user_namespaces: frozenset[str] | UnknownType = UNKNOWN
     exceptions: Exceptions = NO_EXCEPTIONS
     bindings: Bindings = UNKNOWN_BINDINGS
     account_scope: str = ""

@@ -29,10 +29,11 @@ UnknownType: TypeAlias = Literal[Unknown.UNKNOWN]
 
 
 class RuntimeClass(NamedTuple):
-    """What a `node.k8s.io/v1` RuntimeClass adds to its pods."""
+    """What a `node.k8s.io/v1` RuntimeClass adds to its pods, and the handler that runs them."""
 
     node_selector: Mapping[str, str]
     has_overhead: bool
+    handler: str = ""
 
 
 class ServiceAccount(NamedTuple):
@@ -127,6 +128,7 @@ class Snapshot:
         runtime_classes: the RuntimeClasses of the cluster.
         images: what is known of images, in the whole cluster.
         bindings: which of its ServiceAccounts have rights.
+        user_namespaces: the runtime handlers that offer user namespaces on every node of the cluster.
     """
 
     name: str
@@ -138,6 +140,7 @@ class Snapshot:
     runtime_classes: Objects[RuntimeClass]
     images: Images = NO_IMAGES
     bindings: Bindings = UNKNOWN_BINDINGS
+    user_namespaces: frozenset[str] | UnknownType = UNKNOWN
 
 
 def empty_snapshot(name: str) -> Snapshot:

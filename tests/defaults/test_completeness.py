@@ -37,7 +37,15 @@ STATES: Final = {
 }
 """The state that each method of a draft notes."""
 
-NO_DEFAULTS: Final = {"cloud_identities", "default", "draft", "image_users", "injectors", "resource_slots"}
+NO_DEFAULTS: Final = {
+    "cloud_identities",
+    "default",
+    "draft",
+    "image_users",
+    "injectors",
+    "resource_slots",
+    "writable_paths",
+}
 """The modules beside the defaults' own."""
 
 ANY_DEFAULT: Final = {Reason.SKIP_ANNOTATION, Reason.EXCEPTION, Reason.PLACEHOLDER}

@@ -68,11 +68,44 @@ _CAPABILITIES = {
 }
 
 
+_HOST_USERS = {
+    "image-root-nodes-offer": [],
+    "image-root-claim": [
+        (
+            "the pod gets a user namespace: if the claim of volume data lies on a network filesystem, it "
+            "will not start. Then set hostUsers: true"
+        )
+    ],
+    "image-root-claim-template": [
+        (
+            "the pod gets a user namespace: if the claim of volume scratch, data lies on a network filesystem, it "
+            "will not start. Then set hostUsers: true"
+        )
+    ],
+    "claim": [],
+}
+_READ_ONLY = {
+    "image-without-volumes": [],
+    "image-volumes-without-writable-tmp": [],
+    "image-volumes": [
+        (
+            'container "app" (image registry.example/app:1): an emptyDir hides what the image has at /data, '
+            "/var/lib/app. If it fails, mount a volume there or set readOnlyRootFilesystem: false"
+        )
+    ],
+}
+
+
 @pytest.mark.parametrize(
     ("default", "name", "expected"),
     [
         (default, name, expected)
-        for default, rows in (("runAsNonRoot", _RUN_AS_NON_ROOT), ("capabilities", _CAPABILITIES))
+        for default, rows in (
+            ("runAsNonRoot", _RUN_AS_NON_ROOT),
+            ("capabilities", _CAPABILITIES),
+            ("hostUsers", _HOST_USERS),
+            ("readOnlyRootFilesystem", _READ_ONLY),
+        )
         for name, expected in rows.items()
     ],
 )

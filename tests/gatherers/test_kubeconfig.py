@@ -12,6 +12,7 @@ from tests.gatherers.live_faults import Played, Refusal, page, playing
 from webhook.errors import ClusterError
 from webhook.gatherers.bindings import CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS
 from webhook.gatherers.kubeconfig import KubeconfigGatherer
+from webhook.gatherers.nodes import NODES
 
 SHOP = f"{NAMESPACES}/shop"
 SKIPPED = "what depends on them is unknown, and skipped"
@@ -76,6 +77,24 @@ async def test_the_classes_are_asked_for_once() -> None:
         snapshots, _ = await KubeconfigGatherer(client).gather_all(["shop", "other"])
     assert snapshots["shop"].runtime_classes is snapshots["other"].runtime_classes
     assert len(played.queries(CLASSES)) == 1
+
+
+async def test_what_the_nodes_offer() -> None:
+    """Asked for if the configuration depends on it; unknown, with a line about it, if the user may not list them."""
+    async with playing() as (played, client):
+        fill(played)
+        handlers = [{"name": "", "features": {"userNamespaces": True}}]
+        status = {"conditions": [{"type": "Ready", "status": "True"}], "runtimeHandlers": handlers}
+        played.lists[NODES] = [page(named("a", status=status)), Refusal(403)]
+        unasked, _ = await KubeconfigGatherer(client).gather_all(["shop"])
+        assert not played.queries(NODES)
+        allowed, _ = await KubeconfigGatherer(client, nodes=True).gather_all(["shop"])
+        gatherer = KubeconfigGatherer(client, nodes=True)
+        forbidden, _ = await gatherer.gather_all(["shop"])
+    assert unasked["shop"].user_namespaces is UNKNOWN
+    assert allowed["shop"].user_namespaces == frozenset({""})
+    assert forbidden["shop"].user_namespaces is UNKNOWN
+    assert gatherer.problems == [f"you may not list nodes: {SKIPPED}"]
 
 
 async def test_nothing_may_be_read() -> None:

@@ -34,6 +34,7 @@ _OWN: Final = (
     "observer-heal",
     "preview",
     "token-need",
+    "user-namespaces",
     "validate",
     "workload-templates",
 )
@@ -142,7 +143,7 @@ def test_a_component_labels_nothing_of_others(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pair", list(combinations(_OWN, 2)), ids="-".join)
 def test_two_components_go_together_in_any_order(tmp_path: Path, pair: tuple[str, str]) -> None:
-    """Either order builds the same, but that cert-manager may refuse to come first, and that one annotation is lost."""
+    """Either order builds the same, but that cert-manager may refuse to be first, and what comes too early is lost."""
     built = _sorted(build(overlay(tmp_path / "one", *_order(pair))))
     other = try_build(overlay(tmp_path / "two", *reversed(_order(pair))))
     if set(pair) == {"cert-manager", "validate"}:
@@ -150,6 +151,9 @@ def test_two_components_go_together_in_any_order(tmp_path: Path, pair: tuple[str
         assert "--inject-ca" in other.stderr or "test failed" in other.stderr
     elif set(pair) == {"managed-control-planes", "validate"}:
         del find(built, "ValidatingWebhookConfiguration")["metadata"]["annotations"]
+        assert _sorted(build(tmp_path / "two")) == built
+    elif set(pair) == {"preview", "user-namespaces"}:
+        assert find(built, "ClusterRole", f"{NAME}-preview")["rules"].pop()["resources"] == ["nodes"]
         assert _sorted(build(tmp_path / "two")) == built
     else:
         assert _sorted(build(tmp_path / "two")) == built

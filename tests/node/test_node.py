@@ -11,6 +11,7 @@ from tests.cluster.installed import eventually
 from tests.node.node import Node
 from tests.node.servers import SERVERS
 from tests.node.telling import tell
+from webhook.gatherers.objects import node as read_node
 
 pytestmark = pytest.mark.node
 
@@ -55,3 +56,12 @@ def test_a_pod_with_a_user_namespace_is_not_root(node: Node) -> None:
     assert (first, length) == (0, 65536)
     assert outside >= 65536
     tell(f"hostUsers false: root is user {outside} of the machine")
+
+
+def test_what_the_node_offers_is_read(node: Node) -> None:
+    """The kubelet says it of the default handler as well, which has no name."""
+    offers = read_node({"status": node.status()})
+    assert offers.takes_linux_pods
+    handlers = {row["name"]: row["features"]["userNamespaces"] for row in node.status()["runtimeHandlers"]}
+    assert "" in handlers
+    assert offers.user_namespaces == {name for name, offered in handlers.items() if offered}

@@ -49,6 +49,7 @@ def test_the_surface_is_what_it_says() -> None:
         "Missing",
         "Mode",
         "NamespaceCompiler",
+        "Node",
         "Notice",
         "NoticeCode",
         "ObjectTooLarge",
@@ -95,6 +96,7 @@ def test_the_surface_is_what_it_says() -> None:
         "shortest_edits",
         "unescape",
         "unknown_fields",
+        "user_namespaces_everywhere",
         "validate",
         "violation_text",
     ]

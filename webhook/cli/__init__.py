@@ -240,7 +240,7 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE|DIR",
-        help="manifests of Namespaces, LimitRanges, ResourceQuotas, ServiceAccounts, RuntimeClasses; may be repeated",
+        help="manifests of Namespaces, LimitRanges, ResourceQuotas, ServiceAccounts, RuntimeClasses, Nodes; repeatable",
     )
     parser.add_argument(
         "--images", type=Path, metavar="FILE", help="what is known of images: a file of kind ImageFacts"

@@ -13,7 +13,15 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from patches import NEWEST_MINOR, Coverage, Objects, Snapshot
+from patches import (
+    NEWEST_MINOR,
+    UNKNOWN,
+    Coverage,
+    Objects,
+    Snapshot,
+    UnknownType,
+    user_namespaces_everywhere,
+)
 from webhook.cluster.api import ClusterClient
 from webhook.cluster.reflector import Item
 from webhook.errors import ClusterError, InvalidObject
@@ -21,6 +29,7 @@ from webhook.gatherers import objects
 from webhook.gatherers.bindings import BINDINGS, BindingStore, compose_bindings
 from webhook.gatherers.gatherer import GatheredNamespaces
 from webhook.gatherers.lookups import NAMESPACES, RUNTIME_CLASSES
+from webhook.gatherers.nodes import NODES
 from webhook.gatherers.version import read_minor
 
 _SKIPPED: Final = "what depends on them is unknown, and skipped"
@@ -42,10 +51,17 @@ class KubeconfigGatherer:
         server_minor: the API server's own minor version; the newest known version before `learn_version`.
     """
 
-    def __init__(self, client: ClusterClient, *, bindings: bool = False) -> None:
-        """Ask this cluster. `bindings`: whether the rights of ServiceAccounts count, which all namespaces give."""
+    def __init__(self, client: ClusterClient, *, bindings: bool = False, nodes: bool = False) -> None:
+        """Ask this cluster.
+
+        Args:
+            client: the cluster.
+            bindings: whether the rights of ServiceAccounts count, which all namespaces give.
+            nodes: whether it counts what the nodes offer.
+        """
         self._client = client
         self._bindings = bindings
+        self._nodes = nodes
         self.problems: list[str] = []
         self.server_minor = NEWEST_MINOR
 
@@ -65,13 +81,19 @@ class KubeconfigGatherer:
 
     async def gather_all(self, namespaces: Collection[str]) -> GatheredNamespaces:
         """Return what is known of these namespaces. Raises ClusterError if the cluster does not answer."""
-        classes, bindings, snapshots = await asyncio.gather(
+        classes, offered, bindings, snapshots = await asyncio.gather(
             self._list(RUNTIME_CLASSES, "", objects.runtime_class),
+            self._user_namespaces(),
             asyncio.gather(*map(self._store_bindings, BINDINGS if self._bindings else ())),
             asyncio.gather(*map(self._snapshot, namespaces)),
         )
         known = (
-            replace(snapshot, runtime_classes=classes, bindings=compose_bindings(snapshot.name, bindings))
+            replace(
+                snapshot,
+                runtime_classes=classes,
+                bindings=compose_bindings(snapshot.name, bindings),
+                user_namespaces=offered,
+            )
             for snapshot in snapshots
         )
         return GatheredNamespaces({snapshot.name: snapshot for snapshot in known}, {})
@@ -85,6 +107,11 @@ class KubeconfigGatherer:
         except ClusterError as error:
             self._note_forbidden(error, f"you may not list {path.rpartition('/')[2]}: {_SKIPPED}")
         return store
+
+    async def _user_namespaces(self) -> frozenset[str] | UnknownType:
+        """Return what every node offers; UNKNOWN if it does not count, or the user may not list them."""
+        nodes = (await self._list(NODES, "", objects.node)).all() if self._nodes else UNKNOWN
+        return UNKNOWN if nodes is UNKNOWN else user_namespaces_everywhere(nodes.values())
 
     async def _snapshot(self, namespace: str) -> Snapshot:
         """Return what is known of a namespace, without the RuntimeClasses."""

@@ -1,7 +1,8 @@
 """Gathers namespaces from manifests: Namespaces, what limits their pods, their ServiceAccounts, and who has rights.
 
 A namespace without a manifest counts as unlabelled, a ServiceAccount without one as leaving `automount` unset. A
-RuntimeClass or binding without one is unknown, because a file cannot say that it does not exist.
+RuntimeClass or binding without one is unknown, because a file cannot say that it does not exist. So is what the nodes
+offer, if there is no manifest of a Node.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from patches import (
     Images,
     LimitItem,
     Missing,
+    Node,
     ResourceQuota,
     RuntimeClass,
     ServiceAccount,
     Snapshot,
     empty_snapshot,
+    user_namespaces_everywhere,
 )
 from webhook.cluster.reflector import Item
 from webhook.gatherers import objects
@@ -34,6 +37,7 @@ KINDS: Final = frozenset(
         ("v1", "LimitRange"),
         ("v1", "ResourceQuota"),
         ("v1", "ServiceAccount"),
+        ("v1", "Node"),
         ("node.k8s.io/v1", "RuntimeClass"),
         ("rbac.authorization.k8s.io/v1", "RoleBinding"),
         ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"),
@@ -75,6 +79,7 @@ class ManifestGatherer:
         self._accounts: dict[str, dict[str, ServiceAccount]] = defaultdict(dict)
         self._runtime_classes: dict[str, RuntimeClass] = {}
         self._bindings = {path: BindingStore(path, lambda _: None) for path in BINDINGS}
+        self._nodes: dict[str, Node] = {}
         self._images = NO_IMAGES
         self._snapshots: dict[str, Snapshot] = {}
 
@@ -107,6 +112,8 @@ class ManifestGatherer:
                 self._bindings[ROLE_BINDINGS].put(Item(namespace, metadata.name, subjects))
             case "ClusterRoleBinding":
                 self._bindings[CLUSTER_ROLE_BINDINGS].put(Item("", metadata.name, objects.bound_accounts(value)))
+            case "Node":
+                self._nodes[metadata.name] = objects.node(value)
             case _:
                 self._runtime_classes[metadata.name] = objects.runtime_class(value)
         return True
@@ -141,6 +148,8 @@ class ManifestGatherer:
         base = self._base.get(namespace) or empty_snapshot(namespace)
         if self._images:
             base = replace(base, images=self._images)
+        if self._nodes:
+            base = replace(base, user_namespaces=user_namespaces_everywhere(self._nodes.values()))
         snapshot = replace(
             base,
             limit_ranges=base.limit_ranges.updated(self._limit_ranges.get(namespace, {})),

@@ -14,6 +14,7 @@ import msgspec
 
 from patches import (
     LimitItem,
+    Node,
     Quantity,
     ResourceQuota,
     RuntimeClass,
@@ -30,6 +31,7 @@ _DISTINCT_QUOTAS: Final = 256
 _DISTINCT_SUBJECTS: Final = 256
 _GROUP: Final = "system:serviceaccounts:"
 _USER: Final = "system:serviceaccount:"
+_DISTINCT_HANDLERS: Final = 64
 
 
 class Metadata(msgspec.Struct):
@@ -140,8 +142,37 @@ class _Overhead(msgspec.Struct, rename="camel"):
 
 
 class _RuntimeClass(msgspec.Struct):
+    handler: str = ""
     scheduling: _Scheduling | None = None
     overhead: _Overhead | None = None
+
+
+class _Features(msgspec.Struct, rename="camel"):
+    user_namespaces: bool | None = None
+
+
+class _Handler(msgspec.Struct):
+    name: str = ""
+    features: _Features | None = None
+
+
+class _Condition(msgspec.Struct):
+    type: str
+    status: str
+
+
+class _NodeInfo(msgspec.Struct, rename="camel"):
+    operating_system: str = ""
+
+
+class _NodeStatus(msgspec.Struct, rename="camel"):
+    conditions: list[_Condition] | None = None
+    node_info: _NodeInfo | None = None
+    runtime_handlers: list[_Handler] | None = None
+
+
+class _Node(msgspec.Struct):
+    status: _NodeStatus | None = None
 
 
 def identify(value: Any) -> ClusterObject:
@@ -234,11 +265,25 @@ def _shared_subjects(subjects: frozenset[Subject]) -> frozenset[Subject]:
 
 
 def runtime_class(value: Any) -> RuntimeClass:
-    """Read what a RuntimeClass adds to its pods."""
+    """Read what a RuntimeClass adds to its pods, and its handler."""
     read = _read(value, _RuntimeClass)
     overhead = read.overhead.pod_fixed if read.overhead else None
     selector = read.scheduling.node_selector if read.scheduling else None
-    return RuntimeClass(selector or {}, bool(overhead))
+    return RuntimeClass(selector or {}, bool(overhead), read.handler)
+
+
+def node(value: Any) -> Node:
+    """Read whether a Node takes Linux pods, and which of its runtime handlers offer user namespaces."""
+    status = _read(value, _Node).status or _NodeStatus()
+    ready = any(row.type == "Ready" and row.status == "True" for row in status.conditions or ())
+    handlers = (row for row in status.runtime_handlers or () if row.features and row.features.user_namespaces)
+    windows = status.node_info is not None and status.node_info.operating_system == "windows"
+    return Node(ready and not windows, _shared_names(frozenset(handler.name for handler in handlers)))
+
+
+@lru_cache(_DISTINCT_HANDLERS)
+def _shared_names(names: frozenset[str]) -> frozenset[str]:
+    return names
 
 
 _Shape = TypeVar("_Shape")

@@ -18,6 +18,14 @@ _SENTENCES: Final = {
         'container "{0}" (image {1}) runs as user {2}, whose number is not known: runAsNonRoot was not added. To '
         "comply: set runAsUser to its number, or use an image with a numeric USER"
     ),
+    NoticeCode.VOLUME_EMPTIED: (
+        'container "{0}" (image {1}): an emptyDir hides what the image has at {2}. If it fails, mount a volume there '
+        "or set readOnlyRootFilesystem: false"
+    ),
+    NoticeCode.CLAIM_IN_USER_NAMESPACE: (
+        "the pod gets a user namespace: if the claim of volume {0} lies on a network filesystem, it will not start. "
+        "Then set hostUsers: true"
+    ),
     NoticeCode.INJECTOR_WITHOUT_TOKEN: (
         "{0} needs the API token, which this pod loses; to keep it, say automountServiceAccountToken: true"
     ),

@@ -154,7 +154,10 @@ def _check_options(options: ServerOptions) -> None:
 
 def _follow_what_counts(live: LiveGatherer | None, configuration: DefaulterConfiguration) -> None:
     """Follow what only some configurations ask for."""
-    if live is not None and configuration.settings.automount_service_account_token.asks_for_bindings:
+    if live is None:
+        return
+    live.follow_nodes(needed=configuration.settings.run_as_non_root.asks_nodes)
+    if configuration.settings.automount_service_account_token.asks_for_bindings:
         live.follow_bindings()
 
 

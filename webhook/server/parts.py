@@ -80,7 +80,8 @@ def add_live_gatherer(parts: Parts, gatherer: LiveGatherer) -> None:
     def conditions() -> Iterable[Condition]:
         for row in gatherer.status():
             age = "never" if row.age_seconds is None else f"{row.age_seconds:.1f} s ago"
-            yield Condition(f"cache {row.kind}", row.synced, f"{row.objects} objects, last heard of {age}")
+            ready = row.synced or row.optional
+            yield Condition(f"cache {row.kind}", ready, f"{row.objects} objects, last heard of {age}")
         minor = gatherer.known_minor
         known = minor is not None
         yield Condition("API server", known, f"v1.{minor}" if known else "its version is not known yet")

@@ -112,6 +112,10 @@ export const REASONS = {
     "means": "The nodeSelector says Windows, but the pod sets a field that a Windows pod may not have.",
     "advice": "Remove the fields that only Linux has and set `os: {name: windows}`."
   },
+  "no-user-namespaces": {
+    "means": "A node offers no user namespaces to the pod, or none to pods of its RuntimeClass. The kubelet would not start it there (\"can't set `spec.hostUsers: false`, runtime does not support user namespaces\").",
+    "advice": "Nothing. Operator: see which nodes lack it in `status.runtimeHandlers`."
+  },
   "no-volume": {
     "means": "No container mounts a volume to which `fsGroup` applies.",
     "advice": "Nothing."
@@ -193,7 +197,7 @@ export const REASONS = {
     "advice": "Set the resources on the containers."
   },
   "unknown": {
-    "means": "Something that decides it is not known: the namespace's LimitRanges, quotas or ServiceAccounts, or whether a RuntimeClass exists.",
+    "means": "Something that decides it is not known: the namespace's LimitRanges, quotas or ServiceAccounts, whether a RuntimeClass exists, or whether the nodes offer user namespaces.",
     "advice": "Offline: give the objects with `--objects`. In a cluster: see the logs for what cannot be read."
   },
   "unknown-image": {
@@ -205,7 +209,7 @@ export const REASONS = {
     "advice": "Nothing."
   },
   "volume-not-idmapped": {
-    "means": "The pod has a volume of a network filesystem, which cannot be mounted in a user namespace.",
+    "means": "The pod has a volume of a network filesystem, which cannot be mounted in a user namespace; or, for an image, a `hostPath`, of which nobody can tell.",
     "advice": "Nothing."
   },
   "windows": {
