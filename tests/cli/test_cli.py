@@ -59,7 +59,7 @@ def test_json_has_the_documented_shape(tmp_path: Path, capsys: pytest.CaptureFix
     report = json.loads(capsys.readouterr().out)
     pod, other = report["results"]
     keys = {"apiVersion", "kind", "name", "namespace", "profile", "patch", "patched", "diff", "defaults", "violations"}
-    assert pod.keys() == other.keys() == keys | {"allowed", "warnings"}
+    assert pod.keys() == other.keys() == keys | {"edits", "allowed", "warnings"}
     assert pod["profile"] == "restricted:latest"
     assert pod["violations"]["after"] == []
     assert pod["defaults"][0] == {
@@ -184,13 +184,13 @@ def test_bad_configuration_names_file_line_and_field(tmp_path: Path, capsys: pyt
 
 
 def test_the_table_is_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The table has a line for each default, the remaining violation with the field to change, and the docs to read."""
+    """The table has a line for each default, the remaining violations and what to do, and the docs to read."""
     assert main(["preview", "-f", _write(tmp_path, _HOST)]) == 1
     out = capsys.readouterr().out
     assert "Pod/host" in out
     assert "applied  runAsNonRoot" in out
     assert "violates  hostNamespaces: host namespaces (hostPID=true)" in out
-    assert "to pass, change spec.hostNetwork, spec.hostPID, spec.hostIPC" in out
+    assert "  to pass   remove spec.hostPID  (line 4)\n" in out
     assert "docs/reasons.md" in out
     assert "\x1b[" not in out
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from patches import Action, Cause, Decision, Edit, Forecast, Operation, Reason, Start, State, Violation
+from webhook.documents.writer import to_yaml
 from webhook.review.edits import edit_text
 from webhook.review.messages import printable
 
@@ -146,3 +148,12 @@ def violation_row(violation: Violation) -> ViolationRow:
 def encode_report(report: Report) -> str:
     """Encode the report as indented JSON that ends with a newline."""
     return msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n"
+
+
+def patched_yaml(results: Iterable[Result]) -> str:
+    """Write the patched objects as documents of one stream, each after a comment for each edit that it needs."""
+    return "---\n".join(
+        "".join(f"# to pass: {edit.text}\n" for edit in result.edits or ()) + to_yaml(result.patched)
+        for result in results
+        if not result.error
+    )

@@ -32,6 +32,8 @@ TEXT_LIMIT: Final = 64 * 1024
 """Bytes. No text is longer, so that answers and audit events stay small; real pods keep upstream's exact text."""
 WARNINGS_LIMIT: Final = 256 * 1024
 """Bytes, of all warnings together."""
+_NON_ROOT: Final = "runAsNonRoot"
+"""The check that images fail."""
 _BRIEF: Final = 200
 """Characters. A longer list is shortened to its ids; the audit annotation keeps all of it."""
 
@@ -77,8 +79,10 @@ def refusal(evaluation: Evaluation) -> str:
     A controller that is refused shows this message only, and none of the warnings.
     """
     level = evaluation.policy.enforce
-    images = image_sentences(evaluation)
-    texts = [violates(level, evaluation.verdicts[level]), _hint(evaluation, level, tuple(images)), *images.values()]
+    violations = evaluation.verdicts[level]
+    asks_for_user = any(violation.id == _NON_ROOT for violation in violations)
+    images = image_sentences(evaluation) if asks_for_user else {}
+    texts = [violates(level, violations), _hint(evaluation, level, tuple(images)), *images.values()]
     return printable("; ".join(text for text in texts if text))
 
 
