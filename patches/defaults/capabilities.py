@@ -11,7 +11,7 @@ the pod would still not pass: where it adds other capabilities, and where its ef
 root passes in a pod with `hostUsers: false`: there ALL is dropped, with a notice. A container that is root because its
 image is keeps its capabilities likewise, and in a user namespace loses them only if the namespace enforces restricted.
 Ports that the image exposes count as declared, and an image whose one file capability is NET_BIND_SERVICE gets that;
-with others its program may not start, which a notice says. Privileged containers and Windows
+with others its program may not start, which a warning says. Privileged containers and Windows
 pods are left alone. Source: the Pod Security Standards; `core/v1` Capabilities and Sysctl.
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import pytest
@@ -78,7 +78,7 @@ def _workload(kind: str, image: str, **security: Any) -> Any:
     return {"metadata": {"name": "a"}, "spec": fields}
 
 
-def _heard(warnings: list[str]) -> list[str]:
+def _heard(warnings: Iterable[str]) -> list[str]:
     """The warnings of ours that say what the pods will meet."""
     words = (" not start: ", "would be refused")
     return [text.removeprefix(_OURS) for text in warnings if any(word in text for word in words)]
