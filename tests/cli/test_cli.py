@@ -59,7 +59,7 @@ def test_json_has_the_documented_shape(tmp_path: Path, capsys: pytest.CaptureFix
     report = json.loads(capsys.readouterr().out)
     pod, other = report["results"]
     keys = {"apiVersion", "kind", "name", "namespace", "profile", "patch", "patched", "diff", "defaults", "violations"}
-    assert pod.keys() == other.keys() == keys | {"edits", "allowed", "warnings"}
+    assert pod.keys() == other.keys() == keys | {"edits", "allowed", "starts", "warnings"}
     assert pod["profile"] == "restricted:latest"
     assert pod["violations"]["after"] == []
     assert pod["defaults"][0] == {

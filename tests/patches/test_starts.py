@@ -58,7 +58,7 @@ def test_the_texts_are_those_of_the_documentation(case: StartCase) -> None:
     for _, _, cause, message in (*case.before, *case.after):
         if message and cause is not None:
             head, _, tail = message.partition("(")
-            said = next(row for row in Cause if row == cause).means
+            (said,) = (known.means for known in Cause if known == cause)
             assert head.strip() in said
             assert tail.partition(")")[2] in said
 
