@@ -129,7 +129,7 @@ def test_a_pod_that_is_allowed_costs_no_search(monkeypatch: pytest.MonkeyPatch) 
     """Edits are looked for only where a pod violates a level."""
     monkeypatch.setattr(messages, "shortest_edits", None)
     evaluation = evaluated(pod(), {PSA_PREFIX + "enforce": "restricted"})
-    assert messages.mutation_warnings(evaluation, is_update=False) == []
+    assert messages.mutation_warnings(evaluation) == []
     assert messages.preview_warnings(evaluation, Mode.ENFORCE) == []
 
 
@@ -157,7 +157,7 @@ def test_refusal_of_an_image_that_runs_as_root() -> None:
         "numeric USER"
     )
     assert messages.hint(evaluation, RESTRICTED) == f"to pass, {set_user}"
-    assert f"pod-security-defaulter: {sentence}" in messages.mutation_warnings(evaluation, is_update=False)
+    assert f"pod-security-defaulter: {sentence}" in messages.mutation_warnings(evaluation)
     labels[PSA_PREFIX + "enforce"] = "baseline"
     labels[PREFIX + "profile"] = "restricted"
     host = pod(hostIPC=True, containers=web["spec"]["containers"])
