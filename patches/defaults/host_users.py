@@ -2,19 +2,20 @@
 
 Field: `spec.hostUsers`. No profile asks for it: opt-in, or for pods with an image that runs as root, which it makes
 pass from v1.35 on. The API server refuses it beside hostNetwork, hostPID, hostIPC and raw block volumes, and on Windows
-pods; the kernel cannot map the users of network filesystems; and a kubelet whose runtime lacks user namespaces does not
-start the pod. For an image it is added only if the nodes are known to offer them, and to no pod that root on the node
-may mean something to: one with a privileged container or a `hostPath` volume, which passes no profile anyway.
-Source: `validateHostUsers` of `core/v1` validation; `GetOrCreateUserNamespaceMappings` of the kubelet.
+pods; the kernel cannot map the users of network filesystems, nor ids above 65535; and a kubelet whose runtime lacks
+user namespaces does not start the pod. For an image it is added only if the nodes are known to offer them, and to no
+pod that root on the node may mean something to: one with a privileged container or a `hostPath` volume, which passes no
+profile anyway. Source: `validateHostUsers` of `core/v1` validation; `GetOrCreateUserNamespaceMappings` of the kubelet.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from patches.defaults.default import Default
 from patches.defaults.draft import Draft
-from patches.defaults.image_users import image_users
+from patches.defaults.image_users import image_of, image_users
 from patches.defaults.runtime_class_name import class_of
 from patches.model.decisions import Reason
 from patches.model.images import ImageUser
@@ -31,6 +32,8 @@ _NETWORK_DRIVERS: Final = frozenset(
     {"efs.csi.aws.com", "file.csi.azure.com", "nfs.csi.k8s.io", "smb.csi.k8s.io"},
 )
 """CSI drivers of such filesystems, where a pod names one itself."""
+_IDS: Final = 65536
+"""The ids of a pod's user namespace, as a kubelet gives them out. It can be configured to give more."""
 _CLAIMS: Final = ("ephemeral", "persistentVolumeClaim")
 
 
@@ -92,7 +95,21 @@ def _obstacle(draft: Draft) -> Reason | None:
         return Reason.RAW_BLOCK_VOLUME
     if any(map(_is_on_network, draft.pod.spec.get("volumes") or ())):
         return Reason.VOLUME_NOT_IDMAPPED
+    if any(number is not None and number >= _IDS for number in _ids(draft)):
+        return Reason.ID_NOT_MAPPED
     return _obstacle_of_nodes(draft) if draft.policy.settings.host_users.enabled else _obstacle_for_images(draft)
+
+
+def _ids(draft: Draft) -> Iterator[int | None]:
+    """The users and groups of the pod, and those of its images where it names no user."""
+    security = draft.pod.security
+    yield from (security.get("runAsUser"), security.get("runAsGroup"), security.get("fsGroup"))
+    yield from security.get("supplementalGroups") or ()
+    for container in draft.pod.containers:
+        yield container.security.get("runAsUser")
+        yield container.security.get("runAsGroup")
+        if draft.pod.user_of(container) is None:
+            yield image_of(draft, container).number
 
 
 def _is_on_network(volume: Volume) -> bool:

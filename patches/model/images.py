@@ -60,6 +60,12 @@ class ImageFacts:
         return None if self.user is None else self.user.partition(":")[0]
 
     @property
+    def number(self) -> int | None:
+        """The number of the user, as USER says it or as it was seen; None if it is not known."""
+        name = self.user_name
+        return int(name) if name is not None and name.isdecimal() else self.uid
+
+    @property
     def kind_of_user(self) -> ImageUser:
         """What the kubelet makes of its USER."""
         name = self.user_name

@@ -276,6 +276,15 @@ class Reason(StrEnum):
         "Nothing.",
         State.SKIPPED,
     )
+    ID_NOT_MAPPED = (
+        "id-not-mapped",
+        (
+            "The pod or an image names a user or group above 65535. A user namespace has 65536 ids, and with "
+            '`hostUsers: false` the pod would not start: "container ID 100000 cannot be mapped to a host ID".'
+        ),
+        "Nothing. Use ids up to 65535.",
+        State.SKIPPED,
+    )
     REQUEST_ABOVE_LIMIT = (
         "request-above-limit",
         "The request would be above the limit, and the pod refused.",

@@ -37,8 +37,11 @@ def _place(edit: Edit) -> str:
     if is_annotation:
         return f"{field_path(owner + _ANNOTATIONS[:-1])}[{unescape(key)}]"
     field = field_path(edit.path)
-    return f"{field} ({_name(edit.value)})" if edit.action is Action.REMOVE and field.endswith("]") else field
+    name = _name(edit.value) if edit.action is Action.REMOVE and field.endswith("]") else ""
+    return f"{field} ({name})" if name else field
 
 
 def _name(item: Any) -> str:
-    return item if isinstance(item, str) else item["name"]
+    """The name of an item of a list; "" if it has none."""
+    name = item.get("name") if isinstance(item, dict) else item
+    return name if isinstance(name, str) else ""

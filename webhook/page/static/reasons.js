@@ -152,6 +152,10 @@ export const REASONS = {
     "means": "A container uses a raw block volume, beside which the API server refuses `hostUsers: false`.",
     "advice": "Nothing."
   },
+  "id-not-mapped": {
+    "means": "The pod or an image names a user or group above 65535. A user namespace has 65536 ids, and with `hostUsers: false` the pod would not start: \"container ID 100000 cannot be mapped to a host ID\".",
+    "advice": "Nothing. Use ids up to 65535."
+  },
   "request-above-limit": {
     "means": "The request would be above the limit, and the pod refused.",
     "advice": "Set both on the container."
