@@ -21,7 +21,7 @@ from tests.cluster.installed import APPLIED, MODE, NAME, apply_definitions, even
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.pki import Authority
 from tests.cluster.previewing import may_create_pods, new_token
-from tests.manifests.building import COMPONENTS
+from tests.manifests.building import TOGETHER
 from tests.node.node import Node
 from tests.node.outcomes import State, run_servers
 from tests.node.product import BARE, LABEL, PREVIEW, Product, ask
@@ -33,7 +33,7 @@ from tests.node.telling import tell
 pytestmark = pytest.mark.node
 
 _LAST: Final = "managed-control-planes"
-_ALL: Final = (*(name for name in COMPONENTS if name not in {"cert-manager", _LAST}), _LAST)
+_ALL: Final = (*(name for name in TOGETHER if name not in {"cert-manager", _LAST}), _LAST)
 _SPACE: Final = "opted-in"
 _LOAD: Final = 100
 """Creates that have to be answered before and after what happens."""
@@ -69,6 +69,7 @@ def product(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
         product.apply("base", ["preview"])
         product.wait()
         product.wait(PREVIEW)
+        product.wait(f"{NAME}-observer")
         tell(f"product: all replicas ready {time.monotonic() - started:.0f} s after kubectl apply")
         node.plane.namespace(_SPACE, {MODE: "enforce", f"{PREFIX}profile": "restricted"})
         yield product
