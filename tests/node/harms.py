@@ -201,7 +201,7 @@ _IDENTITY: Final = (
     ),
     Harm(
         "identity",
-        _SERVERS["sshd"]._replace(command=(*_SERVERS["sshd"].command, "-h", f"/keys/{KEYS}")),
+        _SERVERS["sshd"]._replace(name="sshd-key", command=(*_SERVERS["sshd"].command, "-h", f"/keys/{KEYS}")),
         "sshd: no hostkeys available -- exiting.",
         pod=_KEY_OF_ROOT,
         mounts={KEYS: "/keys"},

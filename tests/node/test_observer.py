@@ -206,7 +206,7 @@ def test_what_hangs_is_told_by_name_with_the_way_out(node: Node, work: Path) -> 
 
         def told() -> dict[str, set[str]]:
             rows = node.plane.admin.must("GET", f"/api/v1/namespaces/{namespace}/events?limit=2000")["items"]
-            ours = [row for row in rows if row["reason"] == "DefaultPreventsStart"]
+            ours = [row for row in rows if row["reason"] in ("DefaultPreventsStart", "DefaultSuspected")]
             return {
                 kind: {
                     row["message"].partition("localhost/")[2].partition(":")[0]

@@ -41,12 +41,10 @@ _OF_USER: Final[frozenset[str]] = frozenset(
         NoticeCode.ROOT_IMAGE,
         NoticeCode.NAMED_USER_IMAGE,
         Cause.IMAGE_BREAKS_NON_ROOT,
-        Cause.IMAGE_USER_NOT_NUMERIC,
         NoticeCode.ROOT_WITHOUT_CAPABILITIES,
     }
 )
 """What to do: set runAsUser to a user that the image supports, or use an image with a numeric USER."""
-_OF_IMAGE: Final = _OF_USER | {Cause.FILE_CAPABILITIES}
 _EACH_NEED: Final = ("nginx", "redis", "haproxy-root", "sshd")
 """Servers that between them need every capability that any of them needs as root."""
 
@@ -73,7 +71,7 @@ class Warned:
         evaluation = evaluate(pod, self._namespaces[cell])
         stopped = [row for row in evaluation.starts(Stage.PATCHED) if row.forecast is Forecast.WILL_NOT_START]
         causes = [row.cause for row in stopped if row.cause is not None]
-        return frozenset([*(notice.code for notice in evaluation.notices), *causes]) & _OF_IMAGE
+        return frozenset([*(notice.code for notice in evaluation.notices), *causes]) & _OF_USER
 
 
 @pytest.fixture(scope="module")
@@ -95,8 +93,6 @@ def _edit(server: Server, pod: Any, codes: frozenset[str], uids: Mapping[str, in
     """Do to a pod what the warnings say; the server that it has then."""
     (container,) = pod["spec"]["containers"]
     security = container.setdefault("securityContext", {})
-    if Cause.FILE_CAPABILITIES in codes:
-        security["capabilities"] = {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]}
     if codes & _OF_USER and server.name in SUPPORTED:
         user, _, group = SUPPORTED[server.name].partition(":")
         security |= {"runAsUser": uids[user]} | ({"runAsGroup": uids[group]} if group else {})
@@ -123,7 +119,7 @@ def test_the_edit_that_a_warning_names(node: Node, fates: Fates, warned: Warned,
     """Every server that is warned of runs once it is made, without a warning, also where restricted is enforced."""
     mended = list(_mended(warned, layer.uids, node))
     outcomes = fates.find([row.trial for row in mended])
-    for code in sorted(_OF_IMAGE):
+    for code in sorted(_OF_USER):
         names = dict.fromkeys(row.name for row in mended if code in row.codes)
         tell(f"{code}: the edit is made in the pods of {', '.join(names)}")
     failed = {
@@ -133,7 +129,7 @@ def test_the_edit_that_a_warning_names(node: Node, fates: Fates, warned: Warned,
     }
     assert not failed
     elsewhere = frozenset() if node.has_user_namespaces else {NoticeCode.ROOT_WITHOUT_CAPABILITIES}
-    assert frozenset().union(*(row.codes for row in mended)) == _OF_IMAGE - elsewhere
+    assert frozenset().union(*(row.codes for row in mended)) == _OF_USER - elsewhere
 
 
 @pytest.mark.usefixtures("user_namespaces")
