@@ -114,6 +114,35 @@ def test_how_a_container_fails(state: ContainerState, expected: Failure | None) 
 
 
 @pytest.mark.parametrize(
+    ("state", "ran"),
+    [
+        (container(), False),
+        (running(), True),
+        (container(reason="Error", exit_code=1, lived=0.0), True),
+        (container(reason="Error", exit_code=255, lived=0.0), False),
+        (container(reason="Error", exit_code=255), False),
+        (container(reason="Error", exit_code=255, lived=2.0), True),
+        (container(reason="StartError", exit_code=128, lived=0.0), False),
+    ],
+)
+def test_whether_it_ever_ran_its_program(state: ContainerState, *, ran: bool) -> None:
+    """It did, if it runs or has ended; but not if the program could not be executed, as far as that can be seen."""
+    assert state.ran is ran
+
+
+def test_a_program_that_is_refused_in_silence() -> None:
+    """Runc says why in the log only: exit 255 at once, again and again, is likely, and only where ALL is dropped."""
+    silent = container(reason="Error", exit_code=255, lived=0.0, drops_all=True, restarts=1)
+    assert failure_of(silent) is Failure.EXEC
+    assert failure_of(silent._replace(restarts=0)) is None
+    assert failure_of(silent._replace(lived=9.0)) is Failure.CRASH
+    (found,) = Experience().suspect(pod(silent, applied="capabilities"), NOW)
+    assert (found.default, found.certainty) == ("capabilities", Certainty.LIKELY)
+    assert Experience().suspect(pod(silent._replace(drops_all=False), applied="capabilities"), NOW) == []
+    assert list(learn(pod(silent))) == []
+
+
+@pytest.mark.parametrize(
     ("state", "applied", "default"),
     [
         (refused(ROOT, non_root=True), "runAsNonRoot capabilities", "runAsNonRoot"),
