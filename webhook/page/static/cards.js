@@ -123,7 +123,7 @@ function inside(result, view) {
   }
   const { after } = result.violations;
   return [
-    after.length > 0 && remaining(after),
+    after.length > 0 && remaining(after, result.edits ?? []),
     verdict(result),
     changes(result, view),
     result.defaults.length > 0 && section("What became of each default", decisions(result.defaults, result.patched)),
