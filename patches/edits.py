@@ -29,7 +29,7 @@ from patches.standards.judge import judge
 from patches.standards.levels import LevelVersion
 from patches.standards.violations import Violation
 
-_MOST_CONTAINERS: Final = 64
+_MOST_CONTAINERS: Final = 32
 """Of a pod with more, no edits are looked for: it is evaluated again up to four times, while others wait."""
 _MOST_EDITS: Final = 64
 """A longer list helps nobody."""
@@ -113,15 +113,17 @@ class _Search:
         if len(values) > _MOST_VALUES or len(edits) > _MOST_EDITS:
             return None
         edited = self._evaluate(edits)
+        violated = self._violated(edited)
         for look in (self._users, self._users, self._missing):
-            more = look(edited.at(self._stage), self._violated(edited))
+            more = look(edited.at(self._stage), violated) if violated else ()
             if more:
                 replaced = tuple(edit.path for edit in more)
-                edits = [edit for edit in edits if not edit.path.startswith(replaced)] + more
+                edits = [*(edit for edit in edits if not edit.path.startswith(replaced)), *more]
                 edited = self._evaluate(edits)
-        return None if self._violated(edited) or len(edits) > _MOST_EDITS else tuple(edits)
+                violated = self._violated(edited)
+        return None if violated or len(edits) > _MOST_EDITS else tuple(edits)
 
-    def _violated(self, edited: Evaluation) -> list[str]:
+    def _violated(self, edited: Evaluation) -> Sequence[str]:
         return [violation.id for violation in edited.violations(self._level, self._stage)]
 
     def _evaluate(self, edits: Iterable[Edit]) -> Evaluation:

@@ -195,6 +195,37 @@ def test_the_table_is_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "\x1b[" not in out
 
 
+def test_edits_for_programs_and_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """JSON has each edit with its pointer and line; YAML says them in comments; a service needs none."""
+    path = _write(tmp_path, f"{_POD}---\n{_HOST}")
+    main(["preview", "-f", path, "-o", "json"])
+    complies, host = json.loads(capsys.readouterr().out)["results"]
+    assert complies["edits"] == []
+    line = _POD.count("\n") + 1 + 4
+    edit = {"id": "hostNamespaces", "action": "remove", "path": "/spec/hostPID", "value": True, "line": line}
+    assert host["edits"] == [{**edit, "text": "remove spec.hostPID"}]
+    main(["preview", "-f", path, "-o", "yaml"])
+    out = capsys.readouterr().out
+    assert "---\n# to pass: remove spec.hostPID\napiVersion: v1\n" in out
+    assert out.count("#") == 1
+    main(["check", "-f", path, "-o", "json"])
+    as_written = [edit["text"] for edit in json.loads(capsys.readouterr().out)["results"][1]["edits"]]
+    assert as_written[0] == "remove spec.hostPID"
+    assert 'set spec.containers[0].securityContext.capabilities.drop to ["ALL"]' in as_written
+
+
+def test_edits_that_nobody_knows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of an object that is not searched the table names the fields."""
+    containers = "".join(f"  - {{name: c{index}, securityContext: {{privileged: true}}}}\n" for index in range(40))
+    path = _write(tmp_path, f"apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec:\n  containers:\n{containers}")
+    main(["preview", "-f", path, "-o", "json"])
+    assert json.loads(capsys.readouterr().out)["results"][0]["edits"] is None
+    main(["preview", "-f", path])
+    out = capsys.readouterr().out
+    assert "to pass, change securityContext.privileged\n" in out
+    assert "to pass   " not in out
+
+
 def test_colour_on_demand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`--color always` colours, also into a pipe."""
     main(["preview", "-f", _write(tmp_path, _HOST), "--color", "always"])

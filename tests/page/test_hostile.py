@@ -85,6 +85,7 @@ def test_what_a_server_says_is_inert(page: Page, site: Site) -> None:
         "diff": f"--- a/{attack}\n+++ b/{attack}\n@@ -1 +1 @@\n-{attack}\n+{attack}: {attack}\n",
         "defaults": [row, {**row, "id": "__proto__", "reason": "constructor", "state": "toString"}],
         "violations": {"before": [violation], "after": [violation]},
+        "edits": [{"id": attack, "action": attack, "path": attack, "value": attack, "line": 1, "text": attack}],
         "allowed": False,
         "starts": [
             {"path": attack, "container": attack, "image": attack, "forecast": name, "cause": name, "message": attack}

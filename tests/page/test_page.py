@@ -163,8 +163,21 @@ def test_what_remains_names_the_field_to_change(page: Page) -> None:
     expect(remaining).to_contain_text("Change securityContext.privileged")
     expect(remaining).to_contain_text("To pass: container securityContext.privileged: unset or false.")
     expect(remaining).to_contain_text('privileged (container "agent" must not set securityContext.privileged=true)')
+    expect(remaining.locator(".edits li")).to_have_text("remove spec.containers[0].securityContext.privileged line 8")
     expect(page.locator(".note")).to_have_text("Admission would refuse it like this.")
     expect(page.locator(".warnings summary")).to_have_text("1 warning that kubectl would print")
+
+
+def test_one_edit_mends_several_violations(page: Page) -> None:
+    """The page lists what to do once, and does not ask for fields that the defaults fill in afterwards."""
+    page.fill("#text", PRIVILEGED)
+    page.select_option("#profile", "restricted")
+    remaining = page.locator(".remaining")
+    expect(remaining.locator("h4")).to_have_text("1 thing only you can change")
+    expect(remaining.locator(".edits li")).to_have_count(1)
+    expect(remaining.locator("ul > li")).to_have_count(4)
+    expect(remaining.get_by_text("Change securityContext")).to_have_count(1)
+    expect(remaining.get_by_text("This is mended by what is listed above.")).to_have_count(3)
 
 
 def test_an_admission_review_is_the_object_in_it(page: Page) -> None:

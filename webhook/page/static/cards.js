@@ -123,7 +123,7 @@ function inside(result, view) {
   }
   const { after } = result.violations;
   return [
-    after.length > 0 && remaining(after),
+    after.length > 0 && remaining(after, result.edits ?? []),
     verdict(result),
     result.starts.length > 0 && section("Whether its containers start", starts(result.starts)),
     changes(result, view),

@@ -10,17 +10,32 @@ import { REASONS, STATES } from "./reasons.js";
 const SIGNS = { applied: "plus", kept: "equal", skipped: "minus", conflict: "warning" };
 const ORDER = ["conflict", "applied", "skipped", "kept"];
 
-/** The violations that no default removes, each with the field to change. */
-export function remaining(violations) {
+/** The violations that no default removes: the shortest edits after which none remains, then what each is about. */
+export function remaining(violations, edits) {
+  const asking = new Set((edits.length > 0 ? edits : violations).map((row) => row.id));
   return element(
     "section",
     { class: "remaining" },
-    element("h4", {}, `${count(violations.length, "thing")} only you can change`),
-    element("ul", {}, violations.map(violationItem)),
+    element("h4", {}, `${count(edits.length || violations.length, "thing")} only you can change`),
+    edits.length > 0 && element("ol", { class: "edits" }, edits.map(editItem)),
+    element(
+      "ul",
+      {},
+      violations.map((violation) => violationItem(violation, asking.has(violation.id))),
+    ),
   );
 }
 
-function violationItem(violation) {
+function editItem(edit) {
+  return element(
+    "li",
+    {},
+    element("code", {}, edit.text),
+    edit.line > 0 && element("span", { class: "line" }, ` line ${edit.line}`),
+  );
+}
+
+function violationItem(violation, asks) {
   const check = Object.hasOwn(CHECKS, violation.id) ? CHECKS[violation.id] : null;
   return element(
     "li",
@@ -32,16 +47,7 @@ function violationItem(violation) {
       " ",
       element("code", { class: "id" }, violation.id),
     ),
-    check &&
-      element(
-        "p",
-        { class: "change" },
-        "Change ",
-        codes(check.field.split(", ")),
-        ". To pass: ",
-        prose(check.fix),
-        ".",
-      ),
+    check && (asks ? whatToChange(check) : element("p", { class: "change" }, "This is mended by what is listed above.")),
     element(
       "p",
       { class: "upstream" },
@@ -49,6 +55,11 @@ function violationItem(violation) {
       element("q", {}, violation.reason + (violation.detail && ` (${violation.detail})`)),
     ),
   );
+}
+
+function whatToChange(check) {
+  const fields = codes(check.field.split(", "));
+  return element("p", { class: "change" }, "Change ", fields, ". To pass: ", prose(check.fix), ".");
 }
 
 function codes(fields) {
