@@ -24,11 +24,17 @@ help: ## this list
 run: $(RUNTIME) ## serve admission on https://127.0.0.1:8443 and the page on http://127.0.0.1:8080, and show one review
 	$(BIN)/pod-security-defaulter serve --self-signed .certs --preview-port 8080 --demo
 
+assets: $(TOOLS) ## build a control plane for the tests with Go, about 10 minutes, once, and a node, 5 more where it can run
+	$(ASSETS)
+	$(ASSETS) --node --if-possible
+
 # SHUFFLE is for `make shuffled`.
-WITHOUT_MACHINERY := not install and not cluster and not image and not browser
+WITHOUT_MACHINERY := not install and not cluster and not image and not browser and not node
 test: lint ## everything that CI requires: lint, all tests, the coverage of patches/ and webhook/
 	@echo '--- control plane: built with Go where it is missing, about 10 minutes, once'
-	@test -n "$$KUBEBUILDER_ASSETS" || $(ASSETS) --if-go
+	@test -n "$$KUBEBUILDER_ASSETS" || $(ASSETS) --if-possible
+	@echo '--- node: built with Go where it is missing and can run, about 5 minutes, once'
+	@test -n "$$KUBEBUILDER_ASSETS" || $(ASSETS) --node --if-possible
 	@echo '--- tests that need nothing but Python'
 	$(BIN)/pytest $(SHUFFLE) -n $(WORKERS) -m '$(WITHOUT_MACHINERY)' --cov --cov-report=
 	@echo '--- their coverage: patches/, then webhook/'
@@ -42,6 +48,8 @@ test: lint ## everything that CI requires: lint, all tests, the coverage of patc
 	$(BIN)/pytest $(SHUFFLE) -m image
 	@echo '--- tests against a real API server: about 12 minutes'
 	$(BIN)/pytest $(SHUFFLE) -m cluster
+	@echo '--- servers on a real node: about 4 minutes'
+	$(BIN)/pytest $(SHUFFLE) -m node
 
 shuffled: ## `make test` in an order of the day; SEED=N repeats that of a run which printed N
 	@$(MAKE) --no-print-directory test SHUFFLE='-p randomly $(if $(SEED),--randomly-seed=$(SEED))'

@@ -60,6 +60,14 @@ def _named(count: int) -> dict[str, Any]:
     return review
 
 
+def _forbidden(count: int) -> dict[str, Any]:
+    """A review of a pod with so many privileged containers, of each of which an edit is told."""
+    review = review_of(1)
+    containers = [{"name": f"c{index}", "securityContext": {"privileged": True}} for index in range(count)]
+    review["request"]["object"]["spec"]["containers"] = containers
+    return review
+
+
 def _update() -> dict[str, Any]:
     """A debug session in a pod of 3 MiB: the review has it twice."""
     review = _pod(_CONTAINERS)
@@ -127,6 +135,7 @@ KINDS: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {
     "texts": lambda: _pod(1, lambda _: {"args": ["a"] * 785_000}),
     "an update": _update,
     "just below large": lambda: _bare(119),
+    "32 edits": lambda: _forbidden(32),
     "60,000 containers": lambda: _named(60_000),
     "35,000 annotations": lambda: _annotated({f"c{index}": "x" for index in range(35_000)}),
     "more than the limit": lambda: _bare(60_000),

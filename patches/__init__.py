@@ -5,7 +5,8 @@
 A gatherer reports what is known of a namespace as a Snapshot, `compile_namespace` makes of it all that need not be
 worked out per pod, and `evaluate` says what becomes of a pod there: the patch, a decision for each default at each
 path, and what the pod still violates. `validate` judges a pod as it is, `judge` judges it by one level. `locate` finds
-the pod in a document.
+the pod in a document. `shortest_edits` says which values of its author keep a pod from passing a level, and
+`edit_document` makes such edits.
 
 What is listed here is the surface. Everything else is private to the package.
 """
@@ -14,10 +15,23 @@ from __future__ import annotations
 
 from patches.compiler import NamespaceCompiler, compile_namespace
 from patches.defaults import DEFAULTS
+from patches.defaults.cloud_identities import find_cloud_identity
 from patches.defaults.default import Default
-from patches.edits import Edit, shortest_edits
+from patches.edits import Action, Edit, edit_document, shortest_edits
 from patches.errors import DefaulterError, InvalidObject, ObjectTooLarge, invalid_object
-from patches.evaluation import Evaluation, Stage, evaluate, validate
+from patches.evaluation import APPLIED_ANNOTATION, Evaluation, Stage, evaluate, validate
+from patches.learning import (
+    STEADY,
+    Certainty,
+    ContainerState,
+    Experience,
+    Failure,
+    Lesson,
+    Owner,
+    PodState,
+    Suspicion,
+    learn,
+)
 from patches.model.decisions import Decision, Reason, State, Withheld
 from patches.model.images import NO_IMAGES, UNKNOWN_IMAGE, ImageFacts, Images, ImageUser
 from patches.model.notices import Notice, NoticeCode
@@ -25,14 +39,18 @@ from patches.model.patch import Operation, escape, unescape
 from patches.model.pod import TEMPLATES, Origin, Pod, field_path, locate
 from patches.model.quantities import nanos
 from patches.model.shapes import Quantity
+from patches.model.starting import Cause, Forecast, Start
 from patches.model.unknown_fields import FieldTypes, UnknownField, UnknownFields, unknown_fields
 from patches.policy.configuration import DefaulterConfiguration, Exemption, Mode, json_schema
 from patches.policy.configuration_warnings import configuration_warnings
 from patches.policy.limits import LimitItem
 from patches.policy.namespace import CompiledNamespace, Missing
+from patches.policy.nodes import Node, user_namespaces_everywhere
 from patches.policy.policy import Policy, relevant_marks
 from patches.policy.snapshot import (
     UNKNOWN,
+    UNKNOWN_BINDINGS,
+    Bindings,
     Coverage,
     Objects,
     ResourceQuota,
@@ -50,16 +68,24 @@ from patches.standards.levels import NEWEST_MINOR, Level, LevelVersion, Version,
 from patches.standards.violations import Violation, violation_text
 
 __all__ = [
+    "APPLIED_ANNOTATION",
     "CHECKS",
     "CHECK_FIELDS",
     "DEFAULTS",
     "NEWEST_MINOR",
     "NO_IMAGES",
+    "STEADY",
     "TEMPLATES",
     "UNKNOWN",
+    "UNKNOWN_BINDINGS",
     "UNKNOWN_IMAGE",
+    "Action",
+    "Bindings",
+    "Cause",
+    "Certainty",
     "Check",
     "CompiledNamespace",
+    "ContainerState",
     "Coverage",
     "Decision",
     "Default",
@@ -68,24 +94,31 @@ __all__ = [
     "Edit",
     "Evaluation",
     "Exemption",
+    "Experience",
+    "Failure",
     "FieldTypes",
+    "Forecast",
     "ImageFacts",
     "ImageUser",
     "Images",
     "InvalidObject",
+    "Lesson",
     "Level",
     "LevelVersion",
     "LimitItem",
     "Missing",
     "Mode",
     "NamespaceCompiler",
+    "Node",
     "Notice",
     "NoticeCode",
     "ObjectTooLarge",
     "Objects",
     "Operation",
     "Origin",
+    "Owner",
     "Pod",
+    "PodState",
     "Policy",
     "Quantity",
     "Reason",
@@ -94,7 +127,9 @@ __all__ = [
     "ServiceAccount",
     "Snapshot",
     "Stage",
+    "Start",
     "State",
+    "Suspicion",
     "UnknownField",
     "UnknownFields",
     "UnknownType",
@@ -103,14 +138,17 @@ __all__ = [
     "Withheld",
     "compile_namespace",
     "configuration_warnings",
+    "edit_document",
     "empty_snapshot",
     "escape",
     "evaluate",
     "field_path",
+    "find_cloud_identity",
     "go_quoted",
     "invalid_object",
     "json_schema",
     "judge",
+    "learn",
     "locate",
     "nanos",
     "parse_level_version",
@@ -118,6 +156,7 @@ __all__ = [
     "shortest_edits",
     "unescape",
     "unknown_fields",
+    "user_namespaces_everywhere",
     "validate",
     "violation_text",
 ]

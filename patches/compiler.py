@@ -12,6 +12,7 @@ from patches.policy.configuration import DefaulterConfiguration, Mode
 from patches.policy.exceptions import ExceptionCompiler
 from patches.policy.limits import NO_LIMITS, Limits, compile_limits
 from patches.policy.namespace import CompiledNamespace
+from patches.policy.nodes import DEFAULT_HANDLER
 from patches.policy.policy import Marks, Policy, relevant_marks, resolve
 from patches.policy.quotas import QuotaDemand, compile_quotas
 from patches.policy.snapshot import UNKNOWN, Coverage, Snapshot, UnknownType
@@ -49,6 +50,8 @@ class NamespaceCompiler:
             service_accounts=snapshot.service_accounts,
             runtime_classes=snapshot.runtime_classes,
             images=snapshot.images,
+            bindings=snapshot.bindings,
+            user_namespaces=_user_namespaces(policy, snapshot),
             account_scope=_account_scope(policy, needs),
             runtime_class=_runtime_class(policy, needs),
             quota_demands=_quota_demands(snapshot),
@@ -104,6 +107,11 @@ def _quota_demands(snapshot: Snapshot) -> tuple[QuotaDemand, ...]:
     """Return what quotas ask for; nothing if a LimitRange that is not known may give it."""
     quotas = snapshot.resource_quotas.all()
     return () if quotas is UNKNOWN or snapshot.limit_ranges.all() is UNKNOWN else compile_quotas(quotas)
+
+
+def _user_namespaces(policy: Policy, snapshot: Snapshot) -> frozenset[str] | UnknownType:
+    declared = policy.settings.run_as_non_root.user_namespaces
+    return frozenset({DEFAULT_HANDLER}) if declared else snapshot.user_namespaces
 
 
 def _account_scope(policy: Policy, needs: frozenset[Need]) -> str:

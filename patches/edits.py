@@ -1,74 +1,251 @@
-"""The shortest edits after which a pod passes once the defaults are added.
+"""The shortest edits after which a pod passes a level.
 
-Only removals are tried: what an author set stands against the profile, and what is unset the defaults fill in. Every
-list is verified by evaluating the edited pod again, and no edit can be left out of it. So a privileged container is
-told to drop `privileged` and nothing else, since the defaults then do the rest.
+What an author set stands against the profile and has to go; what is unset the defaults fill in. So a privileged
+container is told to drop `privileged` and nothing else. Only where nobody fills in a field, because a default is off or
+may not act, or the pod is judged as it was sent, the field has to be set. Each edit is needed, since the pod violates
+the level for that alone; that all of them suffice is verified by evaluating the edited pod.
+
+Each edit names the check that asks for it, so that callers can tell a careless value from what a workload is made for:
+who removes `hostNetwork` or a `hostPath` from a node's agent has another program.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from patches.evaluation import Evaluation, Stage, evaluate
+from patches.model.editing import with_value, without
+from patches.model.images import ImageUser
 from patches.model.patch import escape, unescape
-from patches.model.pod import Pod
+from patches.model.pod import ContainerView, Pod
 from patches.model.shapes import Json
-from patches.policy.namespace import CompiledNamespace
+from patches.model.updates import as_stored, new_ephemeral_containers
+from patches.placeholders import as_if_filled_in
 from patches.standards.checks import CHECKS
+from patches.standards.judge import judge
+from patches.standards.levels import LevelVersion
+from patches.standards.violations import Violation
 
-_MOST_EVALUATIONS: Final = 64
-_MOST_WORK: Final = 512
-"""Evaluations times containers. Beyond either bound nobody is told more than the fields of the violated checks."""
-_REMOVABLE: Final = {check.id: check.removable for check in CHECKS}
-_ANNOTATIONS: Final = {check.id: check.removable_annotations for check in CHECKS}
+_MOST_CONTAINERS: Final = 32
+"""Of a pod with more, no edits are looked for: it is evaluated again up to four times, while others wait."""
+_MOST_EDITS: Final = 64
+"""A longer list helps nobody."""
+_MOST_VALUES: Final = 512
+"""Of the fields that violated checks read."""
+_NON_ROOT: Final = "runAsNonRoot"
+_SOME_USER: Final = 65532
+"""Stands for the user that an author has to choose, while the edits are verified."""
+_EXAMPLE: Final = "example"
+_WINDOWS_ROOT: Final = "containeradministrator"
+_CHECKS: Final = {check.id: check for check in CHECKS}
+
+
+class Action(StrEnum):
+    """What an edit does with a value."""
+
+    REMOVE = "remove"
+    """It goes."""
+    SET = "set"
+    """It is set, or replaced."""
+    CHOOSE = "choose"
+    """It is set to a user that the image supports, which only its author knows."""
 
 
 class Edit(NamedTuple):
-    """A value to remove: where it stands in the document (a JSON Pointer), and the value."""
+    """One edit of a document.
 
+    Attributes:
+        check: the id of the check that asks for it.
+        action: what is done.
+        path: where, as a JSON Pointer. Maps on the way to a value that is set may be missing.
+        value: what is removed, or what is set; null if it is to be chosen.
+    """
+
+    check: str
+    action: Action
     path: str
-    value: Json
+    value: Json = None
 
 
-def shortest_edits(evaluation: Evaluation) -> tuple[Edit, ...]:
-    """Find the edits after which the pod violates none of the levels by which it is judged.
+def shortest_edits(
+    evaluation: Evaluation, level: LevelVersion, stage: Stage = Stage.ADMITTED
+) -> tuple[Edit, ...] | None:
+    """Find the edits after which a pod passes a level.
+
+    This evaluates the pod up to four times more, so ask for pods only that do not pass.
 
     Args:
-        evaluation: the evaluation of a pod that violates one of them.
+        evaluation: an evaluation of the pod. If its namespace adds nothing, it is asked about as in mode enforce.
+        level: the level.
+        stage: ADMITTED to have the defaults added first, ARRIVING to have the pod pass as it was sent.
 
     Returns:
-        The removals, in the order of the checks; empty if removals alone do not suffice or take too long to find.
+        The edits, removals first, to be made together. Paths lead into the document as it is before them.
+        Empty if the pod passes. None if no edits of this kind make it pass, or they are too many to be looked for.
     """
-    pod, namespace = evaluation.pod, evaluation.namespace.enforcing()
-    candidates = list(_candidates(evaluation))
-    evaluations = len(candidates) + 1
-    if evaluations > _MOST_EVALUATIONS or evaluations * len(pod.containers) > _MOST_WORK:
+    violations = evaluation.violations(level, stage)
+    if not violations:
         return ()
-    if not candidates or not _passes(pod, candidates, namespace):
-        return ()
-    needed = candidates
-    for edit in candidates:
-        fewer = [other for other in needed if other is not edit]
-        if _passes(pod, fewer, namespace):
-            needed = fewer
-    return tuple(needed)
+    if len(evaluation.pod.containers) > _MOST_CONTAINERS:
+        return None
+    return _Search(evaluation, level, stage).find(violations)
 
 
-def _candidates(evaluation: Evaluation) -> Iterator[Edit]:
-    pod = evaluation.pod
-    violated = dict.fromkeys(
-        violation.id for level in evaluation.policy.judged for violation in evaluation.violations(level, Stage.ADMITTED)
-    )
-    for pattern in dict.fromkeys(pattern for check in violated for pattern in _REMOVABLE[check]):
-        yield from _expand(pod, pattern)
-    prefixes = tuple(prefix for check in violated for prefix in _ANNOTATIONS[check])
-    for key, value in pod.annotations.items():
-        if key.startswith(prefixes):
-            yield Edit(f"{pod.prefix}/metadata/annotations/{escape(key)}", value)
+class _Search:
+    def __init__(self, evaluation: Evaluation, level: LevelVersion, stage: Stage) -> None:
+        self._pod = evaluation.pod
+        self._old = evaluation.old
+        self._namespace = evaluation.namespace.enforcing() if stage is Stage.ADMITTED else evaluation.namespace
+        self._policy = evaluation.policy
+        self._level = level
+        self._stage = stage
+        self._known: dict[tuple[str, str], bool] = {}
+        self._editable: str | tuple[str, ...] = ""
+        if self._old is not None:  # nothing else of a pod that exists may change
+            self._editable = tuple(f"{row.path}/" for row in new_ephemeral_containers(self._pod, self._old))
+
+    def find(self, violations: Sequence[Violation]) -> tuple[Edit, ...] | None:
+        values = list(islice(self._values(violations), _MOST_VALUES + 1))
+        edits = [edit for pattern, edit in values if self._violates(pattern, edit)]
+        if len(values) > _MOST_VALUES or len(edits) > _MOST_EDITS:
+            return None
+        edited = self._evaluate(edits)
+        violated = self._violated(edited)
+        for look in (self._users, self._users, self._missing):
+            more = look(edited.at(self._stage), violated) if violated else ()
+            if more:
+                replaced = tuple(edit.path for edit in more)
+                edits = [*(edit for edit in edits if not edit.path.startswith(replaced)), *more]
+                edited = self._evaluate(edits)
+                violated = self._violated(edited)
+        return None if violated or len(edits) > _MOST_EDITS else tuple(edits)
+
+    def _violated(self, edited: Evaluation) -> Sequence[str]:
+        return [violation.id for violation in edited.violations(self._level, self._stage)]
+
+    def _evaluate(self, edits: Iterable[Edit]) -> Evaluation:
+        pod = self._pod.view(edit_document(self._pod.document, edits))
+        if self._stage is Stage.ADMITTED:
+            return evaluate(pod, self._namespace, old=self._old)
+        if self._old is not None:
+            pod = as_stored(pod, self._old)
+        return Evaluation(pod, self._namespace, patched=pod.document)
+
+    def _values(self, violations: Sequence[Violation]) -> Iterator[tuple[str, Edit]]:
+        """Find the values that violated checks read, each with the pattern of its field."""
+        pod = self._pod
+        patterns: dict[str, str] = {}
+        for violation in violations:
+            for pattern in _CHECKS[violation.id].removable:
+                patterns.setdefault(pattern, violation.id)
+        for pattern, check in patterns.items():
+            for path, value in _expand(pod, pattern):
+                if path.startswith(self._editable):
+                    yield pattern, Edit(check, Action.REMOVE, path, value)
+        for violation in violations:
+            prefixes = _CHECKS[violation.id].removable_annotations
+            for key, value in pod.annotations.items():
+                if prefixes and key.startswith(prefixes) and self._old is None:
+                    path = f"{pod.prefix}/metadata/annotations/{escape(key)}"
+                    yield "", Edit(violation.id, Action.REMOVE, path, value)
+
+    def _violates(self, pattern: str, edit: Edit) -> bool:
+        """Whether a value alone violates the level, in a pod that complies in all else."""
+        key = pattern or edit.path, repr(edit.value)  # containers often say the same
+        if key not in self._known:
+            example = as_if_filled_in(self._example(pattern, edit), (_EXAMPLE,))
+            self._known[key] = bool(judge(example, self._level, self._policy.server_minor))
+        return self._known[key]
+
+    def _example(self, pattern: str, edit: Edit) -> Pod:
+        pod = self._pod
+        spec: dict[str, Any] = {key: pod.spec[key] for key in ("os", "hostUsers") if key in pod.spec}
+        container: dict[str, Any] = {"name": _EXAMPLE, "image": _EXAMPLE}
+        annotations = {}
+        first, _, rest = pattern.partition(".")
+        if first == "container":
+            container |= _nested(rest.split("."), edit.value)
+        elif pattern:
+            spec |= _nested(pattern.split("."), edit.value)
+        else:
+            key = unescape(edit.path.rpartition("/")[2])
+            annotations[key], container["name"] = edit.value, key.rpartition("/")[2]
+        document = {"metadata": {"annotations": annotations}, "spec": {**spec, "containers": [container]}}
+        return Pod(document, "", "Pod", pod.origin)
+
+    def _users(self, pod: Pod, violated: Sequence[str]) -> list[Edit]:
+        """Find who keeps the default from adding runAsNonRoot, or would not start with it."""
+        if _NON_ROOT not in violated:
+            return []
+        found = [edit for container in self._containers(pod) if (edit := self._user(pod, container)) is not None]
+        return list(dict.fromkeys(edit for edit in found if edit.path.startswith(self._editable)))
+
+    def _user(self, pod: Pod, container: ContainerView) -> Edit | None:
+        own = f"{container.path}/securityContext"
+        if container.security.get(_NON_ROOT):
+            return None
+        for owner, security in ((own, container.security), (f"{pod.spec_path}/securityContext", pod.security)):
+            options = security.get("windowsOptions") or {}
+            name = options.get("runAsUserName")
+            if name is not None:
+                path = f"{owner}/windowsOptions/runAsUserName"
+                return Edit(_NON_ROOT, Action.REMOVE, path, name) if name.lower() == _WINDOWS_ROOT else None
+            user = security.get("runAsUser")
+            if user is not None:
+                return None if user else Edit(_NON_ROOT, Action.REMOVE, f"{owner}/runAsUser", user)
+        return None if pod.windows else self._image_user(container, f"{own}/runAsUser")
+
+    def _image_user(self, container: ContainerView, path: str) -> Edit | None:
+        image = self._namespace.images.find(container.value.get("image"))
+        skips_unknown = self._policy.settings.run_as_non_root.unknown_images == "skip"
+        match image.kind_of_user:
+            case ImageUser.NAMED:
+                return Edit(_NON_ROOT, Action.SET, path, image.uid)
+            case ImageUser.ROOT | ImageUser.NAME:
+                return Edit(_NON_ROOT, Action.CHOOSE, path)
+            case ImageUser.UNKNOWN if skips_unknown:
+                return Edit(_NON_ROOT, Action.CHOOSE, path)
+            case _:
+                return None
+
+    def _missing(self, pod: Pod, violated: Sequence[str]) -> list[Edit]:
+        """Find the fields that are to be set and that nobody fills in."""
+        found: list[Edit] = []
+        for check in violated:
+            if pod.windows and check != _NON_ROOT:
+                continue  # those may not set the Linux fields
+            for pattern, value in _CHECKS[check].settable:
+                first, _, rest = pattern.partition(".")
+                path = pattern.replace(".", "/")
+                if first != "container":
+                    found.append(Edit(check, Action.SET, f"{pod.spec_path}/{path}", value))
+                    continue
+                for container in self._containers(pod):
+                    current = _value_at(container.value, rest.split("."))
+                    if not (set(value) <= set(current or ()) if isinstance(value, list) else current == value):
+                        found.append(Edit(check, Action.SET, f"{container.path}/{rest.replace('.', '/')}", value))
+        return [edit for edit in found if edit.path.startswith(self._editable)]
+
+    def _containers(self, pod: Pod) -> list[ContainerView]:
+        return [row for row in pod.containers if not row.is_placeholder(self._policy.placeholders)]
 
 
-def _expand(pod: Pod, pattern: str) -> Iterator[Edit]:
+def edit_document(document: Any, edits: Iterable[Edit]) -> Any:
+    """Return a copy of a document with some edits. A user that is to be chosen is a number that is not 0."""
+    rows = list(edits)
+    for edit in reversed(rows):  # of one list the last item first, so that the other indexes stay right
+        if edit.action is Action.REMOVE:
+            document = without(document, edit.path)
+    for edit in rows:
+        if edit.action is not Action.REMOVE:
+            document = with_value(document, edit.path, _SOME_USER if edit.action is Action.CHOOSE else edit.value)
+    return document
+
+
+def _expand(pod: Pod, pattern: str) -> Iterator[tuple[str, Json]]:
     first, _, rest = pattern.partition(".")
     if first == "container":
         for container in pod.containers:
@@ -77,11 +254,11 @@ def _expand(pod: Pod, pattern: str) -> Iterator[Edit]:
         yield from _walk(pod.spec, pattern.split("."), pod.spec_path)
 
 
-def _walk(value: Any, steps: Sequence[str], path: str) -> Iterator[Edit]:
+def _walk(value: Any, steps: Sequence[str], path: str) -> Iterator[tuple[str, Json]]:
     if value is None:
         return
     if not steps:
-        yield Edit(path, value)
+        yield path, value
         return
     name = steps[0].removesuffix("[*]")
     found, path = value.get(name), f"{path}/{name}"
@@ -92,21 +269,17 @@ def _walk(value: Any, steps: Sequence[str], path: str) -> Iterator[Edit]:
             yield from _walk(item, steps[1:], f"{path}/{index}")
 
 
-def _passes(pod: Pod, edits: Iterable[Edit], namespace: CompiledNamespace) -> bool:
-    document = pod.document
-    for edit in reversed(list(edits)):  # of one list the last entry first, so that the other indexes stay right
-        document = _without(document, [unescape(token) for token in edit.path[1:].split("/")])
-    evaluation = evaluate(pod.view(document), namespace)
-    return not any(evaluation.violations(level, Stage.ADMITTED) for level in evaluation.policy.judged)
+def _nested(steps: Sequence[str], value: Json) -> Any:
+    """Return an object with one value at the path of a pattern."""
+    for step in reversed(steps):
+        name = step.removesuffix("[*]")
+        value = {name: value if name == step else [value]}
+        if name == "volumes":
+            value["volumes"][0] = {"name": _EXAMPLE, **value["volumes"][0]}
+    return value
 
 
-def _without(value: Any, tokens: list[str]) -> Any:
-    """Return a copy of a document without one value; untouched parts are shared."""
-    head, rest = tokens[0], tokens[1:]
-    if isinstance(value, list):
-        index = int(head)
-        middle = [_without(value[index], rest)] if rest else []
-        return [*value[:index], *middle, *value[index + 1 :]]
-    if rest:
-        return {**value, head: _without(value[head], rest)}
-    return {key: item for key, item in value.items() if key != head}
+def _value_at(value: Any, steps: Sequence[str]) -> Any:
+    for step in steps:
+        value = (value or {}).get(step)
+    return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
@@ -16,6 +16,7 @@ from patches.model.notices import Notice
 from patches.model.patch import Operation
 from patches.model.pod import IMMUTABLE_TEMPLATES, Origin, Pod
 from patches.model.shapes import Json
+from patches.model.starting import Start, foresee
 from patches.model.updates import as_stored, changes_template, is_significant, new_ephemeral_containers
 from patches.notices import find_notices
 from patches.placeholders import as_if_filled_in
@@ -69,6 +70,9 @@ class Evaluation:
             its pods will be, but for the steps that the API server takes with pods only. A manifest is judged as an
             API server will see it, and a placeholder as if it were filled in.
         denied: whether this review refuses the pod, because it violates the enforce level.
+        is_update: whether an existing pod is updated. It took the steps of its arrival when it was created.
+        created: the paths of the ephemeral containers that an update adds; None if all containers are new.
+        old: the pod before an update that adds ephemeral containers; None of any other request.
     """
 
     pod: Pod
@@ -82,6 +86,9 @@ class Evaluation:
     applied: str = ""
     verdicts: Mapping[LevelVersion, tuple[Violation, ...]] = field(default_factory=dict)
     denied: bool = False
+    is_update: bool = False
+    created: frozenset[str] | None = None
+    old: Pod | None = None
 
     @property
     def policy(self) -> Policy:
@@ -99,15 +106,25 @@ class Evaluation:
                 patched = self.withheld is None and _find_withheld_template(self.pod, None, self.policy) is None
                 return read_spec(self.pod.view(self.patched) if patched else self.pod)
         pod = self.pod if stage is Stage.ARRIVING else self.pod.view(self.patched)
-        return arrive(pod, self.namespace.known_limits)
+        return pod if self.is_update else arrive(pod, self.namespace.known_limits)
 
     def violations(self, level: LevelVersion, stage: Stage) -> tuple[Violation, ...]:
         """Return what the pod violates of any level at a stage. Placeholders are judged as `as_if_filled_in`."""
         pod = as_if_filled_in(self.at(stage), self.policy.placeholders)
         return judge(pod, level, self.policy.server_minor)
 
+    def starts(self, stage: Stage) -> tuple[Start, ...]:
+        """Foresee whether each container starts that the request creates, if the pod runs as at a stage."""
+        if self.withheld in (Withheld.UPDATE, Withheld.DELETING):
+            return ()
+        pod, created = self.at(stage), self.created
+        containers = pod.containers if created is None else [row for row in pod.containers if row.path in created]
+        return tuple(foresee(pod, containers, self.namespace.images, self.policy.placeholders))
+
     def worsened(self, stage: Stage) -> tuple[Notice, ...]:
         """Say what the API server's own steps make the pod violate on its way to a stage, ARRIVING or ADMITTED."""
+        if self.is_update:
+            return ()
         pod = self.pod if stage is Stage.ARRIVING else self.pod.view(self.patched)
         return _worsened(read_spec(pod), self.policy)
 
@@ -132,20 +149,22 @@ def evaluate(
         new_ephemeral = new_ephemeral_containers(pod, old)
         if new_ephemeral:
             pod = as_stored(pod, old)
+    is_update = new_ephemeral is not None
     exempt = namespace.exemption(user, pod.spec.get("runtimeClassName"))
     if exempt is not None:
-        return Evaluation(pod, namespace, exempt, patched=pod.document)
+        return Evaluation(pod, namespace, exempt, patched=pod.document, is_update=is_update)
     withheld = _find_withheld(pod, old, namespace.policy)
     if (withheld is None or withheld.evaluated) and new_ephemeral is not None and not new_ephemeral:
         withheld = Withheld.UPDATE
     if withheld is not None and not withheld.evaluated:
-        return _conclude(pod, namespace, withheld)
+        return _conclude(pod, namespace, withheld, is_update=is_update)
     draft = Draft(pod, namespace, new_ephemeral)
     _add_defaults(draft)
     applied = applied_list(pod, draft.decisions)
     if applied and withheld is None and annotate:
         _annotate(draft, applied)
-    return _conclude(pod, namespace, withheld, draft, applied)
+    evaluation = _conclude(pod, namespace, withheld, draft, applied, is_update=is_update)
+    return replace(evaluation, old=old) if new_ephemeral else evaluation
 
 
 def validate(pod: Pod, namespace: CompiledNamespace, *, old: Pod | None = None, user: str = "") -> Evaluation:
@@ -227,14 +246,20 @@ def _find_exceptions(draft: Draft, active: tuple[Default, ...]) -> dict[str, Rea
     }
 
 
-def _conclude(
-    pod: Pod, namespace: CompiledNamespace, withheld: Withheld | None, draft: Draft | None = None, applied: str = ""
+def _conclude(  # noqa: PLR0913 (the last goes by name, the two before it have defaults)
+    pod: Pod,
+    namespace: CompiledNamespace,
+    withheld: Withheld | None,
+    draft: Draft | None = None,
+    applied: str = "",
+    *,
+    is_update: bool,
 ) -> Evaluation:
     policy = namespace.policy
     received = pod
     if draft is not None and draft.patch.operations and (withheld is None or withheld.deferred):
         received = pod.view(draft.patch.document)
-    judged = _as_judged(received, namespace, is_new=draft is None or draft.whole_pod)
+    judged = _as_judged(received, namespace, is_update=is_update)
     judged = as_if_filled_in(judged, policy.placeholders)
     verdicts = {}
     if withheld is None or withheld.judged:
@@ -254,14 +279,16 @@ def _conclude(
         applied=applied,
         verdicts=verdicts,
         denied=denies and bool(verdicts.get(policy.enforce)),
+        is_update=is_update,
+        created=None if draft is None or draft.whole_pod else frozenset(row.path for row in draft.containers),
     )
 
 
-def _as_judged(pod: Pod, namespace: CompiledNamespace, *, is_new: bool) -> Pod:
+def _as_judged(pod: Pod, namespace: CompiledNamespace, *, is_update: bool) -> Pod:
     """The pod or template as the built-in plugin will see it, so that our text is the same."""
     if pod.origin is Origin.MANIFEST:
         return read_spec(pod) if pod.is_template else arrive(pod, namespace.known_limits)
-    return with_app_armor_fields(pod) if is_new and not pod.is_template else pod
+    return pod if is_update or pod.is_template else with_app_armor_fields(pod)
 
 
 def _worsened(pod: Pod, policy: Policy) -> tuple[Notice, ...]:

@@ -45,6 +45,8 @@ def find_notices(draft: Draft, judged: Pod, withheld: Withheld | None, verdicts:
         yield Notice(NoticeCode.OWNER, "/metadata/ownerReferences", (pod.owner,))
     if pod.is_template and draft.patch.operations and not draft.namespace.hypothetical:
         yield from _template_notices(draft, withheld, verdicts)
+    if pod.is_template and verdicts.get(draft.policy.enforce) and not draft.namespace.hypothetical:
+        yield Notice(NoticeCode.PODS_REFUSED, pod.prefix, (pod.kind, str(draft.policy.enforce)))
     if draft.namespace.quota_demands:
         yield from _quota_notices(judged, draft.namespace)
 

@@ -29,7 +29,7 @@ def as_if_filled_in(pod: Pod, images: Collection[str]) -> Pod:
         pod: the pod, which stays as it is. Without a placeholder it is returned itself.
         images: the images of placeholders.
     """
-    placeholders = [container for container in pod.containers if container.value.get("image") in images]
+    placeholders = [container for container in pod.containers if container.is_placeholder(images)]
     if not placeholders:
         return pod
     builder = PatchBuilder(pod.document)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import shutil
 import stat
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from socket import socket
@@ -77,6 +78,11 @@ def left_since(before: Held) -> list[str]:
     while (left := Held.now().beyond(before)) and time.monotonic() < end:
         time.sleep(_POLL_SECONDS)
     return left
+
+
+def bound(command: Sequence[str]) -> list[str]:
+    """A command that ends when the thread that starts it does: where the tests are killed, it does not stay behind."""
+    return ["setpriv", "--pdeathsig", "KILL", "--", *command] if shutil.which("setpriv") else list(command)
 
 
 @contextmanager

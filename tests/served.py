@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.leftovers import bound
+
 _READY = "serving admission on "
 _STOP_SECONDS = 20
 
@@ -29,7 +31,8 @@ def served(directory: Path, *arguments: str | Path) -> Iterator[Served]:
     log = directory / "serve.log"
     directory.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as errors:  # a pipe that nobody reads would be full one day
-        process = subprocess.Popen([*command, *map(str, arguments)], stdout=subprocess.PIPE, stderr=errors, text=True)
+        words = bound([*command, *map(str, arguments)])
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=errors, text=True)
     try:
         assert process.stdout is not None
         line = process.stdout.readline()

@@ -23,8 +23,10 @@ _LONGEST: Final = 256
 """Characters to which an API server cuts a warning beside others."""
 _MARKS: Final = (
     "needs the API token",
+    "has rights by",
     "owns it and",
     "are filled in and pass",
+    "would be refused: they violate",
     "failed quota:",
     "counts 0 where",
     "hostNetwork copies containerPort to hostPort",

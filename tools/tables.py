@@ -16,6 +16,7 @@ import msgspec
 from patches.defaults import DEFAULTS
 from patches.model.decisions import Reason, State, Withheld
 from patches.model.notices import NoticeCode
+from patches.model.starting import Cause
 from patches.policy.configuration import DefaulterConfiguration, enabled_ids, json_schema
 from patches.standards.checks import CHECKS
 from webhook.documents.writer import to_yaml
@@ -37,6 +38,9 @@ def tables() -> dict[Path, str]:
         static / "reasons.js": _script(
             "What a state and a reason mean; `…` is code", "patches/model", STATES=_states(), REASONS=_reasons()
         ),
+        static / "causes.js": _script(
+            "Why a container does not start; `…` is code", "patches/model/starting.py", CAUSES=_explained(Cause)
+        ),
         docs / "checks.md": replace_tables(docs / "checks.md", {"checks": _check_rows()}),
         docs / "defaults.md": replace_tables(docs / "defaults.md", {"defaults": _default_rows()}),
         docs / "reasons.md": replace_tables(docs / "reasons.md", _reason_rows()),
@@ -54,10 +58,11 @@ def _states() -> dict[str, Any]:
 
 
 def _reasons() -> dict[str, Any]:
-    explained = {reason.value: (reason.means, reason.advice) for reason in (*Reason, *Withheld)}
-    return {
-        code: {"means": _unlinked(means), "advice": _unlinked(advice)} for code, (means, advice) in explained.items()
-    }
+    return _explained((*Reason, *Withheld))
+
+
+def _explained(codes: Iterable[Reason | Withheld | Cause]) -> dict[str, Any]:
+    return {code.value: {"means": _unlinked(code.means), "advice": _unlinked(code.advice)} for code in codes}
 
 
 def _unlinked(text: str) -> str:
@@ -79,12 +84,13 @@ def _default_rows() -> list[str]:
 
 
 def _reason_rows() -> dict[str, list[str]]:
-    """The rows of the reasons by the state that they belong to, of what withholds a patch, and of notices."""
-    groups: dict[str, list[Reason] | list[Withheld] | list[NoticeCode]] = {
+    """The rows of the reasons by the state that they belong to, of what withholds a patch, of notices and of starts."""
+    groups: dict[str, list[Reason] | list[Withheld] | list[NoticeCode] | list[Cause]] = {
         state.value: [reason for reason in Reason if reason.states[0] is state] for state in State
     }
     groups["withheld"] = list(Withheld)
     groups["notices"] = list(NoticeCode)
+    groups["starts"] = list(Cause)
     return {
         name: _table(
             ("reason", "what it means", "what to do"),

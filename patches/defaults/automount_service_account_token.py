@@ -6,15 +6,18 @@ leave the token, and removing the volume alone would be undone. The default remo
 single volume of that prefix, with exactly the plugin's three sources, mounted read-only at the plugin's path, and not
 owned by anyone in managedFields. Any other volume of that prefix is the author's: the API server itself mounts it, and
 the whole default is skipped. A pod or ServiceAccount that says `automountServiceAccountToken: true` has opted in, and
-accounts outside the setting `serviceAccounts` are left alone. Where an annotation asks an injector for a container that
-needs the token, the token goes with a notice, or stays with the setting `injectors: keep`. Source: the ServiceAccount
-admission plugin; for injectors, injectors.py.
+accounts outside the setting `serviceAccounts` are left alone: with `unbound`, those to which a binding or a cloud gives
+rights. Where an annotation asks an injector for a container that needs the token, the token goes with a notice, or
+stays with the setting `injectors: keep` or `serviceAccounts: unbound`. An account that has rights and loses its token
+is a notice too. Source: the ServiceAccount admission plugin; for injectors, injectors.py; for clouds,
+cloud_identities.py.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
+from patches.defaults.cloud_identities import find_cloud_identity
 from patches.defaults.default import Default
 from patches.defaults.draft import Draft
 from patches.defaults.injectors import find_injectors
@@ -23,7 +26,7 @@ from patches.model.needs import Need
 from patches.model.notices import NoticeCode
 from patches.model.pod import Pod
 from patches.model.shapes import Volume
-from patches.policy.snapshot import UNKNOWN
+from patches.policy.snapshot import UNKNOWN, ServiceAccount
 from patches.standards.levels import Level
 
 ID: Final = "automountServiceAccountToken"
@@ -50,34 +53,53 @@ def apply(draft: Draft) -> None:
     if own is not None:
         draft.kept(ID, path, own, Reason.OPTED_IN if own else Reason.AUTHOR)
         return
-    reason = _obstacle(draft)
+    account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
+    reason = _obstacle(draft, account)
     volumes = spec.get("volumes") or []
     tokens = [index for index, volume in enumerate(volumes) if volume["name"].startswith(VOLUME_PREFIX)]
     if reason is None and tokens and not (len(tokens) == 1 and _is_injected(draft.pod, volumes[tokens[0]])):
         reason = Reason.AUTHOR_VOLUME
     settings = draft.policy.settings.automount_service_account_token
     injectors = find_injectors(draft.pod.annotations, settings.injector_annotations) if reason is None else []
-    if injectors and settings.injectors == "keep":
+    if injectors and (settings.injectors == "keep" or settings.service_accounts == "unbound"):
         reason = Reason.INJECTOR
     if reason is not None:
         draft.skipped(ID, path, reason)
         return
     if injectors:
         draft.notice(NoticeCode.INJECTOR_WITHOUT_TOKEN, path, ", ".join(injectors))
+    binding = draft.namespace.bindings.find(account)
+    if binding and binding is not UNKNOWN:
+        draft.notice(NoticeCode.BOUND_ACCOUNT_WITHOUT_TOKEN, path, account, binding)
     if tokens:
         _remove(draft, volumes[tokens[0]]["name"], tokens[0])
     draft.add(ID, draft.pod.spec_path, ID, value=False)
 
 
-def _obstacle(draft: Draft) -> Reason | None:
-    spec = draft.pod.spec
-    account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
-    if account != "default" and draft.policy.settings.automount_service_account_token.service_accounts == "default":
+def _obstacle(draft: Draft, account: str) -> Reason | None:
+    scope = draft.policy.settings.automount_service_account_token.service_accounts
+    if account != "default" and scope == "default":
         return Reason.SERVICE_ACCOUNT
     known = draft.namespace.service_accounts.find(account)
     if known is UNKNOWN:
         return Reason.UNKNOWN
-    return Reason.OPTED_IN if known is not None and known.automount else None
+    if known is not None and known.automount:
+        return Reason.OPTED_IN
+    return _rights(draft, account, known) if scope == "unbound" else None
+
+
+def _rights(draft: Draft, account: str, known: ServiceAccount | None) -> Reason | None:
+    """Why an account keeps its token under `serviceAccounts: unbound`."""
+    binding = draft.namespace.bindings.find(account)
+    if binding is UNKNOWN:
+        return Reason.UNKNOWN
+    if binding:
+        return Reason.BOUND_ACCOUNT
+    if (known is not None and known.cloud_identity) or find_cloud_identity(
+        draft.pod.annotations, draft.pod.metadata.get("labels") or {}
+    ):
+        return Reason.CLOUD_IDENTITY
+    return None
 
 
 def _remove(draft: Draft, name: str, position: int) -> None:
@@ -121,6 +143,6 @@ DEFAULT: Final = Default(
     title="No API token mounted",
     adds="`automountServiceAccountToken: false`; removes the mounted token",
     fields=("automountServiceAccountToken", "volumes", "container.volumeMounts"),
-    needs=frozenset({Need.SERVICE_ACCOUNT}),
+    needs=frozenset({Need.SERVICE_ACCOUNT, Need.ROLE_BINDING}),
     apply=apply,
 )

@@ -10,9 +10,10 @@ Unless the author drops all of them, nothing is added where dropping ALL would t
 the pod would still not pass: where it adds other capabilities, and where its effective `runAsUser` is 0. From v1.35 on
 root passes in a pod with `hostUsers: false`: there ALL is dropped, with a notice. A container that is root because its
 image is keeps its capabilities likewise, and in a user namespace loses them only if the namespace enforces restricted.
-Ports that the image exposes count as declared, and an image whose one file capability is NET_BIND_SERVICE gets that;
-with others its program may not start, which a notice says. Privileged containers and Windows
-pods are left alone. Source: the Pod Security Standards; `core/v1` Capabilities and Sysctl.
+So does one of an unknown image, which may be root, where `unknownImages: skip` leaves it without runAsNonRoot.
+Ports that the image exposes count as declared. A program with file capabilities gets NET_BIND_SERVICE, where that is
+the one it has or nobody knows which; with others it may not start, which the forecast says. Privileged containers and
+Windows pods are left alone. Source: the Pod Security Standards; `core/v1` Capabilities and Sysctl.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Final, NamedTuple
 from patches.defaults.default import Default
 from patches.defaults.draft import Draft
 from patches.defaults.host_users import in_user_namespace
-from patches.defaults.image_users import ImageUsers, image_of, image_users, note_image
+from patches.defaults.image_users import ImageUsers, image_of, image_users
 from patches.model.decisions import Reason
 from patches.model.images import ImageUser
 from patches.model.notices import NoticeCode
@@ -34,6 +35,7 @@ from patches.standards.levels import Level
 ID: Final = "capabilities"
 _ALL: Final = "ALL"
 _BIND: Final = "NET_BIND_SERVICE"
+_ONLY_BIND: Final = frozenset({_BIND})
 _FIRST_OPEN_PORT: Final = 1024
 _PORT_SYSCTLS: Final = ("net.ipv4.ip_unprivileged_port_start", "net/ipv4/ip_unprivileged_port_start")
 _PORT: Final = re.compile(r"\s*(0|[1-9][0-9]{0,4})\s*", re.ASCII)
@@ -85,15 +87,17 @@ def _drop_all(draft: Draft, container: ContainerView, capabilities: Capabilities
     if is_root and not facts.root_passes:
         draft.conflict(ID, f"{path}/drop", capabilities.get("drop"), Reason.RUNS_AS_ROOT)
         return
-    root_by_image = facts.image_users.get(container.path) is ImageUser.ROOT
+    image_user = facts.image_users.get(container.path)
+    if image_user is ImageUser.UNKNOWN and _keeps_unknown_image(draft, container):
+        draft.skipped(ID, f"{path}/drop", Reason.UNKNOWN_IMAGE)
+        return
+    root_by_image = image_user is ImageUser.ROOT
     if root_by_image and _keeps_root_image(draft, facts):
         draft.skipped(ID, f"{path}/drop", Reason.IMAGE_RUNS_AS_ROOT)
         return
     _extend(draft, path, "drop", _ALL, capabilities.get("drop"))
     if _wants_bind(draft, container, capabilities, facts.first_open_port):
         _extend(draft, path, "add", _BIND, capabilities.get("add"))
-    elif image_of(draft, container).file_capabilities:
-        note_image(draft, NoticeCode.FILE_CAPABILITIES, container)
     if is_root or (root_by_image and facts.root_passes):
         draft.notice(NoticeCode.ROOT_WITHOUT_CAPABILITIES, container.path, container.name)
 
@@ -103,6 +107,13 @@ def _keeps_root_image(draft: Draft, facts: _PodFacts) -> bool:
     if facts.root_passes:
         return draft.policy.enforce.level is not Level.RESTRICTED
     return draft.policy.settings.run_as_non_root.avoids_root_images
+
+
+def _keeps_unknown_image(draft: Draft, container: ContainerView) -> bool:
+    """Whether a container that may be root, since nothing is known of its image, keeps its capabilities."""
+    own = container.security.get("runAsNonRoot")
+    non_root = draft.pod.security.get("runAsNonRoot") if own is None else own
+    return not non_root and draft.policy.settings.run_as_non_root.unknown_images == "skip"
 
 
 def _extend(draft: Draft, path: str, key: str, name: str, present: list[str] | None) -> None:
@@ -121,7 +132,7 @@ def _wants_bind(draft: Draft, container: ContainerView, capabilities: Capabiliti
     if any(name.upper().removeprefix("CAP_") == _BIND for name in capabilities.get("drop") or ()):
         return False
     image = image_of(draft, container)
-    if image.file_capabilities == frozenset({_BIND}):
+    if image.file_capabilities in (True, _ONLY_BIND):
         return True
     ports = [port.get("containerPort") or 0 for port in container.value.get("ports") or ()]
     return any(0 < port < first_open_port for port in (*ports, *image.exposed_ports))

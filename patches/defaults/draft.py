@@ -63,7 +63,7 @@ class Draft:
         self.windows = pod.windows
         self.security_path = f"{pod.prefix}/spec/securityContext"
         images, exceptions = self.policy.placeholders, namespace.exceptions
-        self._placeholders = frozenset(row.path for row in self.containers if row.value.get("image") in images)
+        self._placeholders = frozenset(row.path for row in self.containers if row.is_placeholder(images))
         self._excepted: Mapping[str, Collection[str]] = (
             exceptions.find(self.containers, self._placeholders) if exceptions.rules else {}
         )

@@ -19,7 +19,6 @@ from patches.model.decisions import Reason
 from patches.standards.levels import Level
 
 ID: Final = "os"
-_SELECTORS: Final = ("kubernetes.io/os", "beta.kubernetes.io/os")
 _POD_SECURITY: Final = (
     "seccompProfile",
     "appArmorProfile",
@@ -52,8 +51,7 @@ def apply(draft: Draft) -> None:
     if not draft.whole_pod:
         return
     spec = draft.pod.spec
-    selector = spec.get("nodeSelector")
-    if not selector or {selector[key] for key in _SELECTORS if key in selector} != {"windows"}:
+    if not draft.pod.selects_windows:
         return
     path = f"{draft.pod.spec_path}/os"
     if spec.get("os") is not None:

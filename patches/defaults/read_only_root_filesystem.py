@@ -2,30 +2,32 @@
 
 Field: `securityContext.readOnlyRootFilesystem` of every container. No profile asks for it: opt-in. Privileged
 containers and Windows pods are left alone. Each container gets an emptyDir of its own, and only if the read-only root
-is ours and nothing is mounted at /tmp, however the path is spelled. Ephemeral containers get none: a volume cannot be
-added to a running pod. An emptyDir hinders eviction by tools that respect local storage.
+is ours and nothing is mounted at /tmp, however the path is spelled; one of whose image something is known gets more of
+them, where `writable_paths` says. Ephemeral containers get none: a volume cannot be added to a running pod. An emptyDir
+hinders eviction by tools that respect local storage.
 Source: `core/v1` SecurityContext, VolumeMount and VolumeDevice.
 """
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterator
 from itertools import count
 from typing import Final
 
 from patches.defaults.default import Default
 from patches.defaults.draft import Draft
+from patches.defaults.image_users import image_of, note_image
+from patches.defaults.writable_paths import TMP, mounted_at, volume_paths, well_known_paths
 from patches.model.decisions import Reason
+from patches.model.notices import NoticeCode
 from patches.model.pod import ContainerView
 from patches.standards.levels import Level
 
 ID: Final = "readOnlyRootFilesystem"
-_TMP: Final = "/tmp"  # noqa: S108 (the mount point's name, not a file of ours)
 
 
 def apply(draft: Draft) -> None:
-    """Set true on each container, and mount an emptyDir at /tmp if the settings ask for it."""
+    """Set true on each container, and mount emptyDirs where it may have to write if the settings ask for it."""
     writable_tmp = draft.whole_pod and draft.policy.settings.read_only_root_filesystem.writable_tmp
     names = _free_names(draft)
     for container in draft.containers_for(ID, f"securityContext/{ID}"):
@@ -40,23 +42,27 @@ def apply(draft: Draft) -> None:
         else:
             draft.add(ID, parent, ID, value=True)
             if writable_tmp and container.list_name != "ephemeralContainers":
-                _mount_tmp(draft, container, names)
+                _mount_writable(draft, container, names)
 
 
-def _mount_tmp(draft: Draft, container: ContainerView, names: Iterator[str]) -> None:
-    mounts = [mount.get("mountPath") for mount in container.value.get("volumeMounts") or ()]
-    devices = [device.get("devicePath") for device in container.value.get("volumeDevices") or ()]
-    if any(_clean(path) == _TMP for path in (*mounts, *devices) if path):
+def _mount_writable(draft: Draft, container: ContainerView, names: Iterator[str]) -> None:
+    image, mounted = image_of(draft, container), mounted_at(container)
+    if TMP in mounted:
         draft.skipped(ID, f"{container.path}/volumeMounts", Reason.TMP_IN_USE)
-        return
-    name = next(names)
+    else:
+        _mount(draft, container, next(names), TMP)
+    for path in well_known_paths(image, mounted):
+        _mount(draft, container, next(names), path)
+    volumes = volume_paths(image, mounted)
+    for path in volumes:
+        _mount(draft, container, next(names), path)
+    if volumes:
+        note_image(draft, NoticeCode.VOLUME_EMPTIED, container, ", ".join(volumes))
+
+
+def _mount(draft: Draft, container: ContainerView, name: str, path: str) -> None:
     draft.append(ID, f"{draft.pod.spec_path}/volumes", {"name": name, "emptyDir": {}})
-    draft.append(ID, f"{container.path}/volumeMounts", {"name": name, "mountPath": _TMP})
-
-
-def _clean(path: str) -> str:
-    """The path as the runtime reads it: absolute, without doubled or trailing slashes, dots resolved."""
-    return posixpath.normpath("/" + path.lstrip("/"))
+    draft.append(ID, f"{container.path}/volumeMounts", {"name": name, "mountPath": path})
 
 
 def _free_names(draft: Draft) -> Iterator[str]:

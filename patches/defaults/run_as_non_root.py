@@ -26,12 +26,10 @@ from patches.model.decisions import Reason
 from patches.model.images import ImageUser
 from patches.model.notices import NoticeCode
 from patches.model.pod import ContainerView
-from patches.model.shapes import WindowsOptions
+from patches.model.starting import names_root
 from patches.standards.levels import Level
 
 ID: Final = "runAsNonRoot"
-_WINDOWS_ROOT: Final = "containeradministrator"
-_NO_OPTIONS: Final[WindowsOptions] = {}
 _LEFT_ALONE: Final = (
     Reason.PRIVILEGED,
     Reason.IMAGE_RUNS_AS_ROOT,
@@ -100,18 +98,12 @@ def _report_explicit(draft: Draft) -> None:
 
 
 def _contradiction(draft: Draft, container: ContainerView, users: ImageUsers) -> Reason | None:
-    pod, security = draft.pod.security, container.security
-    own = security.get("runAsNonRoot")
+    own = container.security.get("runAsNonRoot")
     if own is not None:
         return None if own else Reason.EXPLICIT_VALUE
-    if security.get("privileged"):
+    if container.security.get("privileged"):
         return Reason.PRIVILEGED
-    if draft.pod.user_of(container) == 0:
-        return Reason.RUNS_AS_ROOT
-    name = (security.get("windowsOptions") or _NO_OPTIONS).get("runAsUserName")
-    if name is None:
-        name = (pod.get("windowsOptions") or _NO_OPTIONS).get("runAsUserName")
-    if name is not None and name.lower() == _WINDOWS_ROOT:
+    if names_root(draft.pod, container):
         return Reason.RUNS_AS_ROOT
     return _image_obstacle(draft, users.get(container.path))
 
@@ -130,17 +122,13 @@ def _image_obstacle(draft: Draft, user: ImageUser | None) -> Reason | None:
 
 
 def _add_user(draft: Draft, container: ContainerView, users: ImageUsers) -> None:
-    """Make the user of the image verifiable beside our runAsNonRoot, or say that the container will not start."""
+    """Make the user of the image verifiable beside our runAsNonRoot."""
     if container.security.get(ID) is not None:
         return
-    image, kind = image_of(draft, container), users.get(container.path)
-    if kind is ImageUser.NAMED and draft.policy.settings.run_as_non_root.named_users == "explicit":
+    named = users.get(container.path) is ImageUser.NAMED
+    if named and draft.policy.settings.run_as_non_root.named_users == "explicit":
+        image = image_of(draft, container)
         draft.add(ID, f"{container.path}/securityContext", "runAsUser", image.uid, Reason.IMAGE_USER)
-    elif kind is ImageUser.ROOT:
-        note_image(draft, NoticeCode.WILL_NOT_START, container, "container has runAsNonRoot and image will run as root")
-    elif kind in (ImageUser.NAME, ImageUser.NAMED):
-        problem = f"image has non-numeric user ({image.user or image.uid}), cannot verify user is non-root"
-        note_image(draft, NoticeCode.WILL_NOT_START, container, problem)
 
 
 def _explain(draft: Draft, container: ContainerView, reason: Reason) -> None:

@@ -38,6 +38,16 @@ def apply(draft: Draft) -> None:
         draft.skipped(ID, path, reason)
 
 
+def class_of(draft: Draft) -> str:
+    """Return the name of the RuntimeClass that the pod has, or gets when this default acts; "" for none."""
+    own = draft.pod.spec.get(ID)
+    if own is not None:
+        return own
+    wanted = draft.policy.runtime_class
+    gets = wanted and draft.whole_pod and draft.acts(ID) and _obstacle(draft, wanted) is None
+    return wanted if gets else ""
+
+
 def _obstacle(draft: Draft, wanted: str) -> Reason | None:
     if draft.windows:
         return Reason.WINDOWS

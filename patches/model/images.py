@@ -55,11 +55,22 @@ class ImageFacts:
     file_capabilities: bool | frozenset[str] | None = None
 
     @property
+    def user_name(self) -> str | None:
+        """The user in USER, without a group: a number or a name; "" if USER is unset, None if it is not known."""
+        return None if self.user is None else self.user.partition(":")[0]
+
+    @property
+    def number(self) -> int | None:
+        """The number of the user, as USER says it or as it was seen; None if it is not known."""
+        name = self.user_name
+        return int(name) if name is not None and name.isdecimal() else self.uid
+
+    @property
     def kind_of_user(self) -> ImageUser:
         """What the kubelet makes of its USER."""
-        if self.user is None:
+        name = self.user_name
+        if name is None:
             return ImageUser.UNKNOWN if self.uid is None else _by_uid(self.uid)
-        name = self.user.partition(":")[0]
         if name in ("", "root"):
             return ImageUser.ROOT
         if name.isdecimal():

@@ -11,4 +11,5 @@ class Need(StrEnum):
     LIMIT_RANGE = "LimitRange"
     RESOURCE_QUOTA = "ResourceQuota"
     SERVICE_ACCOUNT = "ServiceAccount"
+    ROLE_BINDING = "RoleBinding"
     RUNTIME_CLASS = "RuntimeClass"

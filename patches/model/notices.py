@@ -34,21 +34,23 @@ class NoticeCode(Explained):
         ),
         "Set `runAsUser` to the number of that user, or use an image with a numeric USER.",
     )
-    WILL_NOT_START = (
-        "will-not-start",
+    VOLUME_EMPTIED = (
+        "volume-emptied",
         (
-            "What is known of a container's [image](images.md) says that the kubelet will not start it with "
-            "`runAsNonRoot: true`, which the operator has added all the same."
+            "[`writableTmp`](defaults.md#readOnlyRootFilesystem) mounts an `emptyDir` at each VOLUME of a container's "
+            "[image](images.md). It hides the files that the image has there, and who owns the directory: a program "
+            "that looks for them, or that has to own it, fails."
         ),
-        "Set `runAsUser` to a user that the image supports, or use an image with a numeric USER.",
+        "Mount a volume of your own there, or set `readOnlyRootFilesystem: false` on the container.",
     )
-    FILE_CAPABILITIES = (
-        "file-capabilities",
+    CLAIM_IN_USER_NAMESPACE = (
+        "claim-in-user-namespace",
         (
-            "A program in the [image](images.md) carries file capabilities. Once they are dropped the kernel does not "
-            "start it: `exec …: operation not permitted`."
+            "The pod gets a [user namespace](defaults.md#hostUsers) because an image runs as root, and it has a "
+            "PersistentVolumeClaim. If that lies on a network filesystem, the pod does not start: such a filesystem "
+            "cannot be mounted in a user namespace."
         ),
-        "Use an image without file capabilities. Of the capabilities, only `NET_BIND_SERVICE` may be added.",
+        "Set `hostUsers: true` on the pod where the claim lies on such a filesystem.",
     )
     INJECTOR_WITHOUT_TOKEN = (
         "injector-without-token",
@@ -60,6 +62,18 @@ class NoticeCode(Explained):
         (
             "See [what gives it the token](defaults.md#sidecars-that-need-the-api-token). Operator: `injectors: keep` "
             "leaves such pods their token."
+        ),
+    )
+    BOUND_ACCOUNT_WITHOUT_TOKEN = (
+        "bound-account-without-token",
+        (
+            "A RoleBinding or ClusterRoleBinding gives the pod's account rights, and "
+            "[`automountServiceAccountToken`](defaults.md#automountServiceAccountToken) takes the token away with "
+            "which it would use them."
+        ),
+        (
+            "If the program calls the Kubernetes API, say `automountServiceAccountToken: true` on the pod or its "
+            "ServiceAccount. Operator: `serviceAccounts: unbound` leaves such accounts their token."
         ),
     )
     OWNER = (
@@ -94,6 +108,14 @@ class NoticeCode(Explained):
             "refused: it counts as 0."
         ),
         "As for [`quota-refusal`](#quota-refusal).",
+    )
+    PODS_REFUSED = (
+        "pods-refused",
+        (
+            "The pods that the controller makes of the template would violate the namespace's `enforce` level and be "
+            "refused. Whoever applies the controller never sees that answer: it is in an event of the controller."
+        ),
+        "Change the fields that the warning beside it names.",
     )
     HOST_PORTS_COPIED = (
         "host-ports-copied",

@@ -6,6 +6,7 @@ a JSON Pointer (RFC 6901) rooted at the document. Nothing else in the package bu
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Final, Literal, NamedTuple
 
@@ -71,8 +72,13 @@ class ContainerView(NamedTuple):
     value: Container
     security: SecurityContext
 
+    def is_placeholder(self, images: Collection[str]) -> bool:
+        """Whether its image is one of these, and an injector fills it in: none does with an ephemeral container."""
+        return self.value.get("image") in images and self.list_name != "ephemeralContainers"
+
 
 _STATEFUL_SET: Final = "StatefulSet"
+_OS_LABELS: Final = ("kubernetes.io/os", "beta.kubernetes.io/os")
 _NO_METADATA: Final[ObjectMeta] = {}
 _NO_SPEC: Final[PodSpec] = {}
 _NO_POD_SECURITY: Final[PodSecurityContext] = {}
@@ -129,6 +135,17 @@ class Pod:
     def windows(self) -> bool:
         """Whether `spec.os.name` says windows, which forbids the Linux fields (validation of `core/v1` PodSpec)."""
         return (self.spec.get("os") or {}).get("name") == "windows"
+
+    @property
+    def selects_windows(self) -> bool:
+        """Whether the nodeSelector says Windows, which real manifests write without `os`."""
+        selector = self.spec.get("nodeSelector") or _NO_ANNOTATIONS
+        return {selector[key] for key in _OS_LABELS if key in selector} == {"windows"}
+
+    @property
+    def for_windows(self) -> bool:
+        """Whether the pod runs on Windows nodes, by its `os` or by its nodeSelector."""
+        return self.windows or (self.selects_windows and not self.spec.get("os"))
 
     @property
     def object_metadata(self) -> ObjectMeta:

@@ -158,11 +158,29 @@ class Reason(StrEnum):
         "Set `runAsUser` to the number of that user, or use an image with a numeric USER.",
         State.SKIPPED,
     )
+    BOUND_ACCOUNT = (
+        "bound-account",
+        (
+            "A RoleBinding or ClusterRoleBinding gives the pod's account rights, so its program may call the API. The "
+            "setting is `serviceAccounts: unbound`."
+        ),
+        "If the program does not call the API, say `automountServiceAccountToken: false`.",
+        State.SKIPPED,
+    )
+    CLOUD_IDENTITY = (
+        "cloud-identity",
+        (
+            "An annotation of the account, or a mark of the pod, asks a cloud for an identity. The setting is "
+            "`serviceAccounts: unbound`."
+        ),
+        "If the program does not need the token, say `automountServiceAccountToken: false`.",
+        State.SKIPPED,
+    )
     INJECTOR = (
         "injector",
         (
             "An annotation asks an injector for a container that needs the pod's API token, and the setting is "
-            "`injectors: keep`."
+            "`injectors: keep` or `serviceAccounts: unbound`."
         ),
         "Nothing. Give the injected container a token of its own, and say `automountServiceAccountToken: false`.",
         State.SKIPPED,
@@ -183,6 +201,15 @@ class Reason(StrEnum):
         "linux-field",
         "The nodeSelector says Windows, but the pod sets a field that a Windows pod may not have.",
         "Remove the fields that only Linux has and set `os: {name: windows}`.",
+        State.SKIPPED,
+    )
+    NO_USER_NAMESPACES = (
+        "no-user-namespaces",
+        (
+            "A node offers no user namespaces to the pod, or none to pods of its RuntimeClass. The kubelet would not "
+            'start it there ("can\'t set `spec.hostUsers: false`, runtime does not support user namespaces").'
+        ),
+        "Nothing. Operator: see which nodes lack it in `status.runtimeHandlers`.",
         State.SKIPPED,
     )
     NO_VOLUME = (
@@ -247,6 +274,15 @@ class Reason(StrEnum):
         "raw-block-volume",
         "A container uses a raw block volume, beside which the API server refuses `hostUsers: false`.",
         "Nothing.",
+        State.SKIPPED,
+    )
+    ID_NOT_MAPPED = (
+        "id-not-mapped",
+        (
+            "The pod or an image names a user or group above 65535. A user namespace has 65536 ids, and with "
+            '`hostUsers: false` the pod would not start: "container ID 100000 cannot be mapped to a host ID".'
+        ),
+        "Nothing. Use ids up to 65535.",
         State.SKIPPED,
     )
     REQUEST_ABOVE_LIMIT = (
@@ -316,15 +352,18 @@ class Reason(StrEnum):
     UNKNOWN = (
         "unknown",
         (
-            "Something that decides it is not known: the namespace's LimitRanges, quotas or ServiceAccounts, or "
-            "whether a RuntimeClass exists."
+            "Something that decides it is not known: the namespace's LimitRanges, quotas or ServiceAccounts, "
+            "whether a RuntimeClass exists, or whether the nodes offer user namespaces."
         ),
         "Offline: give the objects with `--objects`. In a cluster: see the logs for what cannot be read.",
         State.SKIPPED,
     )
     UNKNOWN_IMAGE = (
         "unknown-image",
-        "Nothing is known of the [image](images.md), and the operator set `unknownImages: skip`.",
+        (
+            "Nothing is known of the [image](images.md), and the operator set `unknownImages: skip`: it may run as "
+            "root, and then would not start, or would fail without its capabilities."
+        ),
         "Set `runAsNonRoot`; operator: say what the image is, with `--images` or in the ConfigMap.",
         State.SKIPPED,
     )
@@ -340,7 +379,10 @@ class Reason(StrEnum):
     )
     VOLUME_NOT_IDMAPPED = (
         "volume-not-idmapped",
-        "The pod has a volume of a network filesystem, which cannot be mounted in a user namespace.",
+        (
+            "The pod has a volume of a network filesystem, which cannot be mounted in a user namespace; or, for an "
+            "image, a `hostPath`, of which nobody can tell."
+        ),
         "Nothing.",
         State.SKIPPED,
     )

@@ -183,10 +183,17 @@ class ImageVolume(TypedDict, total=False):
     pullPolicy: str | None
 
 
+class CSIVolume(TypedDict, total=False):
+    """`core/v1` CSIVolumeSource."""
+
+    driver: str | None
+
+
 class Volume(TypedDict, total=False):
-    """`core/v1` Volume. Its sources other than image are read by name only."""
+    """`core/v1` Volume. Its sources other than these are read by name only."""
 
     name: Required[str]
+    csi: CSIVolume | None
     image: ImageVolume | None
 
 

@@ -111,6 +111,21 @@ class ImageSettings(_Part, frozen=True):
     ] = 7
 
 
+class ObserverSettings(_Part, frozen=True):
+    """The observer, which learns from running pods what their images need."""
+
+    heal: Annotated[
+        Literal["off", "recreate"],
+        Meta(
+            description="What to do with a pod that never starts because of a default, once that is known of its "
+            "image: nothing; or delete it once, so that its controller makes another that starts."
+        ),
+    ] = "off"
+    forget_after_days: Annotated[
+        int, Meta(ge=1, le=3650, description="Days after which an image that no pod uses is forgotten.")
+    ] = 30
+
+
 class Switch(_Part, frozen=True):
     """A default that is on out of the box."""
 
@@ -141,16 +156,29 @@ class RunAsNonRootSettings(Switch, frozen=True):
         ),
     ] = "explicit"
     unknown_images: Annotated[
-        Literal["add", "skip"], Meta(description="A container of whose image nothing is known.")
+        Literal["add", "skip"],
+        Meta(
+            description="A container of whose image nothing is known: add runAsNonRoot; or leave it without, and with "
+            "its capabilities."
+        ),
     ] = "add"
     user_namespaces: Annotated[
-        bool, Meta(description="Whether the nodes offer user namespaces, as rootImages: userNamespace requires.")
+        bool,
+        Meta(
+            description="Whether every node offers user namespaces to pods without a RuntimeClass, as rootImages: "
+            "userNamespace requires. If not, a server in a cluster asks the nodes, which takes the right to read them."
+        ),
     ] = False
 
     @property
     def avoids_root_images(self) -> bool:
         """Whether a container whose image runs as root is left as it is, unless a user namespace makes it pass."""
         return self.root_images != "warn"
+
+    @property
+    def asks_nodes(self) -> bool:
+        """Whether what the nodes offer decides what is added."""
+        return self.enabled and self.root_images == "userNamespace" and not self.user_namespaces
 
 
 class SeccompSettings(Switch, frozen=True):
@@ -183,8 +211,11 @@ class TokenSettings(Switch, frozen=True):
     """automountServiceAccountToken."""
 
     service_accounts: Annotated[
-        Literal["default", "all"],
-        Meta(description="Whose pods lose the token: those of the account `default`, or all that did not opt in."),
+        Literal["default", "unbound", "all"],
+        Meta(
+            description="Whose pods lose the token: those of the account `default`; of every account to which no "
+            "binding gives rights; or of all. Who opted in keeps it."
+        ),
     ] = "default"
     injectors: Annotated[
         Literal["warn", "keep"],
@@ -194,6 +225,11 @@ class TokenSettings(Switch, frozen=True):
         tuple[str, ...],
         Meta(description="Annotations that ask for such a container, beside the well-known ones."),
     ] = ()
+
+    @property
+    def asks_for_bindings(self) -> bool:
+        """Whether it counts which accounts have rights: to keep their token, or to say that they lose it."""
+        return self.enabled and self.service_accounts != "default"
 
 
 class ResourceItem(_Part, frozen=True):
@@ -350,6 +386,7 @@ class DefaulterConfiguration(_Part, frozen=True):
         Meta(description="Whether pod templates of controllers are patched too. GitOps tools then see a difference."),
     ] = False
     images: Annotated[ImageSettings, Meta(description="What is known of images.")] = ImageSettings()
+    observer: Annotated[ObserverSettings, Meta(description="The observer.")] = ObserverSettings()
     exceptions: Annotated[
         tuple[ExceptionRule, ...],
         Meta(description="Containers that some defaults leave alone."),

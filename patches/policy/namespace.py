@@ -14,7 +14,16 @@ from patches.policy.exceptions import NO_EXCEPTIONS, Exceptions
 from patches.policy.limits import NO_LIMITS, Limits
 from patches.policy.policy import Policy, retarget
 from patches.policy.quotas import QuotaDemand
-from patches.policy.snapshot import UNKNOWN, Coverage, Objects, RuntimeClass, ServiceAccount, UnknownType
+from patches.policy.snapshot import (
+    UNKNOWN,
+    UNKNOWN_BINDINGS,
+    Bindings,
+    Coverage,
+    Objects,
+    RuntimeClass,
+    ServiceAccount,
+    UnknownType,
+)
 from patches.standards.levels import LevelVersion
 
 
@@ -39,8 +48,10 @@ class CompiledNamespace:
         service_accounts: its ServiceAccounts.
         runtime_classes: the RuntimeClasses of the cluster.
         images: what is known of images, in the whole cluster.
+        user_namespaces: the runtime handlers that offer user namespaces, whichever node a pod lands on.
         exceptions: its exceptions from the defaults.
-        account_scope: the ServiceAccounts that decide about the token: "" for none, `default`, or `all`.
+        bindings: which of its ServiceAccounts have rights.
+        account_scope: the ServiceAccounts that decide about the token: "" for none, `default`, `unbound` or `all`.
         runtime_class: the RuntimeClass that a default may add; "" for none.
         hypothetical: whether a preview asks what another mode or target than its own would do.
     """
@@ -53,7 +64,9 @@ class CompiledNamespace:
     service_accounts: Objects[ServiceAccount]
     runtime_classes: Objects[RuntimeClass]
     images: Images = NO_IMAGES
+    user_namespaces: frozenset[str] | UnknownType = UNKNOWN
     exceptions: Exceptions = NO_EXCEPTIONS
+    bindings: Bindings = UNKNOWN_BINDINGS
     account_scope: str = ""
     runtime_class: str = ""
     quota_demands: tuple[QuotaDemand, ...] = ()
@@ -72,7 +85,7 @@ class CompiledNamespace:
         """Return what to look up before evaluating a pod of this ServiceAccount; None if nothing is missing."""
         lacks_account = (
             self.service_accounts.coverage is Coverage.CACHED
-            and (self.account_scope == "all" or (account == "default" and self.account_scope != ""))
+            and (self.account_scope in ("unbound", "all") or (account == "default" and self.account_scope != ""))
             and self.service_accounts.find(account) in (None, UNKNOWN)
         )
         lacks_class = (

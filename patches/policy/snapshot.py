@@ -6,7 +6,7 @@ A gatherer decides nothing: it reports the objects that it saw, and what it mean
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
@@ -29,16 +29,23 @@ UnknownType: TypeAlias = Literal[Unknown.UNKNOWN]
 
 
 class RuntimeClass(NamedTuple):
-    """What a `node.k8s.io/v1` RuntimeClass adds to its pods."""
+    """What a `node.k8s.io/v1` RuntimeClass adds to its pods, and the handler that runs them."""
 
     node_selector: Mapping[str, str]
     has_overhead: bool
+    handler: str = ""
 
 
 class ServiceAccount(NamedTuple):
-    """Whether a `core/v1` ServiceAccount lets pods mount its token; None if it leaves that unset."""
+    """What a `core/v1` ServiceAccount says of its token.
+
+    Attributes:
+        automount: whether its pods mount the token; None if it leaves that unset.
+        cloud_identity: the annotation by which a cloud gives it an identity; "" for none.
+    """
 
     automount: bool | None = None
+    cloud_identity: str = ""
 
 
 class ResourceQuota(NamedTuple):
@@ -80,6 +87,33 @@ class Objects(Generic[T]):
         return replace(self, by_name={**self.by_name, **by_name}) if by_name else self
 
 
+@dataclass(frozen=True, slots=True)
+class Bindings:
+    """The bindings that give rights to the ServiceAccounts of a namespace, each as `RoleBinding shop/reader`.
+
+    Attributes:
+        by_account: a binding of the account itself, by the account's name.
+        of_all: a binding of the group of all accounts of the namespace; "" for none.
+        complete: whether every binding of the cluster was seen.
+    """
+
+    by_account: Mapping[str, str] = field(default_factory=dict)
+    of_all: str = ""
+    complete: bool = True
+
+    def find(self, account: str) -> str | UnknownType:
+        """Find a binding that gives rights to this account: "" if there is none; UNKNOWN if nobody knows."""
+        return self.by_account.get(account) or self.of_all or ("" if self.complete else UNKNOWN)
+
+    def updated(self, more: Bindings) -> Bindings:
+        """Return these bindings with those of `more` added. They stay as complete as they are."""
+        by_account = {**self.by_account, **more.by_account}
+        return Bindings(by_account, more.of_all or self.of_all, self.complete)
+
+
+UNKNOWN_BINDINGS: Final = Bindings(complete=False)
+
+
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Snapshot:
     """What is known of one namespace at one moment.
@@ -93,6 +127,8 @@ class Snapshot:
         service_accounts: its ServiceAccounts.
         runtime_classes: the RuntimeClasses of the cluster.
         images: what is known of images, in the whole cluster.
+        bindings: which of its ServiceAccounts have rights.
+        user_namespaces: the runtime handlers that offer user namespaces on every node of the cluster.
     """
 
     name: str
@@ -103,12 +139,14 @@ class Snapshot:
     service_accounts: Objects[ServiceAccount]
     runtime_classes: Objects[RuntimeClass]
     images: Images = NO_IMAGES
+    bindings: Bindings = UNKNOWN_BINDINGS
+    user_namespaces: frozenset[str] | UnknownType = UNKNOWN
 
 
 def empty_snapshot(name: str) -> Snapshot:
     """Return the snapshot of a namespace without manifests: it has no labels and no objects.
 
-    Its RuntimeClasses are unknown, because a file cannot say that one does not exist.
+    Its RuntimeClasses and bindings are unknown, because files cannot say that one does not exist.
     """
     return Snapshot(
         name,

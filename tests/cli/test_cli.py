@@ -59,7 +59,7 @@ def test_json_has_the_documented_shape(tmp_path: Path, capsys: pytest.CaptureFix
     report = json.loads(capsys.readouterr().out)
     pod, other = report["results"]
     keys = {"apiVersion", "kind", "name", "namespace", "profile", "patch", "patched", "diff", "defaults", "violations"}
-    assert pod.keys() == other.keys() == keys | {"allowed", "warnings"}
+    assert pod.keys() == other.keys() == keys | {"edits", "allowed", "starts", "warnings"}
     assert pod["profile"] == "restricted:latest"
     assert pod["violations"]["after"] == []
     assert pod["defaults"][0] == {
@@ -184,15 +184,46 @@ def test_bad_configuration_names_file_line_and_field(tmp_path: Path, capsys: pyt
 
 
 def test_the_table_is_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The table has a line for each default, the remaining violation with the field to change, and the docs to read."""
+    """The table has a line for each default, the remaining violations and what to do, and the docs to read."""
     assert main(["preview", "-f", _write(tmp_path, _HOST)]) == 1
     out = capsys.readouterr().out
     assert "Pod/host" in out
     assert "applied  runAsNonRoot" in out
     assert "violates  hostNamespaces: host namespaces (hostPID=true)" in out
-    assert "to pass, change spec.hostNetwork, spec.hostPID, spec.hostIPC" in out
+    assert "  to pass   remove spec.hostPID  (line 4)\n" in out
     assert "docs/reasons.md" in out
     assert "\x1b[" not in out
+
+
+def test_edits_for_programs_and_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """JSON has each edit with its pointer and line; YAML says them in comments; a service needs none."""
+    path = _write(tmp_path, f"{_POD}---\n{_HOST}")
+    main(["preview", "-f", path, "-o", "json"])
+    complies, host = json.loads(capsys.readouterr().out)["results"]
+    assert complies["edits"] == []
+    line = _POD.count("\n") + 1 + 4
+    edit = {"id": "hostNamespaces", "action": "remove", "path": "/spec/hostPID", "value": True, "line": line}
+    assert host["edits"] == [{**edit, "text": "remove spec.hostPID"}]
+    main(["preview", "-f", path, "-o", "yaml"])
+    out = capsys.readouterr().out
+    assert "---\n# to pass: remove spec.hostPID\napiVersion: v1\n" in out
+    assert out.count("#") == 1
+    main(["check", "-f", path, "-o", "json"])
+    as_written = [edit["text"] for edit in json.loads(capsys.readouterr().out)["results"][1]["edits"]]
+    assert as_written[0] == "remove spec.hostPID"
+    assert 'set spec.containers[0].securityContext.capabilities.drop to ["ALL"]' in as_written
+
+
+def test_edits_that_nobody_knows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of an object that is not searched the table names the fields."""
+    containers = "".join(f"  - {{name: c{index}, securityContext: {{privileged: true}}}}\n" for index in range(40))
+    path = _write(tmp_path, f"apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec:\n  containers:\n{containers}")
+    main(["preview", "-f", path, "-o", "json"])
+    assert json.loads(capsys.readouterr().out)["results"][0]["edits"] is None
+    main(["preview", "-f", path])
+    out = capsys.readouterr().out
+    assert "to pass, change securityContext.privileged\n" in out
+    assert "to pass   " not in out
 
 
 def test_colour_on_demand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,9 +39,9 @@ class ControlPlane:
         self._clients.append(client)
         return client
 
-    def kubeconfig(self, user: str) -> Path:
-        """A kubeconfig for a user with the administrators' rights."""
-        pair = self.authority.issue(user, ADMINISTRATORS)
+    def kubeconfig(self, user: str, group: str = ADMINISTRATORS) -> Path:
+        """A kubeconfig for a user of a group."""
+        pair = self.authority.issue(user, group)
         cluster = {"server": self.address, "certificate-authority": str(self.authority.cert)}
         certificate = {"client-certificate": str(pair.cert), "client-key": str(pair.key)}
         value = {

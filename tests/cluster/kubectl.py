@@ -21,8 +21,10 @@ class Kubectl:
         self._home = directory
         self._kubeconfig = plane.kubeconfig("kubectl")
 
-    def run(self, *arguments: str, stdin: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run it to its end; with `check` it has to succeed."""
+    def run(
+        self, *arguments: str, stdin: str = "", check: bool = True, seconds: float = _SECONDS
+    ) -> subprocess.CompletedProcess[str]:
+        """Run it to its end, within `seconds`; with `check` it has to succeed."""
         environment = {**os.environ, "HOME": str(self._home), "KUBECONFIG": str(self._kubeconfig)}
         done = subprocess.run(
             [str(self._program), *arguments],
@@ -30,7 +32,7 @@ class Kubectl:
             capture_output=True,
             text=True,
             env=environment,
-            timeout=_SECONDS,
+            timeout=seconds,
             check=False,
         )
         assert not check or done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"

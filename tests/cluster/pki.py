@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -28,9 +29,10 @@ class KeyPair(NamedTuple):
 class Authority:
     """Signs certificates and writes them, with their keys, into one directory."""
 
-    def __init__(self, directory: Path) -> None:
-        """Make a new authority; its certificate is `self.cert`."""
+    def __init__(self, directory: Path, names: Sequence[str] = ()) -> None:
+        """Make a new authority; its certificate is `self.cert`. All that it issues serves these names too."""
         self._directory = directory
+        self._names = ("localhost", "127.0.0.1", *names)
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test authority")])
         constraints = x509.BasicConstraints(ca=True, path_length=0)
@@ -39,17 +41,16 @@ class Authority:
         self.cert.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM))
 
     def issue(self, name: str, *groups: str) -> KeyPair:
-        """A certificate for a user (of these groups), which also serves 127.0.0.1 and localhost."""
+        """A certificate for a user (of these groups), which also serves localhost and the names of the authority."""
         key = ec.generate_private_key(ec.SECP256R1())
         attributes = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
         subject = x509.Name([*attributes, x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
         usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
         builder = (
             self._builder(subject, key)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(usage, critical=False)
-            .add_extension(x509.SubjectAlternativeName(names), critical=False)
+            .add_extension(x509.SubjectAlternativeName(map(_general_name, self._names)), critical=False)
         )
         stem = name.replace(":", "-")
         pair = KeyPair(self._directory / f"{stem}.crt", self._directory / f"{stem}.key")
@@ -82,6 +83,13 @@ class Authority:
             .not_valid_before(now - _SKEW)
             .not_valid_after(now + _VALIDITY)
         )
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:

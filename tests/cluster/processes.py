@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from tests.leftovers import bound
+
 _STOP_SECONDS: Final = 15
 _POLL_SECONDS: Final = 0.1
 _TAIL: Final = 2000
@@ -27,7 +29,7 @@ def running(
     Raises AssertionError, with the end of the log, where it is not ready within `seconds`.
     """
     with log.open("wb") as output:
-        process = subprocess.Popen(list(map(str, command)), stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(bound(list(map(str, command))), stdout=output, stderr=subprocess.STDOUT)
     try:
         end = time.monotonic() + seconds
         while not is_ready():

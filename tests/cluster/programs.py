@@ -80,19 +80,24 @@ class ApiServer:
 
 
 @contextmanager
-def control_plane(directory: Path, binaries: Path, extra: Sequence[str] = ()) -> Iterator[ControlPlane]:
+def control_plane(
+    directory: Path, binaries: Path, extra: Sequence[str] = (), names: Sequence[str] = ()
+) -> Iterator[ControlPlane]:
     """Start etcd and kube-apiserver in `directory`, and stop them at the end of the block.
 
-    `extra` arguments of the API server come last: of a flag given twice the last counts.
+    `extra` arguments of the API server come last: of a flag given twice the last counts. Its certificate has
+    `names` beside those of loopback.
     """
-    with restartable(directory, binaries, extra) as (plane, _):
+    with restartable(directory, binaries, extra, names) as (plane, _):
         yield plane
 
 
 @contextmanager
-def restartable(directory: Path, binaries: Path, extra: Sequence[str] = ()) -> Iterator[tuple[ControlPlane, ApiServer]]:
+def restartable(
+    directory: Path, binaries: Path, extra: Sequence[str] = (), names: Sequence[str] = ()
+) -> Iterator[tuple[ControlPlane, ApiServer]]:
     """A control plane whose API server the test stops and starts."""
-    authority = Authority(directory)
+    authority = Authority(directory, names)
     probe = authority.context(authority.issue("probe", ADMINISTRATORS))
     etcd_port, peer_port, port = free_ports(3)
     with ExitStack() as stack:

@@ -20,7 +20,7 @@ from tests.cluster.control_plane import ControlPlane
 from tests.cluster.installed import apply_definitions
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.programs import control_plane, controller_manager
-from tests.manifests.building import BASE, COMPONENTS, MANIFESTS, NAME, OVERLAYS, build, pod_of, write_overlay
+from tests.manifests.building import BASE, COMPONENTS, MANIFESTS, NAME, OVERLAYS, TOGETHER, build, pod_of, write_overlay
 
 pytestmark = pytest.mark.cluster
 
@@ -34,7 +34,7 @@ _ENFORCED: Final = [
     {"key": "control-plane", "operator": "NotIn", "values": ["true"]},
     {"key": "kubernetes.azure.com/managedby", "operator": "NotIn", "values": ["aks"]},
 ]
-_ALL: Final = tuple(name for name in COMPONENTS if name != "cert-manager")
+_ALL: Final = tuple(name for name in TOGETHER if name != "cert-manager")
 
 
 class Install(NamedTuple):

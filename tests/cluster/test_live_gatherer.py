@@ -25,6 +25,7 @@ from webhook.cluster.api import ClusterClient
 pytestmark = pytest.mark.cluster
 
 NAMESPACES = "/api/v1/namespaces"
+NODES = "/api/v1/nodes"
 CLASSES = "/apis/node.k8s.io/v1/runtimeclasses"
 
 
@@ -145,10 +146,40 @@ async def test_runtime_classes(plane: ControlPlane) -> None:
     async with following(plane) as followed:
         assert followed.find_at_once("default").runtime_classes.coverage is not Coverage.PARTIAL
         await admin(plane, "POST", CLASSES, body)
-        expected = RuntimeClass({"a": "b"}, has_overhead=True)
+        expected = RuntimeClass({"a": "b"}, has_overhead=True, handler="runsc")
         await seen(lambda: followed.find_at_once("default").runtime_classes.find("live-gvisor") == expected)
         await admin(plane, "DELETE", f"{CLASSES}/live-gvisor")
         await seen(lambda: followed.find_at_once("kube-system").runtime_classes.find("live-gvisor") is None)
+
+
+async def test_nodes(plane: ControlPlane) -> None:
+    """Followed while they are needed: what all that are ready offer counts at once, in every namespace."""
+    async with following(plane) as followed:
+
+        def offered() -> object:
+            return followed.find_at_once("default").user_namespaces
+
+        assert offered() is UNKNOWN
+        followed.gatherer.follow_nodes(needed=True)
+        await seen(lambda: offered() == frozenset())  # there is none
+        try:
+            for name, userns in (("a", True), ("b", False)):
+                await admin(plane, "POST", NODES, {"metadata": {"name": f"live-{name}"}})
+                await _set_status(plane, f"live-{name}", userns=userns)
+                await seen(lambda userns=userns: offered() == (frozenset({""}) if userns else frozenset()))  # type: ignore[misc]
+            await admin(plane, "DELETE", f"{NODES}/live-b")
+            await seen(lambda: offered() == frozenset({""}))
+            followed.gatherer.follow_nodes(needed=False)
+            await seen(lambda: offered() is UNKNOWN)
+        finally:
+            await admin(plane, "DELETE", f"{NODES}/live-a")
+
+
+async def _set_status(plane: ControlPlane, name: str, *, userns: bool) -> None:
+    """Say of a node that it is ready, and whether it offers user namespaces, as its kubelet would."""
+    handlers = [{"name": "", "features": {"userNamespaces": userns}}]
+    status = {"conditions": [{"type": "Ready", "status": "True"}], "runtimeHandlers": handlers}
+    await admin(plane, "PATCH", f"{NODES}/{name}/status", {"status": status})
 
 
 async def test_what_the_cache_lacks(plane: ControlPlane) -> None:
@@ -169,7 +200,7 @@ async def test_what_the_cache_lacks(plane: ControlPlane) -> None:
             assert str(found.policy.enforce) == "baseline:latest"
             assert found.policy is cached.policy
             assert found.service_accounts.find("default") == ServiceAccount(automount=True)
-            assert found.runtime_classes.find("lacked") == RuntimeClass({}, has_overhead=False)
+            assert found.runtime_classes.find("lacked") == RuntimeClass({}, has_overhead=False, handler="runsc")
             assert not is_cached(followed, "lacked")  # only the watch may say so
             assert await followed.refused("nowhere") == 'namespace "nowhere" does not exist'
     finally:

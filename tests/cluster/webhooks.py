@@ -51,14 +51,15 @@ def defaulter(
     objects: Sequence[Any] = (),
     described: Sequence[Any] | None = None,
     config: Any = None,
+    images: Any = None,
     validating: bool = False,
     rules: Sequence[Any] = PODS,
 ) -> Iterator[str]:
     """Create these namespaces and other objects, and serve them with this configuration; the webhook's name.
 
     With `validating` both webhooks are registered, else /mutate alone. Both concern only these namespaces. `described`
-    is what the server is told of them where that differs from what the API server knows, `rules` what /mutate is asked
-    about beside templates.
+    is what the server is told of them where that differs from what the API server knows, `images` what it knows of
+    images, `rules` what /mutate is asked about beside templates.
     """
     probe = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"{name}-probe"}}
     create_objects(plane, name, [*objects, probe])
@@ -70,6 +71,10 @@ def defaulter(
     if config is not None:
         (directory / "config.json").write_text(json.dumps(config), encoding="utf-8")
         arguments += ["--config", directory / "config.json"]
+    if images is not None:
+        known = {"apiVersion": "pod-security-defaulter.io/v1alpha1", "kind": "ImageFacts", "images": images}
+        (directory / "images.json").write_text(json.dumps(known), encoding="utf-8")
+        arguments += ["--images", directory / "images.json"]
     with ExitStack() as stack:
         server = stack.enter_context(served(directory, *arguments))
         bundle = base64.b64encode((directory / "certs" / "ca.crt").read_bytes()).decode()

@@ -88,9 +88,9 @@ def test_a_directory_is_joined_in_the_order_of_names(tmp_path: Path) -> None:
     assert watched.loaded.generation == hashlib.sha256(both).hexdigest()[:12]
     applied: list[LoadedConfiguration] = []
     watched.check(applied.append)
-    (tmp_path / "20-second.yaml").write_text("mode: off\n", encoding="utf-8")
+    (tmp_path / "20-second.yaml").write_text("mode: maybe\n", encoding="utf-8")
     watched.check(applied.append)
-    assert watched.problem.startswith(str(tmp_path / "20-second.yaml"))  # off is a boolean in YAML
+    assert watched.problem.startswith(str(tmp_path / "20-second.yaml"))
     (tmp_path / "20-second.yaml").write_text("allowPodSkip: true\n", encoding="utf-8")
     watched.check(applied.append)
     assert [(loaded.configuration.mode, loaded.configuration.allow_pod_skip) for loaded in applied] == [("audit", True)]

@@ -72,6 +72,17 @@ def test_errors_name_the_place(text: str, line: int, field: str, problem: str) -
     assert str(caught.value).startswith(f"c.yaml:{line}: ")
 
 
+def test_off_is_a_word(tmp_path: Path) -> None:
+    """YAML 1.1 makes false of it, where nobody quotes it; any other place keeps its boolean."""
+    path = tmp_path / "c.yaml"
+    text = "mode: off\nobserver: {heal: off}\nallowPodSkip: off\n"
+    header = "apiVersion: pod-security-defaulter.io/v1alpha1\nkind: DefaulterConfiguration\n"
+    path.write_text(header + text, encoding="utf-8")
+    for found in (load_configuration(path), read_configuration(path.read_bytes(), "c.yaml")):
+        assert (found.mode, found.observer.heal, found.allow_pod_skip) == ("off", "off", False)
+    assert read_configuration((header + "observer: {}\n").encode(), "c.yaml").observer.heal == "off"
+
+
 def test_a_missing_file_is_named() -> None:
     """A file that is not there is an error that names it."""
     with pytest.raises(ConfigurationError, match=r"nowhere\.yaml: No such file"):

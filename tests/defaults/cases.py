@@ -7,13 +7,14 @@ The keys of a case:
 `origin` (manifest): whether `in` came through an API server (admission). `old`: the pod before an update.
 `configuration`: parts of a DefaulterConfiguration. `only` (true): switch every other default off, this one on.
 `objects`: manifests of the cluster around the pod. `images`: what is known of images, as in a file of kind ImageFacts.
+`all_bindings` (true): `objects` hold every RoleBinding and ClusterRoleBinding of the cluster.
 `newest`: the API server's own minor version.
 `withheld`: why nothing is sent; `out` then is what would be.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Final
 
@@ -50,6 +51,7 @@ class Case:
     configuration: dict[str, Any]
     objects: tuple[Json, ...]
     images: dict[str, Any]
+    all_bindings: bool
     server_minor: int
     old: Json
     document: Json
@@ -69,7 +71,9 @@ class Case:
         for value in self.objects:
             assert gatherer.add(value), value
         gatherer.use_images(self.known_images())
-        return compile_namespace(gatherer.snapshot(self.namespace), configuration, self.server_minor)
+        snapshot = gatherer.snapshot(self.namespace)
+        snapshot = replace(snapshot, bindings=replace(snapshot.bindings, complete=self.all_bindings))
+        return compile_namespace(snapshot, configuration, self.server_minor)
 
     def known_images(self) -> Images:
         """What is known of images."""
@@ -111,6 +115,7 @@ def _read(default: str, name: str, keys: dict[str, Any]) -> Case:
         configuration=configuration,
         objects=tuple(keys.pop("objects", ())),
         images=keys.pop("images", {}),
+        all_bindings=keys.pop("all_bindings", False),
         server_minor=keys.pop("newest", NEWEST_MINOR),
         old=keys.pop("old", None),
         document=keys.pop("in"),

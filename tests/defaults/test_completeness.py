@@ -15,6 +15,7 @@ import patches.defaults
 from patches.defaults import DEFAULTS
 from patches.model.decisions import Reason, State, Withheld
 from patches.model.notices import NoticeCode
+from patches.model.starting import Cause
 from patches.policy.configuration import DefaulterConfiguration, enabled_ids
 from patches.policy.policy import IDS as SETTINGS_IDS
 from patches.standards.judge import judge
@@ -36,7 +37,15 @@ STATES: Final = {
 }
 """The state that each method of a draft notes."""
 
-NO_DEFAULTS: Final = {"default", "draft", "image_users", "injectors", "resource_slots"}
+NO_DEFAULTS: Final = {
+    "cloud_identities",
+    "default",
+    "draft",
+    "image_users",
+    "injectors",
+    "resource_slots",
+    "writable_paths",
+}
 """The modules beside the defaults' own."""
 
 ANY_DEFAULT: Final = {Reason.SKIP_ANNOTATION, Reason.EXCEPTION, Reason.PLACEHOLDER}
@@ -175,14 +184,14 @@ def test_every_reason_has_a_docs_row() -> None:
     """The page of reasons has one row for each code and none beside them."""
     page = REASONS_PAGE.read_text(encoding="utf-8")
     rows = re.findall(r'^\| <a id="([a-z-]+)"></a>`([a-z-]+)` \|', page, re.MULTILINE)
-    assert sorted(rows) == sorted((reason.value, reason.value) for reason in (*Reason, *Withheld, *NoticeCode))
+    assert sorted(rows) == sorted((reason.value, reason.value) for reason in (*Reason, *Withheld, *NoticeCode, *Cause))
 
 
 def test_docs_name_only_reasons_that_exist() -> None:
     """Each link from the defaults to a reason leads to a row."""
     linked = re.findall(r"\[`([a-z-]+)`\]\(reasons\.md#([a-z-]+)\)", DEFAULTS_PAGE.read_text(encoding="utf-8"))
     assert linked
-    assert {code for row in linked for code in row} <= {*Reason, *NoticeCode}
+    assert {code for row in linked for code in row} <= {*Reason, *NoticeCode, *Cause}
 
 
 def test_reasons_that_a_default_gives_are_in_its_section() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.defaults.cases import load_cases
 from webhook.review.notices import notice_warnings
+from webhook.review.starts import start_warnings
 
 _OURS = "pod-security-defaulter: "
 _RUN_AS_NON_ROOT = {
@@ -43,7 +44,12 @@ _RUN_AS_NON_ROOT = {
     "image-number": [],
     "image-unknown": [],
     "image-unknown-skip": [],
-    "image-root-author-true": [],
+    "image-root-author-true": [
+        (
+            'container "croot" (image registry.example/root:1) will not start: container has runAsNonRoot and image '
+            "will run as root. Set runAsUser to a user that the image supports"
+        )
+    ],
     "image-root-author-user": [],
     "image-root-user-namespace": [],
 }
@@ -55,9 +61,38 @@ _CAPABILITIES = {
         'container "croot" runs as root in a user namespace without capabilities: chown, setuid and setgid fail'
     ],
     "image-file-capabilities": [
-        f'container "{name}" (image {image}) has file capabilities, which are dropped: its program may not start '
-        "(operation not permitted)"
-        for name, image in (("b", "raw"), ("c", "some"))
+        (
+            'container "b" (image raw) will not start: exec …: operation not permitted, because it drops the file '
+            "capabilities of its program. Use an image without them"
+        )
+    ],
+}
+
+
+_HOST_USERS = {
+    "image-root-nodes-offer": [],
+    "image-root-claim": [
+        (
+            "the pod gets a user namespace: if the claim of volume data lies on a network filesystem, it "
+            "will not start. Then set hostUsers: true"
+        )
+    ],
+    "image-root-claim-template": [
+        (
+            "the pod gets a user namespace: if the claim of volume scratch, data lies on a network filesystem, it "
+            "will not start. Then set hostUsers: true"
+        )
+    ],
+    "claim": [],
+}
+_READ_ONLY = {
+    "image-without-volumes": [],
+    "image-volumes-without-writable-tmp": [],
+    "image-volumes": [
+        (
+            'container "app" (image registry.example/app:1): an emptyDir hides what the image has at /data, '
+            "/var/lib/app. If it fails, mount a volume there or set readOnlyRootFilesystem: false"
+        )
     ],
 }
 
@@ -66,11 +101,17 @@ _CAPABILITIES = {
     ("default", "name", "expected"),
     [
         (default, name, expected)
-        for default, rows in (("runAsNonRoot", _RUN_AS_NON_ROOT), ("capabilities", _CAPABILITIES))
+        for default, rows in (
+            ("runAsNonRoot", _RUN_AS_NON_ROOT),
+            ("capabilities", _CAPABILITIES),
+            ("hostUsers", _HOST_USERS),
+            ("readOnlyRootFilesystem", _READ_ONLY),
+        )
         for name, expected in rows.items()
     ],
 )
 def test_what_is_said(default: str, name: str, expected: list[str]) -> None:
     """Once for each container; nothing where it starts as before."""
     (case,) = (case for case in load_cases() if (case.id, case.name) == (default, name))
-    assert notice_warnings(case.run()) == [_OURS + text for text in expected]
+    evaluation = case.run()
+    assert [*start_warnings(evaluation), *notice_warnings(evaluation)] == [_OURS + text for text in expected]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from patches.policy.limits import LimitItem
-from patches.policy.snapshot import UNKNOWN, Coverage, ResourceQuota, RuntimeClass, ServiceAccount
+from patches.policy.snapshot import UNKNOWN, UNKNOWN_BINDINGS, Coverage, ResourceQuota, RuntimeClass, ServiceAccount
 from patches.standards.levels import NEWEST_MINOR
 from tests.gatherers.live_cluster import CLASSES, ENFORCE, NAMESPACES, named
 from tests.gatherers.live_faults import Played, Refusal, page, playing
 from webhook.errors import ClusterError
+from webhook.gatherers.bindings import CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS
 from webhook.gatherers.kubeconfig import KubeconfigGatherer
+from webhook.gatherers.nodes import NODES
 
 SHOP = f"{NAMESPACES}/shop"
 SKIPPED = "what depends on them is unknown, and skipped"
@@ -49,6 +51,23 @@ async def test_everything_may_be_read() -> None:
     assert (problems, gatherer.problems) == ({}, [])
 
 
+async def test_bindings_are_asked_for_where_they_count() -> None:
+    """Once for all namespaces. Without the right to list one kind, who has no rights is unknown."""
+    subjects = [{"kind": "ServiceAccount", "name": "app", "namespace": "shop"}]
+    async with playing() as (played, client):
+        fill(played)
+        played.lists[ROLE_BINDINGS] = [page(named("reader", metadata={"namespace": "bank"}, subjects=subjects))]
+        played.lists[CLUSTER_ROLE_BINDINGS] = [page(named("odd", subjects="all"))]
+        shop = (await KubeconfigGatherer(client).gather_all(["shop"])).snapshots["shop"]
+        assert shop.bindings == UNKNOWN_BINDINGS
+        assert not played.queries(ROLE_BINDINGS)
+        shop = (await KubeconfigGatherer(client, bindings=True).gather_all(["shop"])).snapshots["shop"]
+        assert (shop.bindings.find("app"), shop.bindings.find("other")) == ("RoleBinding bank/reader", UNKNOWN)
+        played.lists[CLUSTER_ROLE_BINDINGS] = [page(named("empty"))]
+        shop = (await KubeconfigGatherer(client, bindings=True).gather_all(["shop"])).snapshots["shop"]
+        assert shop.bindings.find("other") == ""
+
+
 async def test_the_classes_are_asked_for_once() -> None:
     """They are the same in each namespace."""
     async with playing() as (played, client):
@@ -58,6 +77,24 @@ async def test_the_classes_are_asked_for_once() -> None:
         snapshots, _ = await KubeconfigGatherer(client).gather_all(["shop", "other"])
     assert snapshots["shop"].runtime_classes is snapshots["other"].runtime_classes
     assert len(played.queries(CLASSES)) == 1
+
+
+async def test_what_the_nodes_offer() -> None:
+    """Asked for if the configuration depends on it; unknown, with a line about it, if the user may not list them."""
+    async with playing() as (played, client):
+        fill(played)
+        handlers = [{"name": "", "features": {"userNamespaces": True}}]
+        status = {"conditions": [{"type": "Ready", "status": "True"}], "runtimeHandlers": handlers}
+        played.lists[NODES] = [page(named("a", status=status)), Refusal(403)]
+        unasked, _ = await KubeconfigGatherer(client).gather_all(["shop"])
+        assert not played.queries(NODES)
+        allowed, _ = await KubeconfigGatherer(client, nodes=True).gather_all(["shop"])
+        gatherer = KubeconfigGatherer(client, nodes=True)
+        forbidden, _ = await gatherer.gather_all(["shop"])
+    assert unasked["shop"].user_namespaces is UNKNOWN
+    assert allowed["shop"].user_namespaces == frozenset({""})
+    assert forbidden["shop"].user_namespaces is UNKNOWN
+    assert gatherer.problems == [f"you may not list nodes: {SKIPPED}"]
 
 
 async def test_nothing_may_be_read() -> None:

@@ -31,7 +31,12 @@ from webhook.gatherers.manifests import KINDS, ManifestGatherer
 
 def manifest(kind: str, name: str, namespace: str | None = None, **fields: Any) -> dict[str, Any]:
     """An object of the cluster."""
-    api_version = "node.k8s.io/v1" if kind == "RuntimeClass" else "v1"
+    groups = {
+        "RuntimeClass": "node.k8s.io/",
+        "RoleBinding": "rbac.authorization.k8s.io/",
+        "ClusterRoleBinding": "rbac.authorization.k8s.io/",
+    }
+    api_version = f"{groups.get(kind, '')}v1"
     metadata: dict[str, Any] = {"name": name}
     if namespace is not None:
         metadata["namespace"] = namespace
@@ -145,7 +150,7 @@ def test_runtime_classes_are_of_the_cluster() -> None:
             gvisor, manifest("RuntimeClass", "kata", overhead={"podFixed": {"cpu": 1}}), namespace=namespace
         )
         assert found.runtime_classes.by_name == {
-            "gvisor": RuntimeClass({"a": "b"}, has_overhead=False),
+            "gvisor": RuntimeClass({"a": "b"}, has_overhead=False, handler="runsc"),
             "kata": RuntimeClass({}, has_overhead=True),
         }
         assert found.runtime_classes.find("other") is UNKNOWN
@@ -239,8 +244,9 @@ def test_what_says_nothing_about_a_namespace(value: Any) -> None:
 
 
 def test_the_kinds_that_count() -> None:
-    """Five."""
-    assert {kind for _, kind in KINDS} == {"Namespace", "LimitRange", "ResourceQuota", "ServiceAccount", "RuntimeClass"}
+    """Those that say something about a namespace or its accounts, and about nodes."""
+    about = {"Namespace", "LimitRange", "ResourceQuota", "ServiceAccount", "RuntimeClass", "Node"}
+    assert {kind for _, kind in KINDS} == about | {"RoleBinding", "ClusterRoleBinding"}
 
 
 @pytest.mark.parametrize("kind", sorted(kind for _, kind in KINDS))
@@ -250,6 +256,20 @@ def test_an_object_without_a_name(kind: str) -> None:
     del value["metadata"]["name"]
     with pytest.raises(InvalidObject):
         ManifestGatherer().add(value)
+
+
+def test_what_nodes_offer_is_in_every_snapshot() -> None:
+    """What all of them do, in place of what the base says; without a Node it is what the base says."""
+    base = {"shop": replace(empty_snapshot("shop"), user_namespaces=frozenset({"runsc"}))}
+    gatherer = ManifestGatherer(base=base)
+    assert gatherer.snapshot("shop").user_namespaces == frozenset({"runsc"})
+    assert gatherer.snapshot("other").user_namespaces is UNKNOWN
+    ready = [{"type": "Ready", "status": "True"}]
+    handlers = [{"name": name, "features": {"userNamespaces": True}} for name in ("", "runsc")]
+    gatherer.add(manifest("Node", "a", status={"conditions": ready, "runtimeHandlers": handlers}))
+    assert gatherer.snapshot("shop").user_namespaces == frozenset({"", "runsc"})
+    gatherer.add(manifest("Node", "b", status={"conditions": ready, "runtimeHandlers": handlers[:1]}))
+    assert gatherer.snapshot("other").user_namespaces == frozenset({""})
 
 
 def test_facts_of_images_are_in_every_snapshot() -> None:

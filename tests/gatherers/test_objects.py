@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from patches.policy.limits import LimitItem
+from patches.policy.nodes import Node
 from patches.policy.snapshot import ResourceQuota, RuntimeClass, ServiceAccount
 from webhook.errors import InvalidObject
 from webhook.gatherers.objects import (
@@ -17,6 +18,7 @@ from webhook.gatherers.objects import (
     identify,
     limit_items,
     marks,
+    node,
     resource_quota,
     runtime_class,
     service_account,
@@ -138,11 +140,36 @@ def test_what_a_service_account_says(said: Any) -> None:
         ({"scheduling": {"nodeSelector": None}, "overhead": {"podFixed": {}}}, RuntimeClass({}, has_overhead=False)),
         ({"scheduling": {"nodeSelector": {"a": "b"}}}, RuntimeClass({"a": "b"}, has_overhead=False)),
         ({"overhead": {"podFixed": {"memory": "1Mi"}}}, RuntimeClass({}, has_overhead=True)),
+        ({"handler": "runsc"}, RuntimeClass({}, has_overhead=False, handler="runsc")),
     ],
 )
 def test_what_a_runtime_class_adds(value: Any, expected: RuntimeClass) -> None:
-    """A node selector, and whether it has an overhead."""
+    """A node selector, whether it has an overhead, and its handler."""
     assert runtime_class(value) == expected
+
+
+_READY = [{"type": "MemoryPressure", "status": "False"}, {"type": "Ready", "status": "True"}]
+
+
+@pytest.mark.parametrize(
+    ("status", "takes_linux_pods", "offers"),
+    [
+        ({"conditions": _READY, "runtimeHandlers": [{"name": "", "features": {"userNamespaces": True}}]}, True, {""}),
+        ({"conditions": _READY, "runtimeHandlers": [{"features": {"userNamespaces": True}}]}, True, {""}),
+        ({"conditions": _READY, "runtimeHandlers": [{"name": "runsc", "features": {}}]}, True, set()),
+        ({"conditions": _READY, "runtimeHandlers": [{"name": "runsc", "features": None}]}, True, set()),
+        ({"conditions": _READY, "runtimeHandlers": None}, True, set()),
+        ({"conditions": _READY, "nodeInfo": {"operatingSystem": "linux"}}, True, set()),
+        ({"conditions": _READY, "nodeInfo": {"operatingSystem": "windows"}}, False, set()),
+        ({"conditions": [{"type": "Ready", "status": "Unknown"}]}, False, set()),
+        ({"conditions": [{"type": "Ready", "status": "False"}]}, False, set()),
+        ({"conditions": None}, False, set()),
+        (None, False, set()),
+    ],
+)
+def test_what_a_node_offers(status: Any, takes_linux_pods: Any, offers: set[str]) -> None:
+    """The handlers with user namespaces, and whether it is ready and runs Linux."""
+    assert node({"metadata": {"name": "a"}, "status": status}) == Node(takes_linux_pods, frozenset(offers))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The base image of the test: a small Debian with Python 3.11, made once by debootstrap, kept in the cache."""
+"""Small Debians, each made once by debootstrap and kept in the cache: one with Python 3.11 is the tests' base image."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,37 +18,57 @@ from tests.image.buildah import ALONE
 from tests.image.telling import tell
 
 SUITE: Final = "bookworm"
-_INCLUDE: Final = "python3,python3-venv,ca-certificates"
-_EMPTY: Final = ("var/cache/apt", "var/lib/apt/lists", "var/log")
+_INCLUDE: Final = ("python3", "python3-venv", "ca-certificates")
+_EMPTY: Final = ("var/cache/apt", "var/lib/apt/lists")
+_LOGS: Final = "var/log"
 _SECONDS: Final = 900
 
 
 def base_archive() -> Path:
-    """A tar of the tree. Skips the test where the packages cannot be had."""
+    """A tar of the tree of the base image. Skips the test where the packages cannot be had."""
     archive = cache_directory().parent / "image" / f"{SUITE}-{os.uname().machine}.tar"
     if not archive.exists():
-        archive.parent.mkdir(parents=True, exist_ok=True)
-        started = time.monotonic()
-        with tempfile.TemporaryDirectory(dir=archive.parent, prefix=".making-") as name:
-            _make(Path(name), archive)
-        tell(f"base image made by debootstrap in {time.monotonic() - started:.0f} s")
+        seconds = make_archive(archive, _base)
+        tell(f"base image made by debootstrap in {seconds:.0f} s")
     return archive
 
 
-def _make(directory: Path, archive: Path) -> None:
-    tree = directory / "tree"
-    command = ["debootstrap", "--variant=minbase", f"--include={_INCLUDE}", SUITE, str(tree), *_mirror()]
+def make_archive(archive: Path, make: Callable[[Path], None]) -> float:
+    """Write a tar of the tree that `make` makes, file capabilities included; the seconds that it took."""
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(dir=archive.parent, prefix=".making-") as name:
+        directory = Path(name)
+        make(directory / "tree")
+        attributes = ("--format=posix", "--xattrs", "--xattrs-include=security.capability", "--numeric-owner")
+        places = ("--file", str(directory / "tar"), "--directory", str(directory / "tree"))
+        subprocess.run(["tar", "--create", *attributes, *places, "."], check=True)
+        (directory / "tar").replace(archive)
+    return time.monotonic() - started
+
+
+def debootstrap(tree: Path, include: Sequence[str]) -> None:
+    """Make a small Debian with these packages. Skips the test where they cannot be had."""
+    command = ["debootstrap", "--variant=minbase", f"--include={','.join(include)}", SUITE, str(tree), *_mirror()]
     try:
         done = subprocess.run([*ALONE, *command], capture_output=True, text=True, timeout=_SECONDS, check=False)
     except subprocess.TimeoutExpired:
-        pytest.skip(f"needs a Debian base image: debootstrap took more than {_SECONDS} s")
+        pytest.skip(f"needs a Debian image: debootstrap took more than {_SECONDS} s")
     if done.returncode:
-        pytest.skip(f"needs a Debian base image, and debootstrap fails: {done.stdout[-500:]}{done.stderr[-500:]}")
+        pytest.skip(f"needs a Debian image, and debootstrap fails: {done.stdout[-500:]}{done.stderr[-500:]}")
     for path in _EMPTY:
-        shutil.rmtree(tree / path)
-        (tree / path).mkdir()
-    subprocess.run(["tar", "--create", "--file", directory / "tar", "--directory", tree, "."], check=True)
-    (directory / "tar").replace(archive)
+        empty(tree / path)
+
+
+def empty(directory: Path) -> None:
+    """Remove what is in a directory."""
+    shutil.rmtree(directory)
+    directory.mkdir()
+
+
+def _base(tree: Path) -> None:
+    debootstrap(tree, _INCLUDE)
+    empty(tree / _LOGS)
 
 
 def _mirror() -> list[str]:

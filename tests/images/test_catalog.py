@@ -13,8 +13,9 @@ from patches import Images
 from tests.gatherers.live_cluster import server
 from tests.gatherers.live_faults import Watched, beside, event, page, until
 from webhook.errors import ConfigurationError
+from webhook.images import config_map as config_maps
 from webhook.images.catalog import ImageCatalog
-from webhook.images.config_map import follow_config_map
+from webhook.images.config_map import follow_config_maps
 from webhook.images.facts import ImageEntry
 from webhook.images.file import ImageFactsFile
 
@@ -107,8 +108,9 @@ async def test_a_file_is_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert ([images.find("nginx").user for images in used], file.problem) == (["", "101", "7"], "")
 
 
-async def test_a_config_map_is_followed(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_config_map_is_followed(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     """Made, changed, spoilt, emptied and deleted by others: spoilt content changes nothing and is logged."""
+    monkeypatch.setattr(config_maps, "NAMES", ("pod-security-defaulter-images",))
     catalog, used = catalog_of()
     async with server() as (played, client):
         played.lists[_PATH] = [page()]
@@ -126,7 +128,7 @@ async def test_a_config_map_is_followed(caplog: pytest.LogCaptureFixture) -> Non
             )
         ]
         with caplog.at_level(logging.ERROR):
-            async with beside(follow_config_map(client, "psd", catalog).run()):
+            async with beside(follow_config_maps(client, "psd", catalog).run()):
                 await until(lambda: len(used) == 5)
         assert all(
             query["fieldSelector"] == "metadata.name=pod-security-defaulter-images" for query in played.queries(_PATH)

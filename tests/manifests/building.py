@@ -17,6 +17,8 @@ from tests.shared_data import ROOT
 MANIFESTS: Final = ROOT / "manifests"
 BASE: Final = MANIFESTS / "base"
 COMPONENTS: Final = tuple(sorted(path.name for path in (MANIFESTS / "components").iterdir()))
+TOGETHER: Final = tuple(name for name in COMPONENTS if name != "no-observer")
+"""Those that an overlay may have all at once."""
 OVERLAYS: Final = tuple(sorted(path.name for path in (MANIFESTS / "overlays").iterdir()))
 NAME: Final = "pod-security-defaulter"
 _SECONDS: Final = 60

@@ -61,6 +61,8 @@ def _references(value: dict[str, Any]) -> Iterator[Reference]:
         yield from _of_rules(value)
     elif kind == "Deployment":
         yield from _of_pod(namespace, spec["template"]["spec"])
+        leases = [row["value"] for row in _environment(value) if row["name"] == "OWN_LEASE"]
+        yield from (Reference("Deployment", namespace, name) for name in leases)
     elif kind == "ValidatingAdmissionPolicyBinding":
         yield Reference("ValidatingAdmissionPolicy", "", spec["policyName"])
     elif kind == "Certificate":
@@ -81,6 +83,8 @@ def _of_webhooks(value: dict[str, Any]) -> Iterator[Reference]:
 
 def _of_rules(value: dict[str, Any]) -> Iterator[Reference]:
     kinds = {"secrets": "Secret", "leases": "Service"} | {plural: kind for kind, plural in _CONFIGURATIONS.items()}
+    if "observer" in value["metadata"]["name"]:
+        kinds["leases"] = "Deployment"
     for rule in value["rules"]:
         for name in rule.get("resourceNames", ()):
             plurals = [plural for plural in rule["resources"] if plural != "configmaps"]  # any install.s

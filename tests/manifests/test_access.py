@@ -64,6 +64,20 @@ def test_validate_adds_its_own_configuration(tmp_path: Path) -> None:
     assert _writing(build(write_overlay(tmp_path, "validate"))) == _GRANTED | added
 
 
+def _reads_nodes(objects: Objects, role: str) -> list[list[str]]:
+    return [rule["verbs"] for rule in find(objects, "ClusterRole", role)["rules"] if "nodes" in rule["resources"]]
+
+
+def test_only_user_namespaces_reads_nodes(tmp_path: Path) -> None:
+    """Both servers then, since a preview says what admission does; nothing of them is written."""
+    own, preview = NAME, f"{NAME}-preview"
+    without = build(write_overlay(tmp_path / "without", "preview"))
+    assert _reads_nodes(without, own) == _reads_nodes(without, preview) == []
+    objects = build(write_overlay(tmp_path / "with", "preview", "user-namespaces"))
+    assert _reads_nodes(objects, own) == _reads_nodes(objects, preview) == [["list", "watch"]]
+    assert _writing(objects) == _GRANTED
+
+
 def test_with_cert_manager_nothing_is_written(tmp_path: Path) -> None:
     """No Secret is read either: the certificate is mounted."""
     objects = build(write_overlay(tmp_path, "validate", "cert-manager"))

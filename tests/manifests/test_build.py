@@ -8,7 +8,18 @@ from typing import Any, Final
 
 import pytest
 
-from tests.manifests.building import BASE, COMPONENTS, MANIFESTS, NAME, OVERLAYS, Objects, build, find, try_build
+from tests.manifests.building import (
+    BASE,
+    COMPONENTS,
+    MANIFESTS,
+    NAME,
+    OVERLAYS,
+    TOGETHER,
+    Objects,
+    build,
+    find,
+    try_build,
+)
 from tests.manifests.building import write_overlay as overlay
 from webhook.documents.document import Document
 from webhook.documents.reader import read_documents
@@ -20,7 +31,10 @@ _OWN: Final = (
     "high-availability",
     "managed-control-planes",
     "monitoring",
+    "observer-heal",
     "preview",
+    "token-need",
+    "user-namespaces",
     "validate",
     "workload-templates",
 )
@@ -31,21 +45,29 @@ _KINDS: Final = {
     ("ClusterRole", NAME),
     ("ClusterRole", f"{NAME}-certificates"),
     ("ClusterRoleBinding", NAME),
+    ("ClusterRole", f"{NAME}-observer"),
     ("ClusterRoleBinding", f"{NAME}-certificates"),
+    ("ClusterRoleBinding", f"{NAME}-observer"),
     ("Deployment", NAME),
+    ("Deployment", f"{NAME}-observer"),
     ("MutatingWebhookConfiguration", NAME),
     ("Namespace", NAME),
     ("NetworkPolicy", NAME),
+    ("NetworkPolicy", f"{NAME}-observer"),
     ("PodDisruptionBudget", NAME),
     ("ResourceQuota", NAME),
     ("Role", NAME),
     ("Role", f"{NAME}-images"),
+    ("Role", f"{NAME}-observer"),
     ("RoleBinding", NAME),
     ("RoleBinding", f"{NAME}-images"),
+    ("RoleBinding", f"{NAME}-observer"),
     ("Secret", f"{NAME}-tls"),
     ("Service", NAME),
     ("Service", f"{NAME}-metrics"),
+    ("Service", f"{NAME}-observer"),
     ("ServiceAccount", NAME),
+    ("ServiceAccount", f"{NAME}-observer"),
 }
 
 
@@ -61,7 +83,7 @@ def _variants(directory: Path) -> dict[str, Objects]:
     """Base, each component on base, every overlay, and all components at once."""
     rows = {name: build(overlay(directory / name, name)) for name in COMPONENTS}
     rows |= {f"overlay {name}": build(MANIFESTS / "overlays" / name) for name in OVERLAYS}
-    return {"base": build(BASE), **rows, "all": build(overlay(directory / "all", *_order(COMPONENTS)))}
+    return {"base": build(BASE), **rows, "all": build(overlay(directory / "all", *_order(TOGETHER)))}
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +135,7 @@ def test_a_component_labels_nothing_of_others(tmp_path: Path) -> None:
     (tmp_path / "theirs").mkdir()
     theirs: dict[str, Any] = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs", "namespace": "n"}}
     (tmp_path / "theirs.yaml").write_text(str(theirs), encoding="utf-8")
-    directory = overlay(tmp_path, *_order(COMPONENTS))
+    directory = overlay(tmp_path, *_order(TOGETHER))
     written = (directory / "kustomization.yaml").read_text().replace('"resources": [', '"resources": ["theirs.yaml", ')
     (directory / "kustomization.yaml").write_text(written, encoding="utf-8")
     assert find(build(directory), "ConfigMap", "theirs") == theirs
@@ -121,7 +143,7 @@ def test_a_component_labels_nothing_of_others(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pair", list(combinations(_OWN, 2)), ids="-".join)
 def test_two_components_go_together_in_any_order(tmp_path: Path, pair: tuple[str, str]) -> None:
-    """Either order builds the same, but that cert-manager may refuse to come first, and that one annotation is lost."""
+    """Either order builds the same, but that cert-manager may refuse to be first, and what comes too early is lost."""
     built = _sorted(build(overlay(tmp_path / "one", *_order(pair))))
     other = try_build(overlay(tmp_path / "two", *reversed(_order(pair))))
     if set(pair) == {"cert-manager", "validate"}:
@@ -130,6 +152,9 @@ def test_two_components_go_together_in_any_order(tmp_path: Path, pair: tuple[str
     elif set(pair) == {"managed-control-planes", "validate"}:
         del find(built, "ValidatingWebhookConfiguration")["metadata"]["annotations"]
         assert _sorted(build(tmp_path / "two")) == built
+    elif set(pair) == {"preview", "user-namespaces"}:
+        assert find(built, "ClusterRole", f"{NAME}-preview")["rules"].pop()["resources"] == ["nodes"]
+        assert _sorted(build(tmp_path / "two")) == built
     else:
         assert _sorted(build(tmp_path / "two")) == built
 
@@ -137,7 +162,7 @@ def test_two_components_go_together_in_any_order(tmp_path: Path, pair: tuple[str
 @pytest.mark.parametrize("component", [None, *COMPONENTS, "all"])
 def test_a_renamed_namespace_is_ours_everywhere(tmp_path: Path, component: str | None) -> None:
     """`namespace: x` and nothing else: objects, subjects, Services of webhooks, selectors, names in certificates."""
-    names = _order(COMPONENTS) if component == "all" else () if component is None else (component,)
+    names = _order(TOGETHER) if component == "all" else () if component is None else (component,)
     objects = build(overlay(tmp_path, *names, namespace="x"))
     for value in objects:
         assert value["metadata"].get("namespace", "x") == "x"

@@ -9,7 +9,14 @@ from typing import Final
 import msgspec
 import yaml
 
-from patches.policy.configuration import DefaulterConfiguration, DenyIn, Mode, enabled_ids
+from patches.policy.configuration import (
+    DefaulterConfiguration,
+    DenyIn,
+    Mode,
+    RunAsNonRootSettings,
+    Settings,
+    enabled_ids,
+)
 from patches.policy.policy import IDS
 from tests.manifests.building import BASE, MANIFESTS, NAME, build, find, write_overlay
 from webhook.configuration.reader import load_configuration, read_configuration
@@ -51,6 +58,14 @@ def test_workload_templates_turns_one_setting_on(tmp_path: Path) -> None:
     """And no other."""
     found = _effective(write_overlay(tmp_path / "o", "workload-templates"), tmp_path / "volume")
     assert found == DefaulterConfiguration(patch_templates=True)
+
+
+def test_user_namespaces_turns_one_setting_on(tmp_path: Path) -> None:
+    """And no other; the nodes are asked, for which it has the right."""
+    found = _effective(write_overlay(tmp_path / "o", "user-namespaces"), tmp_path / "volume")
+    wanted = RunAsNonRootSettings(root_images="userNamespace")
+    assert found == DefaulterConfiguration(settings=Settings(run_as_non_root=wanted))
+    assert found.settings.run_as_non_root.asks_nodes
 
 
 def test_fortress_has_every_setting_on(tmp_path: Path) -> None:

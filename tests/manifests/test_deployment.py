@@ -64,6 +64,7 @@ def test_the_arguments_are_ones_the_command_takes(objects: Objects) -> None:
     assert str(options.config) in mounts
     assert not any("subPath" in mount for mount in mounts.values())
     assert spec["terminationGracePeriodSeconds"] > options.drain_seconds + 30
+    assert container["livenessProbe"]["terminationGracePeriodSeconds"] < options.drain_seconds  # it hangs
     configurations = {value["kind"] for value in objects if value["kind"].endswith("WebhookConfiguration")}
     if options.managed_certificates:
         assert {f"{kind.capitalize()}WebhookConfiguration" for kind in options.inject_ca} == configurations

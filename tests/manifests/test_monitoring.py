@@ -70,15 +70,16 @@ def test_every_metric_of_ours_is_looked_at(objects: Objects, documented: dict[st
     assert [name for name in documented if name not in text] == []
 
 
-def test_the_monitor_finds_the_metrics_service_only(objects: Objects) -> None:
-    """Admission has no metrics; its Service has another label."""
+def test_the_monitor_finds_the_metrics_services_only(objects: Objects) -> None:
+    """Those of the server and the observer. Admission has no metrics; its Service has another label."""
     monitor = find(objects, "ServiceMonitor")["spec"]
     services = [value for value in objects if value["kind"] == "Service"]
     wanted = monitor["selector"]["matchLabels"].items()
-    (service,) = [value for value in services if wanted <= value["metadata"]["labels"].items()]
-    assert service["metadata"]["name"] == f"{NAME}-metrics"
+    found = [value for value in services if wanted <= value["metadata"]["labels"].items()]
+    assert {service["metadata"]["name"] for service in found} == {f"{NAME}-metrics", f"{NAME}-observer"}
     (endpoint,) = monitor["endpoints"]
-    assert endpoint["port"] in [port["name"] for port in service["spec"]["ports"]]
+    for service in found:
+        assert endpoint["port"] in [port["name"] for port in service["spec"]["ports"]]
 
 
 def test_alerts_say_what_to_do(objects: Objects) -> None:

@@ -13,6 +13,7 @@ from tests.manifests.building import (
     MANIFESTS,
     NAME,
     OVERLAYS,
+    TOGETHER,
     Objects,
     build,
     find,
@@ -31,7 +32,7 @@ _NAMES: Final[dict[str, dict[str, Any]]] = {
 
 
 def _components(name: str | None) -> tuple[str, ...]:
-    every = tuple(sorted(COMPONENTS, key=lambda component: (component in _LATER, component)))
+    every = tuple(sorted(TOGETHER, key=lambda component: (component in _LATER, component)))
     return every if name == "all" else () if name is None else (name,)
 
 

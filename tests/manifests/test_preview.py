@@ -66,6 +66,7 @@ def test_nothing_of_admission_leads_to_it(objects: Objects) -> None:
     """Only its own Service, Deployment and policy select its pods, and they select no other."""
     labels = _template(objects)["metadata"]["labels"]
     others = find(objects, "Deployment")["spec"]["template"]["metadata"]["labels"]
+    objects = [value for value in objects if value["metadata"]["name"] != f"{NAME}-observer"]
     for value in objects:
         spec = value.get("spec", {})
         selector = spec.get("selector") or spec.get("podSelector") or {}
@@ -93,8 +94,9 @@ def test_its_account_only_asks(objects: Objects) -> None:
     ]
     images = f"{NAME}-images"
     assert sorted(bound) == sorted([_OWN, images])
+    names = [images, *(f"{images}-{number}" for number in (1, 2, 3))]
     assert find(objects, "Role", images)["rules"] == [
-        {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [images], "verbs": ["list", "watch"]}
+        {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": names, "verbs": ["list", "watch"]}
     ]
     assert _template(objects)["spec"]["serviceAccountName"] == _OWN
     rules = find(objects, "ClusterRole", _OWN)["rules"]

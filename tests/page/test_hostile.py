@@ -85,7 +85,12 @@ def test_what_a_server_says_is_inert(page: Page, site: Site) -> None:
         "diff": f"--- a/{attack}\n+++ b/{attack}\n@@ -1 +1 @@\n-{attack}\n+{attack}: {attack}\n",
         "defaults": [row, {**row, "id": "__proto__", "reason": "constructor", "state": "toString"}],
         "violations": {"before": [violation], "after": [violation]},
+        "edits": [{"id": attack, "action": attack, "path": attack, "value": attack, "line": 1, "text": attack}],
         "allowed": False,
+        "starts": [
+            {"path": attack, "container": attack, "image": attack, "forecast": name, "cause": name, "message": attack}
+            for name in (attack, "__proto__", "unknown")
+        ],
         "warnings": [attack],
     }
     error = {"source": attack, "document": 2, "line": 1, "field": attack, "message": attack}

@@ -61,6 +61,36 @@ def test_pasted_manifests_are_previewed_at_once(page: Page) -> None:
     expect(added).to_contain_text("securityContext.allowPrivilegeEscalation = false container nginx")
 
 
+_STARTING: Final = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop}
+spec:
+  securityContext: {runAsNonRoot: true}
+  initContainers:
+  - {name: init, image: setup:1, securityContext: {runAsUser: 0}}
+  containers:
+  - {name: web, image: "web:1", securityContext: {runAsUser: 1000}}
+  - {name: one, image: "one:1"}
+  - {name: two, image: "two:1"}
+"""
+
+
+def test_each_container_says_whether_it_starts(page: Page) -> None:
+    """In words, those that will not first, with what the kubelet will say; containers of one fate stand together."""
+    page.fill("#text", _STARTING)
+    card = page.locator(".card")
+    expect(card.get_by_role("heading", name="Whether its containers start")).to_be_visible()
+    rows = card.locator(".starts > li")
+    expect(rows.locator(".mark")).to_have_text(["Will not start", "Unknown", "Runs"])
+    expect(rows.nth(0).locator(".upstream")).to_have_text("because: container's runAsUser breaks non-root policy")
+    expect(rows.nth(0).locator(".places")).to_have_text("container init setup:1")
+    expect(rows.nth(0)).to_contain_text("Name another user")
+    expect(rows.nth(1).locator(".places li")).to_have_text(["container one one:1", "container two two:1"])
+    expect(rows.nth(1)).to_contain_text("image-not-known")
+    expect(rows.nth(2)).to_have_text("Runscontainer web web:1")
+
+
 def test_text_pasted_beside_the_editor_goes_into_it(open_page: OpenPage, site: Site) -> None:
     """Ctrl+V works wherever the focus is, and adds to what somebody wrote."""
     page = open_page(permissions=["clipboard-read", "clipboard-write"])
@@ -133,8 +163,21 @@ def test_what_remains_names_the_field_to_change(page: Page) -> None:
     expect(remaining).to_contain_text("Change securityContext.privileged")
     expect(remaining).to_contain_text("To pass: container securityContext.privileged: unset or false.")
     expect(remaining).to_contain_text('privileged (container "agent" must not set securityContext.privileged=true)')
+    expect(remaining.locator(".edits li")).to_have_text("remove spec.containers[0].securityContext.privileged line 8")
     expect(page.locator(".note")).to_have_text("Admission would refuse it like this.")
     expect(page.locator(".warnings summary")).to_have_text("1 warning that kubectl would print")
+
+
+def test_one_edit_mends_several_violations(page: Page) -> None:
+    """The page lists what to do once, and does not ask for fields that the defaults fill in afterwards."""
+    page.fill("#text", PRIVILEGED)
+    page.select_option("#profile", "restricted")
+    remaining = page.locator(".remaining")
+    expect(remaining.locator("h4")).to_have_text("1 thing only you can change")
+    expect(remaining.locator(".edits li")).to_have_count(1)
+    expect(remaining.locator("ul > li")).to_have_count(4)
+    expect(remaining.get_by_text("Change securityContext")).to_have_count(1)
+    expect(remaining.get_by_text("This is mended by what is listed above.")).to_have_count(3)
 
 
 def test_an_admission_review_is_the_object_in_it(page: Page) -> None:

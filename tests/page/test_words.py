@@ -8,6 +8,7 @@ from typing import Any
 
 from patches.model.decisions import Reason, State, Withheld
 from patches.model.notices import NoticeCode
+from patches.model.starting import Cause
 from patches.policy.policy import IDS
 from patches.standards.checks import CHECK_FIELDS
 from patches.standards.levels import NEWEST_MINOR, Level
@@ -43,7 +44,14 @@ def test_reasons_are_told_in_the_words_of_the_documentation() -> None:
     """Means and advice are the columns of docs/reasons.md."""
     told = {name: [words["means"], words["advice"]] for name, words in _table("reasons.js", "REASONS").items()}
     rows = _rows("reasons.md")
-    assert told == {name: row for name, row in rows.items() if name not in set(NoticeCode)}
+    assert told == {name: row for name, row in rows.items() if name not in {*NoticeCode, *Cause}}
+
+
+def test_every_cause_is_told_in_the_words_of_the_documentation() -> None:
+    """None is missing, and none is explained that does not exist."""
+    told = {name: [words["means"], words["advice"]] for name, words in _table("causes.js", "CAUSES").items()}
+    assert told == {name: row for name, row in _rows("reasons.md").items() if name in set(Cause)}
+    assert set(told) == set(Cause)
 
 
 def test_checks_name_the_field_and_the_value() -> None:

@@ -42,8 +42,8 @@ def test_each_code_is_shown_and_refrained_from() -> None:
         NoticeCode.ROOT_WITHOUT_CAPABILITIES,
         NoticeCode.ROOT_IMAGE,
         NoticeCode.NAMED_USER_IMAGE,
-        NoticeCode.WILL_NOT_START,
-        NoticeCode.FILE_CAPABILITIES,
+        NoticeCode.VOLUME_EMPTIED,
+        NoticeCode.CLAIM_IN_USER_NAMESPACE,
     }
     assert given == {str(code): {True, False} for code in NoticeCode if code not in by_defaults}
 

@@ -94,6 +94,15 @@ def test_other_containers_are_refused_as_ever() -> None:
     assert violated(outcome) == ["capabilities_restricted", "runAsNonRoot", "runAsUser"]
 
 
+def test_a_debug_container_is_none() -> None:
+    """No injector fills it in, whatever its image: it is judged by what it lacks too."""
+    value = document(AUTO, ephemeralContainers=[{"name": "debugger", "image": "auto"}])
+    outcome = run(value, policy({PSA + "enforce": "restricted"}, mode="warn"))
+    details = {violation.id: violation.detail for violation in outcome.verdicts[RESTRICTED]}
+    assert details["allowPrivilegeEscalation"].startswith('container "debugger" must set')
+    assert "istio-proxy" not in "".join(details.values())
+
+
 def test_validating_admission_judges_it_as_it_is() -> None:
     """By then the injector has run: who is still called auto is judged like any container."""
     outcome = validate(view(document(AUTO)), namespace(DENYING))

@@ -200,6 +200,7 @@ def test_the_schema_is_drawn_from_the_types() -> None:
         "allowPodSkip",
         "patchTemplates",
         "images",
+        "observer",
         "exceptions",
         "placeholders",
         "settings",

@@ -187,6 +187,24 @@ def test_an_update_of_a_running_pod() -> None:
     assert result_of(review(replaced, operation="UPDATE", oldObject=pod()), objects=(enforced,)).allowed is False
 
 
+@pytest.mark.parametrize("document", [debugged(), pod()], ids=["a debug session", "a running pod"])
+def test_an_update_takes_no_steps_of_arrival(document: dict[str, Any]) -> None:
+    """They were taken when the pod was created: an AppArmor annotation that has no field by now gets none."""
+    key = "container.apparmor.security.beta.kubernetes.io/app"
+    document = copy.deepcopy(document)
+    document["metadata"]["annotations"] = {key: "unconfined"}
+    old = pod(metadata={"annotations": {key: "unconfined"}})
+    enforced = namespace_object({PSA_PREFIX + "enforce": "baseline"})
+    update = review(document, operation="UPDATE", oldObject=old, subResource="ephemeralcontainers")
+    result = result_of(update, objects=(enforced,))
+    assert result.violations
+    assert result.violations.before == result.violations.after
+    assert [row.detail for row in result.violations.before] == [
+        f'annotation must not set AppArmor profile type to "{key}="unconfined""'
+    ]
+    assert "become fields" not in str(_warnings(result))
+
+
 @pytest.mark.parametrize("patch_templates", [False, True])
 async def test_a_template(*, patch_templates: bool) -> None:
     """The patch is the one that is sent: none unless templates are patched. The verdict is about the pods."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from patches.compiler import compile_namespace
 from patches.evaluation import Evaluation, evaluate
 from patches.model.decisions import Decision, Reason, State
+from patches.model.images import ImageFacts, Images
 from patches.model.pod import Origin, Pod, locate
 from patches.policy.configuration import Mode
 from patches.policy.namespace import CompiledNamespace
@@ -32,12 +34,14 @@ from tests.review.builders import (
 from webhook.review import messages
 
 RESTRICTED = parse_level_version("restricted")
+BASELINE = parse_level_version("baseline")
+REMOVE = "remove spec.containers[0].securityContext.privileged"
 PRIVILEGED = Violation("privileged", "privileged", 'container "app" must not set securityContext.privileged=true')
 
 
-def compiled(labels: Mapping[str, str]) -> CompiledNamespace:
-    """The namespace `shop` with these labels, and nothing in it."""
-    return compile_namespace(gatherer_of([namespace_object(labels)]).snapshot(NAMESPACE), configured())
+def compiled(labels: Mapping[str, str], **parts: Any) -> CompiledNamespace:
+    """The namespace `shop` with these labels, and nothing in it. `parts`: of the configuration."""
+    return compile_namespace(gatherer_of([namespace_object(labels)]).snapshot(NAMESPACE), configured(**parts))
 
 
 def view(document: dict[str, Any]) -> Pod:
@@ -47,9 +51,9 @@ def view(document: dict[str, Any]) -> Pod:
     return found
 
 
-def evaluated(document: dict[str, Any], labels: Mapping[str, str]) -> Evaluation:
+def evaluated(document: dict[str, Any], labels: Mapping[str, str], **parts: Any) -> Evaluation:
     """What becomes of a pod in a namespace with these labels."""
-    return evaluate(view(document), compiled(labels))
+    return evaluate(view(document), compiled(labels, **parts))
 
 
 def test_every_check_has_a_field() -> None:
@@ -68,27 +72,110 @@ def test_upstream_texts() -> None:
     )
 
 
-def test_hint_names_each_field_once() -> None:
-    """Two checks of one field are one field to change."""
-    twice = [
-        Violation(check, "", "") for check in ("seccompProfile_baseline", "privileged", "seccompProfile_restricted")
-    ]
-    assert messages.hint(twice) == ("to pass, change securityContext.seccompProfile.type; securityContext.privileged")
+def test_hint_removes_what_stands_against_the_level() -> None:
+    """One edit, although four checks are violated: the defaults do the rest. Positions say which item it is."""
+    evaluation = evaluated(privileged_pod(), {})
+    assert len(evaluation.verdicts[RESTRICTED]) == 4
+    assert messages.hint(evaluation, RESTRICTED) == f"to pass, {REMOVE}"
+    security = {"capabilities": {"add": ["SYS_ADMIN"]}, "procMount": "Unmasked"}
+    sysctls = {"sysctls": [{"name": "kernel.msgmax", "value": "1"}]}
+    metadata = {"annotations": {"container.apparmor.security.beta.kubernetes.io/app": "unconfined"}}
+    several = pod(metadata=metadata, securityContext=sysctls, containers=[container(securityContext=security)])
+    assert messages.hint(evaluated(several, {}), RESTRICTED) == (
+        "to pass, remove spec.securityContext.sysctls[0] (kernel.msgmax), "
+        "spec.containers[0].securityContext.capabilities.add[0] (SYS_ADMIN), "
+        "spec.containers[0].securityContext.procMount, "
+        "metadata.annotations[container.apparmor.security.beta.kubernetes.io/app]"
+    )
+
+
+def test_hint_sets_what_nobody_fills_in() -> None:
+    """A default that is off leaves the field to the author; what is missing is set, what forbids it goes."""
+    evaluation = evaluated(privileged_pod(), {}, settings={"seccompProfile": {"enabled": False}})
+    assert messages.hint(evaluation, RESTRICTED) == (
+        f'to pass, {REMOVE}; set spec.securityContext.seccompProfile to {{"type":"RuntimeDefault"}}'
+    )
+
+
+def test_hint_of_what_no_edit_mends() -> None:
+    """A debug session changes nothing else of its pod; a pod of a hundred containers is not searched: fields it is."""
+    many = pod(containers=[container(f"c{index}", securityContext={"privileged": True}) for index in range(100)])
+    assert messages.hint(evaluated(many, {PSA_PREFIX + "enforce": "baseline"}), BASELINE) == (
+        "to pass, change securityContext.privileged"
+    )
+    old = privileged_pod()
+    debugged = {**old, "spec": {**old["spec"], "ephemeralContainers": [container("debugger")]}}
+    evaluation = evaluate(view(debugged), compiled({PSA_PREFIX + "enforce": "baseline"}), old=view(old))
+    assert messages.hint(evaluation, BASELINE) == "to pass, change securityContext.privileged"
+
+
+def test_hint_in_mode_warn() -> None:
+    """Kubernetes refuses the pod as it was sent, so that all has to be written; for the target the defaults count."""
+    labels = {PREFIX + "mode": "warn", PREFIX + "profile": "restricted", PSA_PREFIX + "enforce": "baseline"}
+    evaluation = evaluated(privileged_pod(), labels)
+    assert messages.hint(evaluation, BASELINE) == f"to pass, {REMOVE}"
+    assert messages.hint(evaluation, RESTRICTED) == f"to pass once the defaults are added, {REMOVE}"
+    assert messages.hint(evaluated(pod(), labels), RESTRICTED) == "passes once the defaults are added"
+    enforced = evaluated(privileged_pod(), labels | {PSA_PREFIX + "enforce": "restricted"})
+    assert messages.hint(enforced, RESTRICTED) == (
+        f"to pass, {REMOVE}; set spec.containers[0].securityContext.allowPrivilegeEscalation to false; "
+        'set spec.containers[0].securityContext.capabilities.drop to ["ALL"]; '
+        "set spec.securityContext.runAsNonRoot to true; "
+        'set spec.securityContext.seccompProfile to {"type":"RuntimeDefault"}'
+    )
+
+
+def test_a_pod_that_is_allowed_costs_no_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Edits are looked for only where a pod violates a level."""
+    monkeypatch.setattr(messages, "shortest_edits", None)
+    evaluation = evaluated(pod(), {PSA_PREFIX + "enforce": "restricted"})
+    assert messages.mutation_warnings(evaluation) == []
+    assert messages.preview_warnings(evaluation, Mode.ENFORCE) == []
 
 
 def test_refusal_is_upstreams_text_then_the_hint() -> None:
     """A search for upstream's words finds ours, and what follows says what to do."""
-    assert messages.refusal(RESTRICTED, [PRIVILEGED]) == (
-        f'violates PodSecurity "restricted:latest": {PRIVILEGED_TEXT}; to pass, change securityContext.privileged'
+    assert messages.refusal(evaluated(privileged_pod(), {PSA_PREFIX + "enforce": "baseline"})) == (
+        f'violates PodSecurity "baseline:latest": {PRIVILEGED_TEXT}; to pass, {REMOVE}'
     )
+
+
+def test_refusal_of_an_image_that_runs_as_root() -> None:
+    """A controller sees this message only: it names the container and the image, and both ways out."""
+    images = Images({"nginx:1.27": ImageFacts(user="")})
+    labels = {PSA_PREFIX + "enforce": "restricted"}
+    web = pod(containers=[container("web", image="nginx:1.27")])
+    evaluation = evaluate(view(web), replace(compiled(labels), images=images))
+    sentence = (
+        'container "web" (image nginx:1.27) runs as root: runAsNonRoot was not added. To comply: set runAsUser to a '
+        "user that the image supports, or use an image with a numeric USER"
+    )
+    verdict = messages.violates(RESTRICTED, evaluation.verdicts[RESTRICTED])
+    assert messages.refusal(evaluation) == f"{verdict}; {sentence}"
+    set_user = (
+        "set spec.containers[0].securityContext.runAsUser to a user that the image supports, or use an image with a "
+        "numeric USER"
+    )
+    assert messages.hint(evaluation, RESTRICTED) == f"to pass, {set_user}"
+    assert f"pod-security-defaulter: {sentence}" in messages.mutation_warnings(evaluation)
+    labels[PSA_PREFIX + "enforce"] = "baseline"
+    labels[PREFIX + "profile"] = "restricted"
+    host = pod(hostIPC=True, containers=web["spec"]["containers"])
+    evaluation = evaluate(view(host), replace(compiled(labels), images=images))
+    assert messages.refusal(evaluation).endswith("host namespaces (hostIPC=true); to pass, remove spec.hostIPC")
+    labels[PSA_PREFIX + "enforce"] = "restricted"
+    web["spec"]["containers"].append(container("host", securityContext={"privileged": True}))
+    evaluation = evaluate(view(web), replace(compiled(labels), images=images))
+    remove = REMOVE.replace("[0]", "[1]")
+    assert messages.refusal(evaluation).endswith(f"; to pass, {remove}; {sentence}")
 
 
 def test_one_verdict_for_one_level() -> None:
     """Where warn, enforce and target are one level, its text comes once, bare, and the hint in a line of its own."""
     evaluation = evaluated(privileged_pod(), {PSA_PREFIX + "enforce": "baseline"})
-    assert messages.mutation_warnings(evaluation, is_update=False) == [
+    assert messages.mutation_warnings(evaluation) == [
         f'would violate PodSecurity "baseline:latest": {PRIVILEGED_TEXT}',
-        "pod-security-defaulter: to pass, change securityContext.privileged",
+        f"pod-security-defaulter: to pass, {REMOVE}",
     ]
 
 
@@ -96,10 +183,10 @@ def test_levels_that_differ_are_told_apart() -> None:
     """Warn's text is upstream's to the letter, so that the built-in plugin adds no second line; others carry a hint."""
     labels = {PSA_PREFIX + "enforce": "privileged", PSA_PREFIX + "warn": "baseline", PREFIX + "profile": "restricted"}
     evaluation = evaluated(privileged_pod(), labels | {PREFIX + "profile-version": "v1.20"})
-    warn, target = messages.mutation_warnings(evaluation, is_update=False)
+    warn, target = messages.mutation_warnings(evaluation)
     assert warn == f'would violate PodSecurity "baseline:latest": {PRIVILEGED_TEXT}'
     assert target.startswith(f'would violate PodSecurity "restricted:v1.20": {PRIVILEGED_TEXT}, ')
-    assert "; to pass, change securityContext.privileged; " in target
+    assert target.endswith(f"; to pass, {REMOVE}")
 
 
 def test_three_levels_in_order() -> None:
@@ -112,7 +199,7 @@ def test_three_levels_in_order() -> None:
         PREFIX + "profile-version": "v1.20",
     }
     evaluation = evaluated(privileged_pod(), labels)
-    levels = [text.split('"')[1] for text in messages.mutation_warnings(evaluation, is_update=False)]
+    levels = [text.split('"')[1] for text in messages.mutation_warnings(evaluation)]
     assert levels == ["baseline:latest", "restricted:v1.24", "restricted:v1.20"]
 
 
@@ -120,17 +207,17 @@ def test_the_hint_of_what_is_enforced() -> None:
     """Where warn follows enforce its text stays bare, and the field to change follows, whatever the target is."""
     labels = {PSA_PREFIX + "enforce": "baseline", PREFIX + "profile": "restricted"}
     evaluation = evaluated(privileged_pod(), labels)
-    warn, target, hint = messages.mutation_warnings(evaluation, is_update=False)
+    warn, target, hint = messages.mutation_warnings(evaluation)
     assert warn == f'would violate PodSecurity "baseline:latest": {PRIVILEGED_TEXT}'
     assert target.startswith('would violate PodSecurity "restricted:latest": ')
-    assert hint == "pod-security-defaulter: to pass, change securityContext.privileged"
+    assert hint == f"pod-security-defaulter: to pass, {REMOVE}"
 
 
 def test_a_pod_that_complies_is_answered_in_silence() -> None:
     """What was applied on a pod that passes is told by its annotation, not by a warning."""
     evaluation = evaluated(pod(), {PSA_PREFIX + "enforce": "restricted"})
     assert evaluation.applied
-    assert messages.mutation_warnings(evaluation, is_update=False) == []
+    assert messages.mutation_warnings(evaluation) == []
 
 
 def test_preview_says_that_the_namespace_adds_nothing() -> None:
@@ -176,7 +263,7 @@ def test_what_would_be_added_is_brief() -> None:
     """Among many containers only the ids are warned of, each once; the audit annotation has all of it."""
     many = pod(containers=[container(f"c{number}") for number in range(50)])
     evaluation = evaluated(many, {PREFIX + "mode": "warn"})
-    added = next(text for text in messages.mutation_warnings(evaluation, is_update=False) if "would add" in text)
+    added = next(text for text in messages.mutation_warnings(evaluation) if "would add" in text)
     assert len(added) < 256
     assert added.count("capabilities") == 1
     audit = messages.mutation_audit(evaluation)
@@ -186,11 +273,11 @@ def test_what_would_be_added_is_brief() -> None:
 def test_the_kubelets_side_of_run_as_non_root_is_said() -> None:
     """An image's user is seen by nobody here: whoever reads what is added reads what that may mean."""
     evaluation = evaluated(pod(), {PREFIX + "mode": "warn"})
-    *_, added = messages.mutation_warnings(evaluation, is_update=False)
+    *_, added = messages.mutation_warnings(evaluation)
     assert "runAsNonRoot" in added
     assert added.endswith(" (an image that runs as root will not start)")
     evaluation = evaluated(pod(securityContext={"runAsNonRoot": True}), {PREFIX + "mode": "warn"})
-    *_, added = messages.mutation_warnings(evaluation, is_update=False)
+    *_, added = messages.mutation_warnings(evaluation)
     assert "would add" in added
     assert "image" not in added
 
@@ -249,9 +336,9 @@ def test_names_with_control_characters_reach_no_text() -> None:
     for mode in Mode:
         labels = {PREFIX + "mode": mode.value, PSA_PREFIX + "enforce": "baseline", PSA_PREFIX + "audit": "restricted"}
         evaluation = evaluated(pod(containers=[evil, container("b\n")]), labels)
-        texts = messages.mutation_warnings(evaluation, is_update=True)
+        texts = messages.mutation_warnings(evaluation)
         texts += messages.mutation_audit(evaluation).values()
-        texts += [messages.refusal(level, found) for level, found in evaluation.verdicts.items()]
+        texts += [messages.refusal(evaluation)] if evaluation.verdicts else []
         assert all(text.isprintable() for text in texts), texts
 
 
@@ -259,9 +346,7 @@ def test_bare_pod_in_upstreams_words() -> None:
     """The whole text for a bare pod that nothing is added to."""
     labels = {PREFIX + "mode": "audit", PSA_PREFIX + "warn": "restricted", PSA_PREFIX + "enforce": "privileged"}
     evaluation = evaluated(pod(), labels)
-    assert messages.mutation_warnings(evaluation, is_update=False) == [
-        f'would violate PodSecurity "restricted:latest": {BARE}'
-    ]
+    assert messages.mutation_warnings(evaluation) == [f'would violate PodSecurity "restricted:latest": {BARE}']
 
 
 def test_sane_texts_stay_as_they_are() -> None:

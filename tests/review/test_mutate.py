@@ -26,11 +26,14 @@ from tests.review.builders import (
 
 MODE = PREFIX + "mode"
 APPLIED = PREFIX + "applied"
-REFUSAL = f'violates PodSecurity "baseline:latest": {PRIVILEGED_TEXT}; to pass, change securityContext.privileged'
+REMOVE = "remove spec.containers[0].securityContext.privileged"
+REFUSAL = f'violates PodSecurity "baseline:latest": {PRIVILEGED_TEXT}; to pass, {REMOVE}'
 WOULD = f'would violate PodSecurity "restricted:latest": {BARE}'
 HINT = (
-    "to pass, change securityContext.allowPrivilegeEscalation; securityContext.capabilities; "
-    "securityContext.runAsNonRoot; securityContext.seccompProfile.type"
+    "to pass, set spec.containers[0].securityContext.allowPrivilegeEscalation to false; "
+    'set spec.containers[0].securityContext.capabilities.drop to ["ALL"]; '
+    "set spec.securityContext.runAsNonRoot to true; "
+    'set spec.securityContext.seccompProfile to {"type":"RuntimeDefault"}'
 )
 BASELINE = {PSA_PREFIX + "enforce": "baseline"}
 
@@ -57,12 +60,12 @@ async def test_an_annotation_of_the_pod_is_not_the_audits() -> None:
 
 
 async def test_what_the_patched_pod_still_violates() -> None:
-    """Unlabelled, the target is warned of in upstream's words with the field to change, and nothing is refused."""
+    """Unlabelled, the target is warned of in upstream's words with what to change, and nothing is refused."""
     answer = sent(await reviewer().mutate(request(privileged_pod())))
     assert answer["allowed"]
     (warning,) = answer["warnings"]
     assert warning.startswith(f'would violate PodSecurity "restricted:latest": {PRIVILEGED_TEXT}, ')
-    assert "; to pass, change securityContext.privileged; " in warning
+    assert warning.endswith(f"; to pass, {REMOVE}")
     assert "audit-violations" not in answer["auditAnnotations"]
 
 
@@ -94,7 +97,7 @@ async def test_mode_warn() -> None:
     assert "patch" not in answer
     verdict, hint, added = answer["warnings"]
     assert verdict == WOULD
-    assert hint == f"pod-security-defaulter: {HINT}"
+    assert hint == "pod-security-defaulter: passes once the defaults are added"
     assert added.startswith("pod-security-defaulter (mode warn) would add runAsNonRoot")
     assert "applied" not in answer["auditAnnotations"]
     assert "capabilities:containers/app" in answer["auditAnnotations"]["would-apply"].split(",")
@@ -172,7 +175,7 @@ async def test_deny_in_validate() -> None:
     assert answer["allowed"]
     assert answer["warnings"] == [
         f'would violate PodSecurity "baseline:latest": {PRIVILEGED_TEXT}',
-        "pod-security-defaulter: to pass, change securityContext.privileged",
+        f"pod-security-defaulter: to pass, {REMOVE}",
     ]
 
 
@@ -319,7 +322,7 @@ async def test_ephemeral_containers_can_be_denied() -> None:
     """A privileged debug session is refused where /mutate denies."""
     debugged = pod(ephemeralContainers=[privileged_pod()["spec"]["containers"][0]])
     answer = sent(await reviewer(BASELINE, denyIn="mutate").mutate(debug_session(pod(), debugged)))
-    assert answer["status"]["message"] == REFUSAL
+    assert answer["status"]["message"] == REFUSAL.replace("containers[0]", "ephemeralContainers[0]")
 
 
 @pytest.mark.parametrize(

@@ -168,4 +168,4 @@ async def test_it_agrees_with_mutate() -> None:
     labels = RESTRICTED | {PREFIX + "mode": "audit"}
     judged = sent(await reviewer(labels).validate(request(document)))
     mutated = sent(await reviewer(labels, denyIn="mutate").mutate(request(document)))
-    assert mutated["status"]["message"].startswith(judged["status"]["message"] + "; to pass, change ")
+    assert mutated["status"]["message"].startswith(judged["status"]["message"] + "; to pass, remove ")

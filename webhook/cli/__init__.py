@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_serve(commands.add_parser("serve", help="serve admission over HTTPS"))
+    _add_observe(commands.add_parser("observe", help="learn from the pods of a cluster what their images need"))
     _add_documents(
         commands.add_parser(
             "preview",
@@ -108,14 +109,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
         "--drain-seconds", type=_seconds, default=0.0, metavar="N", help="seconds to keep serving after SIGTERM"
     )
     parser.add_argument("--demo", action="store_true", help="send a sample review at start, and print the response")
-    logs = parser.add_argument_group("logs")
-    logs.add_argument("--log-format", choices=("text", "json"), default="text", help="(default: %(default)s)")
-    logs.add_argument(
-        "--log-level",
-        choices=("debug", "info", "warning", "error"),
-        default="info",
-        help="info logs a line for each review (default: %(default)s)",
-    )
+    _add_logs(parser, "info logs a line for each review (default: %(default)s)")
     tls = parser.add_argument_group(
         "TLS", "Use certificate files, a local self-signed certificate, or one that is managed in the cluster."
     )
@@ -146,6 +140,25 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     cluster = parser.add_argument_group("cluster")
     cluster.add_argument("--cluster", action="store_true", help="follow the namespaces of a cluster")
     _add_connection(cluster)
+
+
+def _add_observe(parser: argparse.ArgumentParser) -> None:
+    _add_config(parser)
+    parser.add_argument(
+        "--health-host",
+        default="127.0.0.1",
+        metavar="HOST",
+        help="address for probes and metrics (default: %(default)s)",
+    )
+    parser.add_argument("--health-port", type=int, metavar="PORT", help="port for probes and metrics, over plain HTTP")
+    _add_logs(parser, "(default: %(default)s)")
+    _add_connection(parser.add_argument_group("cluster"))
+
+
+def _add_logs(parser: argparse.ArgumentParser, levels: str) -> None:
+    logs = parser.add_argument_group("logs")
+    logs.add_argument("--log-format", choices=("text", "json"), default="text", help="(default: %(default)s)")
+    logs.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info", help=levels)
 
 
 def _add_cluster(parser: argparse._ActionsContainer) -> None:
@@ -227,7 +240,7 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE|DIR",
-        help="manifests of Namespaces, LimitRanges, ResourceQuotas, ServiceAccounts, RuntimeClasses; may be repeated",
+        help="manifests of Namespaces, LimitRanges, ResourceQuotas, ServiceAccounts, RuntimeClasses, Nodes; repeatable",
     )
     parser.add_argument(
         "--images", type=Path, metavar="FILE", help="what is known of images: a file of kind ImageFacts"

@@ -9,9 +9,8 @@ from webhook.cli.options import ManifestOptions
 from webhook.cli.surroundings import find_surroundings
 from webhook.cli.table import write_table
 from webhook.documents.files import read_files
-from webhook.documents.writer import to_yaml_all
 from webhook.preview.preview import PreviewOptions, preview
-from webhook.preview.results import Report, encode_report
+from webhook.preview.results import Report, encode_report, patched_yaml
 
 
 def run_on_manifests(options: ManifestOptions, *, patch: bool) -> int:
@@ -41,7 +40,7 @@ def _write(report: Report, options: ManifestOptions) -> None:
         case "json":
             sys.stdout.write(encode_report(report))
         case "yaml":
-            sys.stdout.write(to_yaml_all([result.patched for result in results if not result.error]))
+            sys.stdout.write(patched_yaml(results))
         case "diff":
             sys.stdout.write("".join(result.diff or "" for result in results if not result.error))
         case _:

@@ -35,6 +35,27 @@ class ServeOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveOptions:
+    """The options of `observe`.
+
+    Attributes:
+        config: configuration file or directory; None for the default configuration.
+        connection: how to reach the cluster.
+        health_host: address for probes and metrics.
+        health_port: port for probes and metrics; None for none.
+        log_format: `text` or `json`.
+        log_level: the lowest level to log.
+    """
+
+    config: Path | None = None
+    connection: ConnectionOptions = field(default_factory=ConnectionOptions)
+    health_host: str = "127.0.0.1"
+    health_port: int | None = None
+    log_format: Literal["text", "json"] = "text"
+    log_level: str = "info"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestOptions:
     """The options of `preview` and `check`.
 

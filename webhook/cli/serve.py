@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from typing import Final
 
+from webhook.cli.background import run_background, run_loop
 from webhook.cli.demo import show
 from webhook.cli.options import ServeOptions
 from webhook.errors import DefaulterError, exit_status
 from webhook.server.app import Site, serve
 from webhook.server.build import build_server
-from webhook.server.parts import Work
 from webhook.telemetry.logs import configure_logs
 
 OPTIONS: Final = ServeOptions
 _LOG: Final = logging.getLogger("webhook.cli")
-
-if sys.platform == "win32":  # uvloop has no wheels there
-    _run = asyncio.run
-else:
-    from uvloop import run as _run
 
 
 def run(options: ServeOptions) -> int:
     """Serve until SIGTERM or SIGINT, and return the exit status."""
     configure_logs(options.log_format, options.log_level)
     try:
-        _run(_serve(options))
+        run_loop(_serve(options))
     except DefaulterError as error:
         _report_failure(options, str(error))
         return exit_status(error)
@@ -68,24 +62,9 @@ async def _serve(options: ServeOptions) -> None:
             if options.demo and server.authority is not None and admission is not None:
                 await show(_address(admission, ports[0]), server.authority)
 
-        async with _run_background(server.background):
+        async with run_background(server.background):
             sites = list(server.sites.values())
             await serve(sites, server.readiness, announce, drain_seconds=options.drain_seconds)
-
-
-@asynccontextmanager
-async def _run_background(background: Sequence[Work]) -> AsyncIterator[None]:
-    """Run tasks beside the server. A bug in one ends the process, so that someone sees it and it is restarted."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(work()) for work in background]
-            try:
-                yield
-            finally:
-                for task in tasks:
-                    task.cancel()
-    except BaseExceptionGroup as several:
-        raise several.exceptions[0] from None
 
 
 def _address(site: Site, port: int) -> str:

@@ -50,7 +50,10 @@ def find_surroundings(options: ManifestOptions, documents: Sequence[Document | B
     if options.offline and named:
         raise InputError("--offline asks no cluster: leave out --context and --kubeconfig")
     if not options.offline and (named or (options.namespace is not None and _has_kubeconfig())):
-        source = asyncio.run(_ask_cluster(options, documents))
+        settings = configuration.settings
+        bindings = settings.automount_service_account_token.asks_for_bindings
+        nodes = settings.run_as_non_root.asks_nodes
+        source = asyncio.run(_ask_cluster(options, documents, bindings=bindings, nodes=nodes))
     else:
         namespace = options.namespace or DEFAULT_NAMESPACE
         source = _NamespaceSource(ManifestGatherer(), namespace, namespaces_of(documents, PreviewOptions(namespace)))
@@ -72,7 +75,9 @@ class _NamespaceSource(NamedTuple):
     names: Sequence[str]
 
 
-async def _ask_cluster(options: ManifestOptions, documents: Sequence[Document | BrokenDocument]) -> _NamespaceSource:
+async def _ask_cluster(
+    options: ManifestOptions, documents: Sequence[Document | BrokenDocument], *, bindings: bool, nodes: bool
+) -> _NamespaceSource:
     """Ask the cluster with the user's own rights."""
     from webhook.cluster.connection import connect  # noqa: PLC0415 (the client is large, and offline it is not needed)
     from webhook.gatherers.kubeconfig import KubeconfigGatherer  # noqa: PLC0415
@@ -80,7 +85,7 @@ async def _ask_cluster(options: ManifestOptions, documents: Sequence[Document | 
     try:
         async with connect(options.connection) as client:
             namespace = options.namespace or client.namespace
-            gatherer = KubeconfigGatherer(client)
+            gatherer = KubeconfigGatherer(client, bindings=bindings, nodes=nodes)
             await gatherer.learn_version()
             names = namespaces_of(documents, PreviewOptions(namespace))
             gathered = await gatherer.gather_all([name for name in names if is_namespace(name)])

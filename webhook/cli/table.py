@@ -7,8 +7,8 @@ from typing import Final, TextIO
 
 import msgspec
 
-from patches import CHECK_FIELDS, Reason, State
-from webhook.preview.results import DefaultRow, Report, Result, ViolationRow
+from patches import CHECK_FIELDS, Forecast, Reason, State
+from webhook.preview.results import DefaultRow, EditRow, Report, Result, StartRow, ViolationRow
 from webhook.review.messages import printable
 
 _RESET: Final = "\x1b[0m"
@@ -21,6 +21,7 @@ _COLOURS: Final = {
 }
 _RED: Final = "\x1b[31m"
 _GREEN: Final = "\x1b[32m"
+_FORECASTS: Final = {Forecast.RUNS: _GREEN, Forecast.WILL_NOT_START: _RED, Forecast.UNKNOWN: "\x1b[33m"}
 _QUIET: Final = (Reason.UNSET, Reason.AUTHOR)
 _LONGEST_VALUE: Final = 60
 
@@ -47,6 +48,8 @@ def write_table(report: Report, out: TextIO, *, colour: bool) -> None:
         out.write("What a default does: docs/defaults.md. What a reason means: docs/reasons.md.\n")
     if any(result.violations and result.violations.before for result in report.results):
         out.write("What a check asks for: docs/checks.md.\n")
+    if any(row.cause for result in report.results for row in result.starts or ()):
+        out.write("Why a container does not start: docs/reasons.md#starting.\n")
 
 
 def _block(result: Result, paint: _Paint) -> list[str]:
@@ -57,9 +60,24 @@ def _block(result: Result, paint: _Paint) -> list[str]:
     lines += _default_lines(result.defaults or [], paint)
     if result.violations:
         left = result.violations.before if result.violations.after is msgspec.UNSET else result.violations.after
-        lines += _violation_lines(left, paint) or [paint("  passes", _GREEN)]
+        lines += _violation_lines(left, result.edits or [], paint) or [paint("  passes", _GREEN)]
+    lines += _start_lines(result.starts or [], paint)
     lines += [f"  warning: {printable(text)}" for text in result.warnings or []]
     return lines
+
+
+def _start_lines(rows: Sequence[StartRow], paint: _Paint) -> list[str]:
+    width = max((len(row.forecast) for row in rows), default=0)
+    return [
+        "  " + paint(row.forecast.ljust(width), _FORECASTS[row.forecast]) + f"  {printable(_start_text(row))}"
+        for row in rows
+    ]
+
+
+def _start_text(row: StartRow) -> str:
+    text = f"container {row.container} (image {row.image})"
+    because = f", because: {row.message}" if row.message else ""
+    return text + because + (f"  ({row.cause})" if row.cause else "")
 
 
 def _default_lines(rows: Sequence[DefaultRow], paint: _Paint) -> list[str]:
@@ -80,9 +98,10 @@ def _explanation(row: DefaultRow) -> str:
     return value if row.reason in _QUIET else f"{value}  ({row.reason})"
 
 
-def _violation_lines(rows: Sequence[ViolationRow], paint: _Paint) -> list[str]:
+def _violation_lines(rows: Sequence[ViolationRow], edits: Sequence[EditRow], paint: _Paint) -> list[str]:
     lines = []
     for row in rows:
         lines.append("  " + paint("violates", _RED) + f"  {row.id}: {printable(f'{row.reason} ({row.detail})')}")
-        lines.append(f"            to pass, change {CHECK_FIELDS[row.id]}")
-    return lines
+        if not edits:
+            lines.append(f"            to pass, change {CHECK_FIELDS[row.id]}")
+    return lines + [f"  to pass   {edit.text}  (line {edit.line})" for edit in edits]

@@ -12,6 +12,8 @@ from patches import DefaulterConfiguration
 from webhook.documents.typed import convert, read_single
 from webhook.errors import ConfigurationError
 
+_WITH_OFF: Final = (("mode",), ("observer", "heal"))
+"""The settings of which `off` is a value."""
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
 
 
@@ -59,6 +61,7 @@ def combine(files: Mapping[str, bytes]) -> DefaulterConfiguration:
     for file, data in files.items():
         document = read_single(data, file)
         if document is not None:
+            _restore_off(document.value)
             convert(document.value, DefaulterConfiguration, document)
             merged = _merge(merged, document.value)
     try:
@@ -78,4 +81,17 @@ def _merge(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
 def read_configuration(data: bytes, file: str) -> DefaulterConfiguration:
     """Read a configuration in YAML or JSON; errors call it `file`. Raises ConfigurationError if it is wrong."""
     document = read_single(data, file)
-    return DefaulterConfiguration() if document is None else convert(document.value, DefaulterConfiguration, document)
+    if document is None:
+        return DefaulterConfiguration()
+    _restore_off(document.value)
+    return convert(document.value, DefaulterConfiguration, document)
+
+
+def _restore_off(value: Any) -> None:
+    """Make the word `off` of what YAML 1.1, which Kubernetes' readers speak too, has made false of it."""
+    for *parents, key in _WITH_OFF:
+        place = value
+        for parent in parents:
+            place = place.get(parent) if isinstance(place, dict) else None
+        if isinstance(place, dict) and place.get(key) is False:
+            place[key] = "off"

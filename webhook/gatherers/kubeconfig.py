@@ -13,12 +13,23 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from patches import NEWEST_MINOR, Coverage, Objects, Snapshot
+from patches import (
+    NEWEST_MINOR,
+    UNKNOWN,
+    Coverage,
+    Objects,
+    Snapshot,
+    UnknownType,
+    user_namespaces_everywhere,
+)
 from webhook.cluster.api import ClusterClient
+from webhook.cluster.reflector import Item
 from webhook.errors import ClusterError, InvalidObject
 from webhook.gatherers import objects
+from webhook.gatherers.bindings import BINDINGS, BindingStore, compose_bindings
 from webhook.gatherers.gatherer import GatheredNamespaces
 from webhook.gatherers.lookups import NAMESPACES, RUNTIME_CLASSES
+from webhook.gatherers.nodes import NODES
 from webhook.gatherers.version import read_minor
 
 _SKIPPED: Final = "what depends on them is unknown, and skipped"
@@ -40,9 +51,17 @@ class KubeconfigGatherer:
         server_minor: the API server's own minor version; the newest known version before `learn_version`.
     """
 
-    def __init__(self, client: ClusterClient) -> None:
-        """Ask this cluster."""
+    def __init__(self, client: ClusterClient, *, bindings: bool = False, nodes: bool = False) -> None:
+        """Ask this cluster.
+
+        Args:
+            client: the cluster.
+            bindings: whether the rights of ServiceAccounts count, which all namespaces give.
+            nodes: whether it counts what the nodes offer.
+        """
         self._client = client
+        self._bindings = bindings
+        self._nodes = nodes
         self.problems: list[str] = []
         self.server_minor = NEWEST_MINOR
 
@@ -62,12 +81,37 @@ class KubeconfigGatherer:
 
     async def gather_all(self, namespaces: Collection[str]) -> GatheredNamespaces:
         """Return what is known of these namespaces. Raises ClusterError if the cluster does not answer."""
-        classes, snapshots = await asyncio.gather(
+        classes, offered, bindings, snapshots = await asyncio.gather(
             self._list(RUNTIME_CLASSES, "", objects.runtime_class),
+            self._user_namespaces(),
+            asyncio.gather(*map(self._store_bindings, BINDINGS if self._bindings else ())),
             asyncio.gather(*map(self._snapshot, namespaces)),
         )
-        known = (replace(snapshot, runtime_classes=classes) for snapshot in snapshots)
+        known = (
+            replace(
+                snapshot,
+                runtime_classes=classes,
+                bindings=compose_bindings(snapshot.name, bindings),
+                user_namespaces=offered,
+            )
+            for snapshot in snapshots
+        )
         return GatheredNamespaces({snapshot.name: snapshot for snapshot in known}, {})
+
+    async def _store_bindings(self, path: str) -> BindingStore:
+        """Return a store of the bindings of one kind. It is not synced if the user may not list them."""
+        store = BindingStore(path, lambda _: None)
+        try:
+            items = msgspec.json.decode(await self._client.get(path), type=_List).items or ()
+            store.replace([_binding(item) for item in items])
+        except ClusterError as error:
+            self._note_forbidden(error, f"you may not list {path.rpartition('/')[2]}: {_SKIPPED}")
+        return store
+
+    async def _user_namespaces(self) -> frozenset[str] | UnknownType:
+        """Return what every node offers; UNKNOWN if it does not count, or the user may not list them."""
+        nodes = (await self._list(NODES, "", objects.node)).all() if self._nodes else UNKNOWN
+        return UNKNOWN if nodes is UNKNOWN else user_namespaces_everywhere(nodes.values())
 
     async def _snapshot(self, namespace: str) -> Snapshot:
         """Return what is known of a namespace, without the RuntimeClasses."""
@@ -108,3 +152,12 @@ class KubeconfigGatherer:
         if error.status != HTTPStatus.FORBIDDEN:
             raise error
         self.problems.append(problem)
+
+
+def _binding(item: dict[str, Any]) -> Item[frozenset[objects.Subject]]:
+    metadata = item["metadata"]
+    try:
+        subjects = objects.bound_accounts(item)
+    except InvalidObject:
+        subjects = None
+    return Item(metadata.get("namespace") or "", metadata["name"], subjects)

@@ -33,8 +33,10 @@ from webhook.cluster.api import ClusterClient
 from webhook.cluster.reflector import Reflector
 from webhook.errors import NamespaceUnknown
 from webhook.gatherers import objects
+from webhook.gatherers.bindings import BINDINGS, BindingStore, compose_bindings
 from webhook.gatherers.gatherer import LOOKUP_SECONDS, GatheredNamespaces
 from webhook.gatherers.lookups import NAMESPACES, RUNTIME_CLASSES, Lookups
+from webhook.gatherers.nodes import NODES, NodeFollower
 from webhook.gatherers.store import ClusterScopedStore, NamespacedStore
 from webhook.gatherers.version import follow_version
 
@@ -69,6 +71,11 @@ class CacheStatus(NamedTuple):
     age_seconds: float | None
     objects: int
 
+    @property
+    def optional(self) -> bool:
+        """Whether a server is ready without it: not every installation has the right to read the kind."""
+        return self.kind == _plural(NODES)
+
 
 class LiveGatherer:
     """Follows a cluster while `run` runs, and gathers its namespaces.
@@ -90,6 +97,9 @@ class LiveGatherer:
         self._quotas: NamespacedStore[ResourceQuota] = NamespacedStore(self._forget)
         self._accounts: NamespacedStore[ServiceAccount] = NamespacedStore(self._forget)
         self._runtime_classes: ClusterScopedStore[RuntimeClass] = ClusterScopedStore(self._forget_after_first_list)
+        self._bindings = tuple(BindingStore(path, self._forget) for path in BINDINGS)
+        self._bindings_wanted = asyncio.Event()
+        self._nodes = NodeFollower(client, self._snapshots.clear)
         self._kinds = (
             self._follow(NAMESPACES, objects.marks, self._namespaces),
             self._follow("/api/v1/limitranges", objects.limit_items, self._limit_ranges),
@@ -100,14 +110,26 @@ class LiveGatherer:
 
     def _follow(self, path: str, read: Callable[[msgspec.Raw], T], store: _Store[T]) -> _CachedKind:
         reflector = Reflector(self._client, path, read, store, on_list=self._relisted.set)
-        return _CachedKind(path.rpartition("/")[2], reflector, store)
+        return _CachedKind(_plural(path), reflector, store)
 
     async def run(self) -> None:
         """Follow the cluster until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             for kind in self._kinds:
                 tasks.create_task(kind.reflector.run())
+            tasks.create_task(self._nodes.run())
             tasks.create_task(follow_version(self._client, self._set_minor, self._relisted))
+            tasks.create_task(self._follow_bindings())
+
+    def follow_bindings(self) -> None:
+        """Follow who has rights, from now on: the configuration asks for it, and so gives the right to."""
+        self._bindings_wanted.set()
+
+    async def _follow_bindings(self) -> None:
+        await self._bindings_wanted.wait()
+        async with asyncio.TaskGroup() as tasks:
+            for path, store in zip(BINDINGS, self._bindings, strict=True):
+                tasks.create_task(Reflector(self._client, path, objects.bound_accounts, store).run())
 
     @property
     def server_minor(self) -> int:
@@ -120,17 +142,20 @@ class LiveGatherer:
         return self.known_minor is not None and all(kind.store.synced for kind in self._kinds)
 
     def status(self) -> tuple[CacheStatus, ...]:
-        """The state of each cache."""
-        now = time.monotonic()
-        return tuple(
-            CacheStatus(
-                kind.name,
-                kind.store.synced,
-                None if kind.reflector.last_contact is None else now - kind.reflector.last_contact,
-                len(kind.store),
-            )
+        """The state of each cache; of Nodes only if they are followed."""
+        kinds = tuple(
+            CacheStatus(kind.name, kind.store.synced, _age(kind.reflector.last_contact), len(kind.store))
             for kind in self._kinds
         )
+        nodes = self._nodes
+        if not nodes.needed:
+            return kinds
+        known = nodes.user_namespaces is not UNKNOWN
+        return (*kinds, CacheStatus(_plural(NODES), known, _age(nodes.last_contact), len(nodes)))
+
+    def follow_nodes(self, *, needed: bool) -> None:
+        """Follow what the nodes offer from now on, or no longer. Without the right to, it stays unknown."""
+        self._nodes.follow(needed=needed)
 
     def use_images(self, images: Images) -> None:
         """Replace what is known of images."""
@@ -193,6 +218,8 @@ class LiveGatherer:
             _objects(self._accounts, namespace),
             Objects(self._runtime_classes.rows, _coverage(self._runtime_classes)),
             self._images,
+            compose_bindings(namespace, self._bindings),
+            self._nodes.user_namespaces,
         )
 
     def _forget(self, namespaces: Iterable[str] | None) -> None:
@@ -212,6 +239,16 @@ class LiveGatherer:
         if minor != self.known_minor:
             _LOG.info("the API server is v1.%d", minor)
             self.known_minor = minor
+
+
+def _plural(path: str) -> str:
+    """The plural of the kind whose objects are at a path."""
+    return path.rpartition("/")[2]
+
+
+def _age(moment: float | None) -> float | None:
+    """The time since a moment of the monotonic clock, if there was one."""
+    return None if moment is None else time.monotonic() - moment
 
 
 def _detach(snapshot: Snapshot) -> Snapshot:

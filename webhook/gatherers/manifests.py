@@ -1,7 +1,8 @@
-"""Gathers namespaces from manifests: Namespaces, LimitRanges, ResourceQuotas, ServiceAccounts and RuntimeClasses.
+"""Gathers namespaces from manifests: Namespaces, what limits their pods, their ServiceAccounts, and who has rights.
 
 A namespace without a manifest counts as unlabelled, a ServiceAccount without one as leaving `automount` unset. A
-RuntimeClass without one is unknown, because a file cannot say that it does not exist.
+RuntimeClass or binding without one is unknown, because a file cannot say that it does not exist. So is what the nodes
+offer, if there is no manifest of a Node.
 """
 
 from __future__ import annotations
@@ -17,13 +18,17 @@ from patches import (
     Images,
     LimitItem,
     Missing,
+    Node,
     ResourceQuota,
     RuntimeClass,
     ServiceAccount,
     Snapshot,
     empty_snapshot,
+    user_namespaces_everywhere,
 )
+from webhook.cluster.reflector import Item
 from webhook.gatherers import objects
+from webhook.gatherers.bindings import BINDINGS, CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS, BindingStore, compose_bindings
 from webhook.gatherers.gatherer import GatheredNamespaces
 
 KINDS: Final = frozenset(
@@ -32,7 +37,10 @@ KINDS: Final = frozenset(
         ("v1", "LimitRange"),
         ("v1", "ResourceQuota"),
         ("v1", "ServiceAccount"),
+        ("v1", "Node"),
         ("node.k8s.io/v1", "RuntimeClass"),
+        ("rbac.authorization.k8s.io/v1", "RoleBinding"),
+        ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"),
     },
 )
 """The (apiVersion, kind) pairs that say something about a namespace."""
@@ -70,6 +78,8 @@ class ManifestGatherer:
         self._quotas: dict[str, dict[str, ResourceQuota]] = defaultdict(dict)
         self._accounts: dict[str, dict[str, ServiceAccount]] = defaultdict(dict)
         self._runtime_classes: dict[str, RuntimeClass] = {}
+        self._bindings = {path: BindingStore(path, lambda _: None) for path in BINDINGS}
+        self._nodes: dict[str, Node] = {}
         self._images = NO_IMAGES
         self._snapshots: dict[str, Snapshot] = {}
 
@@ -97,6 +107,13 @@ class ManifestGatherer:
                 self._quotas[namespace][metadata.name] = objects.resource_quota(value)
             case "ServiceAccount":
                 self._accounts[namespace][metadata.name] = objects.service_account(value)
+            case "RoleBinding":
+                subjects = objects.bound_accounts({**value, "metadata": {"namespace": namespace}})
+                self._bindings[ROLE_BINDINGS].put(Item(namespace, metadata.name, subjects))
+            case "ClusterRoleBinding":
+                self._bindings[CLUSTER_ROLE_BINDINGS].put(Item("", metadata.name, objects.bound_accounts(value)))
+            case "Node":
+                self._nodes[metadata.name] = objects.node(value)
             case _:
                 self._runtime_classes[metadata.name] = objects.runtime_class(value)
         return True
@@ -131,12 +148,15 @@ class ManifestGatherer:
         base = self._base.get(namespace) or empty_snapshot(namespace)
         if self._images:
             base = replace(base, images=self._images)
+        if self._nodes:
+            base = replace(base, user_namespaces=user_namespaces_everywhere(self._nodes.values()))
         snapshot = replace(
             base,
             limit_ranges=base.limit_ranges.updated(self._limit_ranges.get(namespace, {})),
             resource_quotas=base.resource_quotas.updated(self._quotas.get(namespace, {})),
             service_accounts=base.service_accounts.updated(self._accounts.get(namespace, {})),
             runtime_classes=base.runtime_classes.updated(self._runtime_classes),
+            bindings=base.bindings.updated(compose_bindings(namespace, self._bindings.values())),
         )
         metadata = self._namespaces.get(namespace)
         if metadata is None:

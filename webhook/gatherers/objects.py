@@ -7,17 +7,19 @@ field of it is invalid.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
 from patches import (
     LimitItem,
+    Node,
     Quantity,
     ResourceQuota,
     RuntimeClass,
     ServiceAccount,
+    find_cloud_identity,
     invalid_object,
     nanos,
     relevant_marks,
@@ -26,6 +28,10 @@ from webhook.errors import InvalidObject
 
 _DISTINCT_MARKS: Final = 4096
 _DISTINCT_QUOTAS: Final = 256
+_DISTINCT_SUBJECTS: Final = 256
+_GROUP: Final = "system:serviceaccounts:"
+_USER: Final = "system:serviceaccount:"
+_DISTINCT_HANDLERS: Final = 64
 
 
 class Metadata(msgspec.Struct):
@@ -96,8 +102,35 @@ class _Quota(msgspec.Struct):
     spec: _QuotaSpec | None = None
 
 
+class Subject(NamedTuple):
+    """A ServiceAccount to which a binding gives rights; `account` is "" for all accounts of the namespace."""
+
+    namespace: str
+    account: str
+
+
+class _AccountMetadata(msgspec.Struct):
+    annotations: dict[str, str | None] | None = None
+
+
 class _ServiceAccount(msgspec.Struct, rename="camel"):
+    metadata: _AccountMetadata | None = None
     automount_service_account_token: bool | None = None
+
+
+class _Subject(msgspec.Struct):
+    kind: str = ""
+    name: str = ""
+    namespace: str | None = None
+
+
+class _BindingMetadata(msgspec.Struct):
+    namespace: str | None = None
+
+
+class _Binding(msgspec.Struct):
+    metadata: _BindingMetadata | None = None
+    subjects: list[_Subject] | None = None
 
 
 class _Scheduling(msgspec.Struct, rename="camel"):
@@ -109,8 +142,37 @@ class _Overhead(msgspec.Struct, rename="camel"):
 
 
 class _RuntimeClass(msgspec.Struct):
+    handler: str = ""
     scheduling: _Scheduling | None = None
     overhead: _Overhead | None = None
+
+
+class _Features(msgspec.Struct, rename="camel"):
+    user_namespaces: bool | None = None
+
+
+class _Handler(msgspec.Struct):
+    name: str = ""
+    features: _Features | None = None
+
+
+class _Condition(msgspec.Struct):
+    type: str
+    status: str
+
+
+class _NodeInfo(msgspec.Struct, rename="camel"):
+    operating_system: str = ""
+
+
+class _NodeStatus(msgspec.Struct, rename="camel"):
+    conditions: list[_Condition] | None = None
+    node_info: _NodeInfo | None = None
+    runtime_handlers: list[_Handler] | None = None
+
+
+class _Node(msgspec.Struct):
+    status: _NodeStatus | None = None
 
 
 def identify(value: Any) -> ClusterObject:
@@ -164,18 +226,64 @@ def _shared_quota(scopes: frozenset[str], resources: frozenset[str]) -> Resource
 
 def service_account(value: Any) -> ServiceAccount:
     """Read a ServiceAccount. Equal ones share one object."""
-    return _ACCOUNTS[_read(value, _ServiceAccount).automount_service_account_token]
+    read = _read(value, _ServiceAccount)
+    annotations = read.metadata.annotations if read.metadata else None
+    return _shared_account(
+        automount=read.automount_service_account_token, cloud_identity=find_cloud_identity(annotations or {}, {})
+    )
 
 
-_ACCOUNTS: Final = {automount: ServiceAccount(automount) for automount in (True, False, None)}
+@cache
+def _shared_account(*, automount: bool | None, cloud_identity: str) -> ServiceAccount:
+    return ServiceAccount(automount, cloud_identity)
+
+
+def bound_accounts(value: Any) -> frozenset[Subject]:
+    """Read the ServiceAccounts to which a RoleBinding or ClusterRoleBinding gives rights. Equal sets are shared.
+
+    The groups that every account is in, `system:serviceaccounts` and `system:authenticated`, do not count.
+    """
+    read = _read(value, _Binding)
+    own = (read.metadata.namespace if read.metadata else None) or ""
+    subjects = frozenset(subject for subject in (_account(row, own) for row in read.subjects or ()) if subject)
+    return _shared_subjects(subjects)
+
+
+def _account(row: _Subject, own_namespace: str) -> Subject | None:
+    """The account, or all accounts of a namespace, that a subject is. Kinds as in `rbac/v1`."""
+    if row.kind == "ServiceAccount":
+        return Subject(row.namespace or own_namespace, row.name)
+    if row.kind == "Group" and row.name.startswith(_GROUP):
+        return Subject(row.name.removeprefix(_GROUP), "")
+    namespace, colon, name = row.name.removeprefix(_USER).partition(":")
+    return Subject(namespace, name) if row.kind == "User" and row.name.startswith(_USER) and colon else None
+
+
+@lru_cache(_DISTINCT_SUBJECTS)
+def _shared_subjects(subjects: frozenset[Subject]) -> frozenset[Subject]:
+    return subjects
 
 
 def runtime_class(value: Any) -> RuntimeClass:
-    """Read what a RuntimeClass adds to its pods."""
+    """Read what a RuntimeClass adds to its pods, and its handler."""
     read = _read(value, _RuntimeClass)
     overhead = read.overhead.pod_fixed if read.overhead else None
     selector = read.scheduling.node_selector if read.scheduling else None
-    return RuntimeClass(selector or {}, bool(overhead))
+    return RuntimeClass(selector or {}, bool(overhead), read.handler)
+
+
+def node(value: Any) -> Node:
+    """Read whether a Node takes Linux pods, and which of its runtime handlers offer user namespaces."""
+    status = _read(value, _Node).status or _NodeStatus()
+    ready = any(row.type == "Ready" and row.status == "True" for row in status.conditions or ())
+    handlers = (row for row in status.runtime_handlers or () if row.features and row.features.user_namespaces)
+    windows = status.node_info is not None and status.node_info.operating_system == "windows"
+    return Node(ready and not windows, _shared_names(frozenset(handler.name for handler in handlers)))
+
+
+@lru_cache(_DISTINCT_HANDLERS)
+def _shared_names(names: frozenset[str]) -> frozenset[str]:
+    return names
 
 
 _Shape = TypeVar("_Shape")

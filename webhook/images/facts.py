@@ -69,6 +69,23 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
     images: dict[str, Any] | None = None
 
 
+class _CompactFile(msgspec.Struct):
+    images: dict[str, ImageEntry]
+
+
+_COMPACT: Final = f'{{"apiVersion":"{API_VERSION}","kind":"{KIND}","images":{{'.encode()
+
+
+def write_image_facts(entries: Entries) -> str:
+    """Write a file of kind ImageFacts, sorted and with one image a line: JSON, which is YAML, and read much faster."""
+    lines = (f"{_encode(reference)}: {_encode(entries[reference])}" for reference in sorted(entries))
+    return f"{_COMPACT.decode()}\n" + ",\n".join(lines) + "\n}}\n"
+
+
+def _encode(value: str | ImageEntry) -> str:
+    return msgspec.json.encode(value).decode()
+
+
 def read_image_facts(data: bytes, file: str) -> Entries:
     """Read a file of kind ImageFacts, in YAML or JSON.
 
@@ -79,6 +96,11 @@ def read_image_facts(data: bytes, file: str) -> Entries:
     Raises:
         ConfigurationError: if it cannot be read or has a wrong field.
     """
+    if data.startswith(_COMPACT):
+        try:
+            return msgspec.json.decode(data, type=_CompactFile).images
+        except msgspec.MsgspecError:
+            pass  # someone has edited it: say where it is wrong
     document = read_single(data, file)
     if document is None:
         raise ConfigurationError(file, 0, "", f"expected one document of kind {KIND}, found none")

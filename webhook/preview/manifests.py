@@ -61,6 +61,10 @@ class Manifest:
         except InvalidObject as error:
             raise error.below("request") from None
 
+    def line_of(self, path: str) -> int:
+        """The line of a field of the object, or of its nearest ancestor that exists; `path` is a JSON Pointer."""
+        return self.document.line_of(path if self.request is None else f"/request/object{path}")
+
     def failure(self, error: InvalidObject) -> Failure:
         """What is wrong with a field of the object, named from the top of the object."""
         return failure(self.document, error if self.request is None else error.below("request.object"))

@@ -19,6 +19,7 @@ from patches import (
     Withheld,
     evaluate,
     field_path,
+    shortest_edits,
     validate,
 )
 from webhook.documents.reader import Document
@@ -28,13 +29,17 @@ from webhook.gatherers.gatherer import GatheredNamespaces
 from webhook.gatherers.manifests import ManifestGatherer
 from webhook.preview.manifests import Manifest, failure, metadata_of, read_manifest, text_of
 from webhook.preview.results import (
+    EditRow,
     Failure,
     Report,
     Result,
+    StartRow,
     Summary,
     ViolationRow,
     Violations,
     default_row,
+    edit_row,
+    start_row,
     violation_row,
 )
 from webhook.preview.unknown_fields import unknown_field_warnings
@@ -189,9 +194,11 @@ def _evaluated_row(manifest: Manifest, evaluation: Evaluation, mode: Mode, optio
     result.profile = str(policy.target)
     before = _violation_rows(evaluation, Stage.ARRIVING)
     result.violations = Violations(before)
+    result.edits = _edit_rows(manifest, evaluation, Stage.ADMITTED if options.patch else Stage.ARRIVING)
     result.warnings = _document_warnings(manifest) + _duplicate_name_errors(pod)
     if not options.patch:
         result.allowed = not evaluation.violations(decides, Stage.ARRIVING)
+        result.starts = _start_rows(evaluation, Stage.SENT)
         result.warnings += messages.check_warnings(evaluation)
         return _Row(result, has_pod=True, compliant_before=not before, compliant_after=not before)
     is_patched = evaluation.withheld is None
@@ -201,6 +208,7 @@ def _evaluated_row(manifest: Manifest, evaluation: Evaluation, mode: Mode, optio
     result.defaults = [default_row(row) for row in evaluation.decisions]
     after = result.violations.after = _violation_rows(evaluation, Stage.ADMITTED)
     result.allowed = not evaluation.violations(decides, Stage.ADMITTED if mode is Mode.ENFORCE else Stage.ARRIVING)
+    result.starts = _start_rows(evaluation, Stage.PATCHED)
     result.warnings += messages.preview_warnings(evaluation, mode)
     return _Row(result, has_pod=True, compliant_before=not before, compliant_after=not after)
 
@@ -220,6 +228,8 @@ def _exempt_row(manifest: Manifest, evaluation: Evaluation, options: PreviewOpti
     result.profile = str(evaluation.policy.target)
     rows = _violation_rows(evaluation, Stage.ARRIVING)
     result.violations = Violations(rows, rows if options.patch else UNSET)
+    result.starts = _start_rows(evaluation, Stage.SENT)
+    result.edits = _edit_rows(manifest, evaluation, Stage.ARRIVING)
     result.warnings = [
         *_document_warnings(manifest),
         "the configuration exempts it: admission adds nothing, and judges nothing",
@@ -230,6 +240,15 @@ def _exempt_row(manifest: Manifest, evaluation: Evaluation, options: PreviewOpti
 
 def _violation_rows(evaluation: Evaluation, stage: Stage) -> list[ViolationRow]:
     return [violation_row(row) for row in evaluation.violations(evaluation.policy.target, stage)]
+
+
+def _start_rows(evaluation: Evaluation, stage: Stage) -> list[StartRow]:
+    return [start_row(row) for row in evaluation.starts(stage)]
+
+
+def _edit_rows(manifest: Manifest, evaluation: Evaluation, stage: Stage) -> list[EditRow] | None:
+    edits = shortest_edits(evaluation, evaluation.policy.target, stage)
+    return None if edits is None else [edit_row(edit, manifest.line_of(edit.path)) for edit in edits]
 
 
 def _document_warnings(manifest: Manifest) -> list[str]:
@@ -244,7 +263,9 @@ def _unchanged_result(manifest: Manifest, options: PreviewOptions) -> Result:
         result.name = manifest.request.name
     result.profile = ""
     result.violations = Violations([])
+    result.edits = []
     result.allowed = True
+    result.starts = []
     result.warnings = _document_warnings(manifest)
     if manifest.problem:
         result.warnings.append(messages.printable(manifest.problem))

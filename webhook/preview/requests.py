@@ -9,10 +9,9 @@ from typing import Final
 import msgspec
 
 from patches import parse_level_version
-from webhook.documents.writer import to_yaml_all
 from webhook.errors import InvalidParameter
 from webhook.preview.preview import PreviewOptions
-from webhook.preview.results import Report, encode_report
+from webhook.preview.results import Report, encode_report, patched_yaml
 
 DEFAULT_NAMESPACE: Final = "default"
 BODY_TYPES: Final = (
@@ -139,7 +138,7 @@ def encoded(report: Report, form: Form) -> str:
     failures = "".join(f"# error: {_one_line(str(result.error))}\n" for result in report.results if result.error)
     good = [result for result in report.results if not result.error]
     if form is Form.YAML:
-        return failures + to_yaml_all([result.patched for result in good])
+        return failures + patched_yaml(good)
     return failures + "".join(result.diff or "" for result in good)
 
 

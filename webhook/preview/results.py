@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from patches import Decision, Operation, Reason, State, Violation
+from patches import Action, Cause, Decision, Edit, Forecast, Operation, Reason, Start, State, Violation
+from webhook.documents.writer import to_yaml
+from webhook.review.edits import edit_text
+from webhook.review.messages import printable
 
 
 class DefaultRow(msgspec.Struct):
@@ -35,6 +39,36 @@ class Violations(msgspec.Struct):
     after: list[ViolationRow] | UnsetType = UNSET
 
 
+class StartRow(msgspec.Struct):
+    """Whether a container starts: by `path`, a JSON Pointer into the object, its name and its image.
+
+    `cause` says why not, or why it is unknown, and `message` what the kubelet or the kernel says. If it runs, they are
+    null and "".
+    """
+
+    path: str
+    container: str
+    image: str
+    forecast: Forecast
+    cause: Cause | None
+    message: str
+
+
+class EditRow(msgspec.Struct):
+    """One edit: `path` is a JSON Pointer into the object as sent, `line` where it stands in the input.
+
+    `remove` takes `value` away, `set` puts it there, and `choose` asks for a user that the image supports. `id` is the
+    check that asks for it, `text` says it in words.
+    """
+
+    id: str
+    action: Action
+    path: str
+    value: Any
+    line: int
+    text: str
+
+
 class Failure(msgspec.Struct):
     """A document that cannot be read. `field` is empty if the document as a whole is wrong."""
 
@@ -50,7 +84,11 @@ class Failure(msgspec.Struct):
 
 
 class Result(msgspec.Struct, rename="camel"):
-    """The result for one object. A document that cannot be read has only `error`. `check` leaves out the patch."""
+    """The result for one object. A document that cannot be read has only `error`. `check` leaves out the patch.
+
+    `edits` are the shortest after which nothing of `violations` remains: with the patch, or for `check` as written.
+    They are null if none are known.
+    """
 
     api_version: str | UnsetType = UNSET
     kind: str | UnsetType = UNSET
@@ -62,7 +100,9 @@ class Result(msgspec.Struct, rename="camel"):
     diff: str | UnsetType = UNSET
     defaults: list[DefaultRow] | UnsetType = UNSET
     violations: Violations | UnsetType = UNSET
+    edits: list[EditRow] | UnsetType | None = UNSET
     allowed: bool | UnsetType = UNSET
+    starts: list[StartRow] | UnsetType = UNSET
     warnings: list[str] | UnsetType = UNSET
     error: Failure | UnsetType = UNSET
 
@@ -90,6 +130,16 @@ def default_row(decision: Decision) -> DefaultRow:
     return DefaultRow(*decision)
 
 
+def start_row(start: Start) -> StartRow:
+    """Make a row of a forecast."""
+    return StartRow(*start)
+
+
+def edit_row(edit: Edit, line: int) -> EditRow:
+    """Make a row of an edit. `line`: where it stands in the input."""
+    return EditRow(*edit, line, printable(edit_text(edit)))
+
+
 def violation_row(violation: Violation) -> ViolationRow:
     """Make a row of a violation."""
     return ViolationRow(*violation)
@@ -98,3 +148,12 @@ def violation_row(violation: Violation) -> ViolationRow:
 def encode_report(report: Report) -> str:
     """Encode the report as indented JSON that ends with a newline."""
     return msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n"
+
+
+def patched_yaml(results: Iterable[Result]) -> str:
+    """Write the patched objects as documents of one stream, each after a comment for each edit that it needs."""
+    return "---\n".join(
+        "".join(f"# to pass: {edit.text}\n" for edit in result.edits or ()) + to_yaml(result.patched)
+        for result in results
+        if not result.error
+    )

@@ -11,6 +11,7 @@ from typing import Final
 
 from patches import (
     CHECK_FIELDS,
+    Action,
     Decision,
     Evaluation,
     Level,
@@ -19,14 +20,20 @@ from patches import (
     Stage,
     State,
     Violation,
+    Withheld,
+    shortest_edits,
     violation_text,
 )
-from webhook.review.notices import arrival_warnings, notice_warnings
+from webhook.review.edits import edits_text
+from webhook.review.notices import arrival_warnings, image_sentences, notice_warnings
+from webhook.review.starts import depends_on_unknown_images, start_warnings
 
 TEXT_LIMIT: Final = 64 * 1024
 """Bytes. No text is longer, so that answers and audit events stay small; real pods keep upstream's exact text."""
 WARNINGS_LIMIT: Final = 256 * 1024
 """Bytes, of all warnings together."""
+_NON_ROOT: Final = "runAsNonRoot"
+"""The check that images fail."""
 _BRIEF: Final = 200
 """Characters. A longer list is shortened to its ids; the audit annotation keeps all of it."""
 
@@ -41,40 +48,71 @@ def violates(level: LevelVersion, violations: Sequence[Violation]) -> str:
     return f'violates PodSecurity "{level}": {violation_text(violations)}'
 
 
-def hint(violations: Iterable[Violation]) -> str:
-    """Which explicit fields to change, in short."""
-    return "to pass, change " + "; ".join(dict.fromkeys(CHECK_FIELDS[violation.id] for violation in violations))
+def hint(evaluation: Evaluation, level: LevelVersion) -> str:
+    """What to do so that the pod passes a level that it violates: the shortest edits, else the fields to change.
+
+    Where the mode keeps the defaults from pods, the edits suppose that they are added, except for what refuses the pod
+    as it was sent: the enforce level.
+    """
+    return _hint(evaluation, level, ())
 
 
-def refusal(level: LevelVersion, violations: Sequence[Violation]) -> str:
-    """The message of a refusal: upstream's text, then the hint."""
-    return printable(f"{violates(level, violations)}; {hint(violations)}")
+def _hint(evaluation: Evaluation, level: LevelVersion, explained: tuple[str, ...]) -> str:
+    """`explained`: the paths of containers of which another sentence says which user to choose."""
+    withheld = evaluation.withheld
+    as_sent = withheld is not None and not withheld.deferred
+    hypothetical = withheld is Withheld.MODE and level != evaluation.policy.enforce
+    edits = shortest_edits(evaluation, level, Stage.ARRIVING if as_sent and not hypothetical else Stage.ADMITTED)
+    if edits is None or (not edits and not hypothetical):
+        fields = dict.fromkeys(CHECK_FIELDS[violation.id] for violation in evaluation.verdicts[level])
+        return "to pass, change " + "; ".join(fields)
+    once = " once the defaults are added" if hypothetical else ""
+    if not edits:
+        return f"passes{once}"
+    told = [edit for edit in edits if edit.action is not Action.CHOOSE or not edit.path.startswith(explained)]
+    return f"to pass{once}, {edits_text(told)}" if told else ""
 
 
-def mutation_warnings(evaluation: Evaluation, *, is_update: bool) -> list[str]:
-    """The warnings for the sender of an object, the most useful first. `is_update`: whether a pod is updated."""
+def refusal(evaluation: Evaluation) -> str:
+    """The message of a refusal: upstream's text, the hint, and which images run as a user that the level forbids.
+
+    A controller that is refused shows this message only, and none of the warnings.
+    """
+    level = evaluation.policy.enforce
+    violations = evaluation.verdicts[level]
+    asks_for_user = any(violation.id == _NON_ROOT for violation in violations)
+    images = image_sentences(evaluation) if asks_for_user else {}
+    texts = [violates(level, violations), _hint(evaluation, level, tuple(images)), *images.values()]
+    return printable("; ".join(text for text in texts if text))
+
+
+def mutation_warnings(evaluation: Evaluation) -> list[str]:
+    """The warnings for the sender of an object, the most useful first."""
     policy = evaluation.policy
     warnings = _verdict_warnings(evaluation)
     if evaluation.applied:
-        added = _brief(evaluation.applied)
+        added = _brief(evaluation)
         if policy.mode is Mode.WARN:
             warnings.append(f"pod-security-defaulter (mode warn) would add {added}")
         elif evaluation.withheld is not None and evaluation.withheld.deferred:
             warnings.append(_deferred(evaluation))
-        elif evaluation.withheld is None and is_update:  # the API server would drop an annotation on the pod
+        elif evaluation.withheld is None and evaluation.is_update:  # the API server would drop an annotation on the pod
             warnings.append(f"pod-security-defaulter added {added}")
     if policy.mode is not Mode.AUDIT:
+        warnings += start_warnings(evaluation)
         warnings += notice_warnings(evaluation)
     warnings += [f"pod-security-defaulter: {problem}" for problem in policy.problems]
     return [printable(text) for text in warnings]
 
 
-def _brief(applied: str) -> str:
-    """What was added, in short, and a note on runAsNonRoot: only the kubelet sees which user an image has."""
+def _brief(evaluation: Evaluation) -> str:
+    """What was added, in short, and a note on runAsNonRoot where only the kubelet sees which user an image has."""
+    applied = evaluation.applied
     entries = applied.split(",")
     if len(applied) > _BRIEF:
         entries = list(dict.fromkeys(entry.partition(":")[0] for entry in entries))
-    note = " (an image that runs as root will not start)" if "runAsNonRoot" in applied else ""
+    doubtful = "runAsNonRoot" in applied and depends_on_unknown_images(evaluation)
+    note = " (an image that runs as root will not start)" if doubtful else ""
     return ", ".join(entries) + note
 
 
@@ -87,6 +125,7 @@ def preview_warnings(evaluation: Evaluation, mode: Mode) -> list[str]:
         warnings += [_deferred(evaluation)] if evaluation.applied else []
     elif evaluation.withheld is not None:
         warnings.append(f"admission adds nothing ({evaluation.withheld}): {evaluation.withheld.means}")
+    warnings += start_warnings(evaluation)
     warnings += notice_warnings(evaluation)
     warnings += arrival_warnings(evaluation, Stage.ADMITTED)
     warnings += [f"pod-security-defaulter: {problem}" for problem in evaluation.policy.problems]
@@ -109,7 +148,7 @@ def _template_warnings(evaluation: Evaluation, stage: Stage) -> list[str]:
 
 
 def _deferred(evaluation: Evaluation) -> str:
-    return f"pod-security-defaulter will add to the pods {_brief(evaluation.applied)}"
+    return f"pod-security-defaulter will add to the pods {_brief(evaluation)}"
 
 
 def _verdict_warnings(evaluation: Evaluation) -> list[str]:
@@ -127,11 +166,11 @@ def _verdict_warnings(evaluation: Evaluation) -> list[str]:
         if not violations:
             continue
         if level != policy.warn:
-            warnings.append(f"{would_violate(level, violations)}; {hint(violations)}")
+            warnings.append(f"{would_violate(level, violations)}; {hint(evaluation, level)}")
         else:
             warnings.append(would_violate(level, violations))
             if level in ours:
-                hints[f"pod-security-defaulter: {hint(violations)}"] = None
+                hints[f"pod-security-defaulter: {hint(evaluation, level)}"] = None
     return [*warnings, *hints]
 
 

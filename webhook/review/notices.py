@@ -18,15 +18,20 @@ _SENTENCES: Final = {
         'container "{0}" (image {1}) runs as user {2}, whose number is not known: runAsNonRoot was not added. To '
         "comply: set runAsUser to its number, or use an image with a numeric USER"
     ),
-    NoticeCode.WILL_NOT_START: (
-        'container "{0}" (image {1}) will not start: {2}. Set runAsUser to a user that the image supports'
+    NoticeCode.VOLUME_EMPTIED: (
+        'container "{0}" (image {1}): an emptyDir hides what the image has at {2}. If it fails, mount a volume there '
+        "or set readOnlyRootFilesystem: false"
     ),
-    NoticeCode.FILE_CAPABILITIES: (
-        'container "{0}" (image {1}) has file capabilities, which are dropped: its program may not start '
-        "(operation not permitted)"
+    NoticeCode.CLAIM_IN_USER_NAMESPACE: (
+        "the pod gets a user namespace: if the claim of volume {0} lies on a network filesystem, it will not start. "
+        "Then set hostUsers: true"
     ),
     NoticeCode.INJECTOR_WITHOUT_TOKEN: (
         "{0} needs the API token, which this pod loses; to keep it, say automountServiceAccountToken: true"
+    ),
+    NoticeCode.BOUND_ACCOUNT_WITHOUT_TOKEN: (
+        "ServiceAccount {0} has rights by {1}, and this pod loses its token; "
+        "if it calls the API, say automountServiceAccountToken: true"
     ),
     NoticeCode.OWNER: "{0} owns it and is what to change: it may undo what is added here",
     NoticeCode.TEMPLATE_AS_WRITTEN: (
@@ -35,6 +40,7 @@ _SENTENCES: Final = {
     ),
     NoticeCode.QUOTA_REFUSAL: "pods would be refused: failed quota: {0}: must specify {1}",
     NoticeCode.QUOTA_UNCOUNTED: "quota {0} counts 0 where nobody sets it: {1}",
+    NoticeCode.PODS_REFUSED: 'pods of this {0} would be refused: they violate PodSecurity "{1}"',
     NoticeCode.HOST_PORTS_COPIED: "{pods}hostNetwork copies containerPort to hostPort: {0} ({1})",
     NoticeCode.APP_ARMOR_FIELDS: "{pods}AppArmor annotations become fields: {0} ({1})",
 }
@@ -42,6 +48,8 @@ _SENTENCES: Final = {
 
 `{pods}` says, where the object is a template, that what follows happens to its pods only.
 """
+
+_OF_IMAGES: Final = (NoticeCode.ROOT_IMAGE, NoticeCode.NAMED_USER_IMAGE)
 
 
 def notice_warnings(evaluation: Evaluation) -> list[str]:
@@ -54,7 +62,16 @@ def arrival_warnings(evaluation: Evaluation, stage: Stage) -> list[str]:
     return [_warning(notice, evaluation.pod) for notice in evaluation.worsened(stage)]
 
 
+def image_sentences(evaluation: Evaluation) -> dict[str, str]:
+    """Return the sentence about each container whose image kept a default from it, by the container's path."""
+    rows = (notice for notice in evaluation.notices if notice.code in _OF_IMAGES)
+    return {f"{notice.path}/": _sentence(notice, evaluation.pod) for notice in rows}
+
+
 def _warning(notice: Notice, pod: Pod) -> str:
+    return "pod-security-defaulter: " + _sentence(notice, pod)
+
+
+def _sentence(notice: Notice, pod: Pod) -> str:
     pods = "in its pods only: " if pod.is_template else ""
-    sentence = _SENTENCES[notice.code]
-    return "pod-security-defaulter: " + sentence.format(*notice.values, path=field_path(notice.path), pods=pods)
+    return _SENTENCES[notice.code].format(*notice.values, path=field_path(notice.path), pods=pods)

@@ -130,14 +130,10 @@ class Reviewer:
 
 
 def _mutation_response(request: AdmissionRequest, evaluation: Evaluation, generation: str) -> AdmissionResponse:
-    policy = evaluation.policy
-    warnings = messages.mutation_warnings(
-        evaluation, is_update=request.operation == "UPDATE" and not evaluation.pod.is_template
-    )
+    warnings = messages.mutation_warnings(evaluation)
     audit = messages.add_generation(messages.mutation_audit(evaluation), generation)
     if evaluation.denied:
-        text = messages.refusal(policy.enforce, evaluation.verdicts[policy.enforce])
-        return respond.forbidden(request.uid, text, warnings, audit)
+        return respond.forbidden(request.uid, messages.refusal(evaluation), warnings, audit)
     operations = evaluation.operations if evaluation.withheld is None else ()
     return respond.allowed(request.uid, operations, warnings, audit)
 

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from patches import Images
+from patches import DefaulterConfiguration, Images
 from webhook.certificates.authority import Lifetimes
 from webhook.certificates.files import FileCertificate
 from webhook.certificates.self_signed import ensure_certificate, keep_certificate
@@ -99,7 +99,7 @@ async def build_server(
     parts = Parts()
     file = ConfigurationFile(options.config)
     notes: list[str] = []
-    client = None
+    client = live = None
     if options.cluster:
         client, live = await _connect(options, stack)
         add_live_gatherer(parts, live)
@@ -109,7 +109,7 @@ async def build_server(
         notes = add_files(manifests, options.objects)
         gatherer = manifests
     namespaces = NamespaceCache(gatherer, file.loaded.configuration, file.loaded.generation)
-    add_configuration(parts, file, namespaces)
+    add_configuration(parts, file, namespaces, partial(_follow_what_counts, live))
     if client is not None or options.images is not None:
         _add_images(options, parts, add_image_catalog(parts, gatherer.use_images, namespaces), client)
     if options.tls.managed_certificates and client is not None:
@@ -152,6 +152,15 @@ def _check_options(options: ServerOptions) -> None:
         raise InputError("--no-admission leaves nothing to serve: add --preview-port")
 
 
+def _follow_what_counts(live: LiveGatherer | None, configuration: DefaulterConfiguration) -> None:
+    """Follow what only some configurations ask for."""
+    if live is None:
+        return
+    live.follow_nodes(needed=configuration.settings.run_as_non_root.asks_nodes)
+    if configuration.settings.automount_service_account_token.asks_for_bindings:
+        live.follow_bindings()
+
+
 def _preview_host(options: ServerOptions) -> str:
     return options.host if options.preview_host is None else options.preview_host
 
@@ -168,10 +177,10 @@ def _add_images(options: ServerOptions, parts: Parts, catalog: ImageCatalog, cli
     """Follow what is known of images: from the cluster, and from a file, which outranks it."""
     if client is not None:
         from webhook.certificates.objects import own_objects  # noqa: PLC0415 (it needs the client)
-        from webhook.images.config_map import follow_config_map  # noqa: PLC0415
+        from webhook.images.config_map import follow_config_maps  # noqa: PLC0415
 
         namespace = own_objects(options.connection, client).namespace
-        parts.background.append(follow_config_map(client, namespace, catalog).run)
+        parts.background.append(follow_config_maps(client, namespace, catalog).run)
     if options.images is not None:
         add_image_file(parts, options.images, catalog)
 

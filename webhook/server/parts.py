@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from patches import DefaulterConfiguration
 from webhook.configuration.file import ConfigurationFile, LoadedConfiguration
 from webhook.images.catalog import ImageCatalog, UseImages
 from webhook.images.facts import tag_age
@@ -49,11 +50,18 @@ class Parts:
         self.metrics.gauges.append(gauges)
 
 
-def add_configuration(parts: Parts, file: ConfigurationFile, namespaces: NamespaceCache) -> None:
-    """Follow the configuration file, and compile namespaces with it."""
+def add_configuration(
+    parts: Parts,
+    file: ConfigurationFile,
+    namespaces: NamespaceCache,
+    use: Callable[[DefaulterConfiguration], None] = lambda _: None,
+) -> None:
+    """Follow the configuration file, and compile namespaces with it. `use` gets it too, at once and at each change."""
+    use(file.loaded.configuration)
     running = version("pod-security-defaulter")  # reads files: do it once, not at each scrape
 
     def apply(loaded: LoadedConfiguration) -> None:
+        use(loaded.configuration)
         namespaces.configure(loaded.configuration, loaded.generation)
 
     def conditions() -> Iterable[Condition]:  # a bad file is reported, but the last good one still serves
@@ -72,7 +80,8 @@ def add_live_gatherer(parts: Parts, gatherer: LiveGatherer) -> None:
     def conditions() -> Iterable[Condition]:
         for row in gatherer.status():
             age = "never" if row.age_seconds is None else f"{row.age_seconds:.1f} s ago"
-            yield Condition(f"cache {row.kind}", row.synced, f"{row.objects} objects, last heard of {age}")
+            ready = row.synced or row.optional
+            yield Condition(f"cache {row.kind}", ready, f"{row.objects} objects, last heard of {age}")
         minor = gatherer.known_minor
         known = minor is not None
         yield Condition("API server", known, f"v1.{minor}" if known else "its version is not known yet")

@@ -51,6 +51,20 @@ def leader(*, is_leader: bool) -> Gauge:
     return Gauge("psd_leader", "Whether this replica looks after the certificates.", {}, is_leader)
 
 
+def observer_gauges(
+    *, is_leader: bool, hanging: int, suspected: Mapping[tuple[str, str], int], healed: int
+) -> Iterator[Gauge]:
+    """What an observer sees and does; only the leader does anything."""
+    yield Gauge("psd_observer_leader", "Whether this observer writes what is learnt.", {}, is_leader)
+    yield Gauge("psd_hanging_pods", "Pods that never start because of a default.", {}, hanging)
+    for (default, certainty), count in suspected.items():
+        labels = {"default": default, "certainty": certainty}
+        yield Gauge("psd_suspected_defaults", "Pods that a default kept from running, since the start.", labels, count)
+    yield Gauge(
+        "psd_healed_pods", "Pods that were deleted so that their successors start, since the start.", {}, healed
+    )
+
+
 def certificate_expiry(certificate: str, expiry: datetime) -> Gauge:
     """When the `serving` or the `ca` certificate expires."""
     return Gauge(

@@ -41,6 +41,7 @@ CHECK: Final = Check(
     level=Level.RESTRICTED,
     versions=((8, _since_1_8), (25, _since_1_25)),
     removable=("container.securityContext.allowPrivilegeEscalation",),
+    settable=(("container.securityContext.allowPrivilegeEscalation", False),),
     title="May gain privileges",
     asks=(
         "No process gains more privileges than its parent has. From 1.25 Windows pods (`os.name: windows`) are exempt."

@@ -60,6 +60,7 @@ CHECK: Final = Check(
     versions=((22, _since_1_22), (25, _since_1_25)),
     overrides=("capabilities_baseline",),
     removable=("container.securityContext.capabilities.add[*]",),
+    settable=(("container.securityContext.capabilities.drop", ["ALL"]),),
     title="Keeps or adds capabilities",
     asks=(
         "All capabilities are dropped, by exactly the name `ALL`, and at most `NET_BIND_SERVICE` is added. Replaces "

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from patches.model.pod import Pod
+from patches.model.shapes import Json
 from patches.standards.levels import Level
 from patches.standards.violations import Violation
 
@@ -25,6 +26,7 @@ class Check:
         overrides: ids of the checks that this one replaces, from its own first version on.
         removable: fields whose removal can satisfy it, below the pod's spec; written as `Default.fields` are.
         removable_annotations: prefixes of annotations of which the same holds.
+        settable: fields that satisfy it once they are set, below the pod's spec, each with the value.
         title: what a violation means, in a few words, for the page.
         asks: what it asks for, for docs/checks.md, in Markdown.
         fields: the fields to change, for warnings and refusals.
@@ -37,6 +39,7 @@ class Check:
     overrides: tuple[str, ...] = ()
     removable: tuple[str, ...]
     removable_annotations: tuple[str, ...] = ()
+    settable: tuple[tuple[str, Json], ...] = ()
     title: str
     asks: str
     fields: str

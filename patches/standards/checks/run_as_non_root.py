@@ -50,6 +50,7 @@ CHECK: Final = Check(
     level=Level.RESTRICTED,
     versions=((0, _since_1_0), (35, _since_1_35)),
     removable=("securityContext.runAsNonRoot", "container.securityContext.runAsNonRoot"),
+    settable=(("securityContext.runAsNonRoot", True),),
     title="May run as root",
     asks="Containers may not start as root. From 1.35 pods with `hostUsers: false` need not comply.",
     fields="securityContext.runAsNonRoot",

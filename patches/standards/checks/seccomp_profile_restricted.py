@@ -60,6 +60,7 @@ CHECK: Final = Check(
     versions=((19, _since_1_19), (25, _since_1_25)),
     overrides=("seccompProfile_baseline",),
     removable=("securityContext.seccompProfile", "container.securityContext.seccompProfile"),
+    settable=(("securityContext.seccompProfile", {"type": "RuntimeDefault"}),),
     title="No seccomp profile",
     asks="Seccomp is switched on. Replaces `seccompProfile_baseline`. From 1.25 Windows pods are exempt.",
     fields="securityContext.seccompProfile.type",

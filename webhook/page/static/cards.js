@@ -4,7 +4,7 @@ import { copy, download, fileName } from "./clipboard.js";
 import { comparison } from "./comparison.js";
 import { countChanges, patchedYaml, readDiff } from "./diff.js";
 import { count, drawing, element, unseen, verbs } from "./dom.js";
-import { decisions, remaining, warnings } from "./findings.js";
+import { decisions, remaining, starts, warnings } from "./findings.js";
 
 /** The card of a result. `card.open(true)` shows its inside; `card.redraw()` after the view has changed. */
 export class Card {
@@ -123,8 +123,9 @@ function inside(result, view) {
   }
   const { after } = result.violations;
   return [
-    after.length > 0 && remaining(after),
+    after.length > 0 && remaining(after, result.edits ?? []),
     verdict(result),
+    result.starts.length > 0 && section("Whether its containers start", starts(result.starts)),
     changes(result, view),
     result.defaults.length > 0 && section("What became of each default", decisions(result.defaults, result.patched)),
     result.warnings.length > 0 && warnings(result.warnings),

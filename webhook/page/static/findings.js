@@ -1,5 +1,6 @@
 // What a card says in words: what remains to be done, what became of each default, and the warnings.
 
+import { CAUSES } from "./causes.js";
 import { CHECKS } from "./checks.js";
 import { DEFAULTS } from "./defaults.js";
 import { count, drawing, element, prose } from "./dom.js";
@@ -9,17 +10,32 @@ import { REASONS, STATES } from "./reasons.js";
 const SIGNS = { applied: "plus", kept: "equal", skipped: "minus", conflict: "warning" };
 const ORDER = ["conflict", "applied", "skipped", "kept"];
 
-/** The violations that no default removes, each with the field to change. */
-export function remaining(violations) {
+/** The violations that no default removes: the shortest edits after which none remains, then what each is about. */
+export function remaining(violations, edits) {
+  const asking = new Set((edits.length > 0 ? edits : violations).map((row) => row.id));
   return element(
     "section",
     { class: "remaining" },
-    element("h4", {}, `${count(violations.length, "thing")} only you can change`),
-    element("ul", {}, violations.map(violationItem)),
+    element("h4", {}, `${count(edits.length || violations.length, "thing")} only you can change`),
+    edits.length > 0 && element("ol", { class: "edits" }, edits.map(editItem)),
+    element(
+      "ul",
+      {},
+      violations.map((violation) => violationItem(violation, asking.has(violation.id))),
+    ),
   );
 }
 
-function violationItem(violation) {
+function editItem(edit) {
+  return element(
+    "li",
+    {},
+    element("code", {}, edit.text),
+    edit.line > 0 && element("span", { class: "line" }, ` line ${edit.line}`),
+  );
+}
+
+function violationItem(violation, asks) {
   const check = Object.hasOwn(CHECKS, violation.id) ? CHECKS[violation.id] : null;
   return element(
     "li",
@@ -31,16 +47,7 @@ function violationItem(violation) {
       " ",
       element("code", { class: "id" }, violation.id),
     ),
-    check &&
-      element(
-        "p",
-        { class: "change" },
-        "Change ",
-        codes(check.field.split(", ")),
-        ". To pass: ",
-        prose(check.fix),
-        ".",
-      ),
+    check && (asks ? whatToChange(check) : element("p", { class: "change" }, "This is mended by what is listed above.")),
     element(
       "p",
       { class: "upstream" },
@@ -48,6 +55,11 @@ function violationItem(violation) {
       element("q", {}, violation.reason + (violation.detail && ` (${violation.detail})`)),
     ),
   );
+}
+
+function whatToChange(check) {
+  const fields = codes(check.field.split(", "));
+  return element("p", { class: "change" }, "Change ", fields, ". To pass: ", prose(check.fix), ".");
 }
 
 function codes(fields) {
@@ -134,6 +146,46 @@ function placeItem(places) {
   const owners = names.length > 1 ? `${owner}s` : owner;
   const said = value === undefined || value === null ? field : `${field} = ${JSON.stringify(value)}`;
   return element("li", {}, element("code", {}, said), " ", element("span", { class: "owner" }, owners, names));
+}
+
+const FORECASTS = {
+  "will-not-start": { title: "Will not start", look: "conflict", sign: "cross" },
+  unknown: { title: "Unknown", look: "skipped", sign: "warning" },
+  runs: { title: "Runs", look: "applied", sign: "check" },
+};
+
+/** Whether each container starts, those that will not first: containers of one cause stand together. */
+export function starts(rows) {
+  const order = Object.keys(FORECASTS);
+  const sorted = [...group(rows, (row) => JSON.stringify([row.forecast, row.cause, row.message]))].sort(
+    ([one], [other]) => order.indexOf(one.forecast) - order.indexOf(other.forecast),
+  );
+  return element("ul", { class: "starts" }, sorted.map(startItem));
+}
+
+function startItem(rows) {
+  const [{ forecast, cause, message }] = rows;
+  const shown = Object.hasOwn(FORECASTS, forecast) ? FORECASTS[forecast] : FORECASTS.unknown;
+  const explained = cause && Object.hasOwn(CAUSES, cause) ? CAUSES[cause] : null;
+  return element(
+    "li",
+    { class: "decision" },
+    element("span", { class: `mark ${shown.look}` }, drawing(shown.sign), shown.title),
+    element(
+      "div",
+      { class: "told" },
+      message && element("p", { class: "upstream" }, "because: ", element("q", {}, message)),
+      explained && element("p", { class: "why" }, prose(explained.means), " ", element("code", { class: "id" }, cause)),
+      explained && element("p", { class: "advice" }, prose(explained.advice)),
+      element(
+        "ul",
+        { class: "places" },
+        rows.map((row) =>
+          element("li", {}, "container ", element("bdi", {}, row.container), " ", element("code", {}, row.image)),
+        ),
+      ),
+    ),
+  );
 }
 
 /** What applying the object would warn of. */

@@ -88,8 +88,16 @@ export const REASONS = {
     "means": "The image runs as a user by name, whose number is not known. With `runAsNonRoot: true` the kubelet would not start it (\"image has non-numeric user (…), cannot verify user is non-root\").",
     "advice": "Set `runAsUser` to the number of that user, or use an image with a numeric USER."
   },
+  "bound-account": {
+    "means": "A RoleBinding or ClusterRoleBinding gives the pod's account rights, so its program may call the API. The setting is `serviceAccounts: unbound`.",
+    "advice": "If the program does not call the API, say `automountServiceAccountToken: false`."
+  },
+  "cloud-identity": {
+    "means": "An annotation of the account, or a mark of the pod, asks a cloud for an identity. The setting is `serviceAccounts: unbound`.",
+    "advice": "If the program does not need the token, say `automountServiceAccountToken: false`."
+  },
   "injector": {
-    "means": "An annotation asks an injector for a container that needs the pod's API token, and the setting is `injectors: keep`.",
+    "means": "An annotation asks an injector for a container that needs the pod's API token, and the setting is `injectors: keep` or `serviceAccounts: unbound`.",
     "advice": "Nothing. Give the injected container a token of its own, and say `automountServiceAccountToken: false`."
   },
   "item-bounds": {
@@ -103,6 +111,10 @@ export const REASONS = {
   "linux-field": {
     "means": "The nodeSelector says Windows, but the pod sets a field that a Windows pod may not have.",
     "advice": "Remove the fields that only Linux has and set `os: {name: windows}`."
+  },
+  "no-user-namespaces": {
+    "means": "A node offers no user namespaces to the pod, or none to pods of its RuntimeClass. The kubelet would not start it there (\"can't set `spec.hostUsers: false`, runtime does not support user namespaces\").",
+    "advice": "Nothing. Operator: see which nodes lack it in `status.runtimeHandlers`."
   },
   "no-volume": {
     "means": "No container mounts a volume to which `fsGroup` applies.",
@@ -139,6 +151,10 @@ export const REASONS = {
   "raw-block-volume": {
     "means": "A container uses a raw block volume, beside which the API server refuses `hostUsers: false`.",
     "advice": "Nothing."
+  },
+  "id-not-mapped": {
+    "means": "The pod or an image names a user or group above 65535. A user namespace has 65536 ids, and with `hostUsers: false` the pod would not start: \"container ID 100000 cannot be mapped to a host ID\".",
+    "advice": "Nothing. Use ids up to 65535."
   },
   "request-above-limit": {
     "means": "The request would be above the limit, and the pod refused.",
@@ -185,11 +201,11 @@ export const REASONS = {
     "advice": "Set the resources on the containers."
   },
   "unknown": {
-    "means": "Something that decides it is not known: the namespace's LimitRanges, quotas or ServiceAccounts, or whether a RuntimeClass exists.",
+    "means": "Something that decides it is not known: the namespace's LimitRanges, quotas or ServiceAccounts, whether a RuntimeClass exists, or whether the nodes offer user namespaces.",
     "advice": "Offline: give the objects with `--objects`. In a cluster: see the logs for what cannot be read."
   },
   "unknown-image": {
-    "means": "Nothing is known of the image, and the operator set `unknownImages: skip`.",
+    "means": "Nothing is known of the image, and the operator set `unknownImages: skip`: it may run as root, and then would not start, or would fail without its capabilities.",
     "advice": "Set `runAsNonRoot`; operator: say what the image is, with `--images` or in the ConfigMap."
   },
   "user-namespace": {
@@ -197,7 +213,7 @@ export const REASONS = {
     "advice": "Nothing."
   },
   "volume-not-idmapped": {
-    "means": "The pod has a volume of a network filesystem, which cannot be mounted in a user namespace.",
+    "means": "The pod has a volume of a network filesystem, which cannot be mounted in a user namespace; or, for an image, a `hostPath`, of which nobody can tell.",
     "advice": "Nothing."
   },
   "windows": {

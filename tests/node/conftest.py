@@ -1,0 +1,81 @@
+"""The node that the tests of this folder share. Where it cannot run they are skipped, with the reason."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.control_plane import PLANES
+from tests.node import requirements
+from tests.node.cells import Fates, served
+from tests.node.harms import HARMS
+from tests.node.image_facts import Known, tagged
+from tests.node.images import pause_image, server_image
+from tests.node.layer import ServersLayer, servers_layer
+from tests.node.node import Node, running_node
+from tests.node.numeric import ADDED
+from tests.node.servers import SERVERS
+from tests.node.telling import LINES, tell
+
+
+@pytest.fixture(scope="session")
+def layer() -> ServersLayer:
+    """What the images of all servers have in common."""
+    requirements.require()
+    return servers_layer()
+
+
+@pytest.fixture(scope="session")
+def node(layer: ServersLayer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """A node with the images of all servers, also of those that a default harms."""
+    binaries = requirements.require()
+    directory = tmp_path_factory.mktemp("node")
+    started = time.monotonic()
+    servers = {server.image: server for server in (*SERVERS, *(harm.server for harm in HARMS))}.values()
+    images = [pause_image(binaries / "pause"), *(server_image(server, layer) for server in servers)]
+    images += [
+        server_image(server, layer)._replace(name=tagged(server, known)) for server in SERVERS for known in Known
+    ]
+    images += [server_image(server, layer) for server in ADDED]
+    with running_node(directory, binaries, images) as running:
+        tell(f"node ready after {time.monotonic() - started:.0f} s")
+        yield running
+
+
+@pytest.fixture
+def user_namespaces(node: Node) -> None:
+    """Skip the test where pods get none."""
+    if not node.has_user_namespaces:
+        pytest.skip("the kernel of this machine has no idmapped mounts: no pod gets a user namespace")
+
+
+@pytest.fixture(scope="session")
+def fates(node: Node, layer: ServersLayer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fates]:
+    """What becomes of pods, in namespaces for all settings of images, with our servers in front of them."""
+    with served(node, tmp_path_factory.mktemp("cells"), layer.uids):
+        yield Fates(node)
+
+
+@pytest.fixture(autouse=True)
+def _connections_are_closed() -> Iterator[None]:
+    """Close the connections that a test has made the clients of wider fixtures keep alive."""
+    yield
+    for running in tuple(PLANES):
+        running.close()
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """A directory for what a server of the test reads."""
+    return tmp_path / "served"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what was found out."""
+    if LINES:
+        terminalreporter.section("told by a real node")
+        for line in LINES:
+            terminalreporter.line(line)

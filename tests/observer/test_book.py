@@ -1,0 +1,144 @@
+"""What is kept of what pods teach, and how it is written."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import yaml
+
+from patches import ImageFacts, Lesson
+from webhook.images import shards
+from webhook.images.facts import ImageEntry, Source, read_image_facts, write_image_facts
+from webhook.images.shards import NAME, NAMES, write_shards
+from webhook.observer import book as books
+from webhook.observer.book import ImageBook
+
+NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def lesson(reference: str = "nginx", *, by_kubelet: bool = False, **facts: Any) -> Lesson:
+    """A lesson about an image."""
+    return Lesson(reference, ImageFacts(**facts), by_kubelet)
+
+
+def taught(*lessons: Lesson) -> ImageBook:
+    """A book of these lessons."""
+    book = ImageBook()
+    for row in lessons:
+        book.learn(row, "shop", NOW)
+    return book
+
+
+@pytest.mark.parametrize(
+    ("lessons", "expected"),
+    [
+        ([lesson(uid=101, gid=101)], ImageEntry(uid=101, gid=101)),
+        ([lesson(user="memcache", by_kubelet=True), lesson(uid=101, gid=5)], ImageEntry("memcache", 101, 5)),
+        ([lesson(uid=101, gid=5), lesson(user="memcache", by_kubelet=True)], ImageEntry("memcache", 101, 5)),
+        ([lesson(user="", uid=0, by_kubelet=True), lesson(uid=101)], ImageEntry(None, 101)),
+        ([lesson(user="a", by_kubelet=True), lesson(user="b", by_kubelet=True)], ImageEntry("b")),
+        ([lesson(uid=7, gid=7), lesson(user="", uid=0, by_kubelet=True)], ImageEntry("", 0)),
+        ([lesson(uid=7), lesson(file_capabilities=True, by_kubelet=True)], ImageEntry(uid=7, file_capabilities=True)),
+    ],
+)
+def test_lessons_add_up(lessons: list[Lesson], expected: ImageEntry) -> None:
+    """What does not contradict what is known completes it; what does replaces it, because the tag was moved."""
+    assert taught(*lessons).entries["nginx"].facts() == expected.facts()
+
+
+def test_source_and_time() -> None:
+    """Those of the last lesson that said something."""
+    book = taught(lesson(uid=101))
+    assert (book.entries["nginx"].source, book.entries["nginx"].seen) == (Source.RUNNING, NOW)
+    assert not book.learn(lesson(uid=101), "shop", NOW + DAY)
+    assert book.entries["nginx"].seen == NOW
+    assert book.learn(lesson(user="x", by_kubelet=True), "shop", NOW + DAY)
+    assert (book.entries["nginx"].source, book.known_since("nginx")) == (Source.KUBELET, NOW + DAY)
+    assert not book.learn(lesson(uid=101), "shop", NOW + 3 * DAY)
+    assert book.entries["nginx"].seen == NOW + 3 * DAY
+    assert book.known_since("nginx") == NOW + DAY
+    assert book.counts() == {"running": 1}
+
+
+def test_what_is_declared_is_not_changed() -> None:
+    """A person has said so; it goes when the person takes it out."""
+    declared = {"nginx": ImageEntry(user="5")}
+    book = ImageBook()
+    book.adopt(declared, {})
+    assert not book.learn(lesson(uid=0), "shop", NOW)
+    assert book.entries == declared
+    assert not book.forget((), NOW + 100 * DAY, DAY)
+    book.adopt({}, declared)
+    assert book.entries == {}
+    assert book.known_since("nginx") is None
+
+
+def test_adopting() -> None:
+    """What another observer has written, where we know nothing newer."""
+    book = taught(lesson(uid=101))
+    theirs = {"nginx": ImageEntry(uid=7, source=Source.RUNNING, seen=NOW - DAY), "redis": ImageEntry(uid=8, seen=NOW)}
+    book.adopt(theirs, {})
+    assert (book.entries["nginx"].uid, book.entries["redis"].uid) == (101, 8)
+    assert book.known_since("redis") == NOW
+    book.adopt({"nginx": ImageEntry(uid=9)}, theirs)
+    assert book.entries["nginx"].uid == 9
+
+
+def test_forgetting() -> None:
+    """What no pod has used for so long; what is in use is noted once a day."""
+    book = taught(lesson(uid=1), lesson("redis", uid=2))
+    assert not book.refresh(["nginx", "unknown"], NOW + DAY)
+    assert book.refresh(["nginx"], NOW + 2 * DAY)
+    assert not book.forget(["redis"], NOW + 31 * DAY, 30 * DAY)
+    assert book.forget([], NOW + 31 * DAY, 30 * DAY)
+    assert list(book.entries) == ["nginx"]
+    assert len(book) == 1
+
+
+def test_a_namespace_cannot_fill_the_book(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has its share, and references have a length."""
+    monkeypatch.setattr(books, "_MOST_IN_NAMESPACE", 2)
+    monkeypatch.setattr(books, "_MOST_IMAGES", 3)
+    book = ImageBook()
+    took = [book.learn(lesson(f"evil:{number}", uid=1), "evil", NOW) for number in range(4)]
+    assert took == [True, True, False, False]
+    assert book.learn(lesson("evil:0", uid=2), "evil", NOW)
+    assert not book.learn(lesson("x" * 1025, uid=1), "shop", NOW)
+    assert book.learn(lesson("web", uid=1), "shop", NOW)
+    assert not book.learn(lesson("other", uid=1), "bank", NOW)
+    book.forget([], NOW + 9 * DAY, DAY)
+    assert book.learn(lesson("evil:9", uid=1), "evil", NOW)
+
+
+def test_what_is_written_is_read() -> None:
+    """As JSON, which is YAML, with the same meaning as any file of the kind; a spoilt one names the place."""
+    entries = {
+        "nginx:1": ImageEntry(user="", uid=0, source=Source.KUBELET, seen=NOW),
+        "a@sha256:b": ImageEntry(uid=7, file_capabilities=True, exposed_ports=(80,), source=Source.RUNNING, seen=NOW),
+    }
+    text = write_image_facts(entries)
+    assert read_image_facts(text.encode(), "f") == entries
+    assert read_image_facts(yaml.safe_dump(yaml.safe_load(text)).encode(), "f") == entries
+    assert text.count("\n") == 4
+    spoilt = text.replace('"kubelet"', '"rumour"')
+    with pytest.raises(Exception, match=r"f:3: images\[nginx:1\].source"):
+        read_image_facts(spoilt.encode(), "f")
+
+
+def test_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One ConfigMap as long as it is enough, then four, none too large; nothing is lost before it does not fit."""
+    entries = {f"image-{number}": ImageEntry(uid=number) for number in range(40)}
+    whole = write_shards(entries)
+    assert list(whole) == list(NAMES)
+    assert read_image_facts(whole[NAME].encode(), "f") == entries
+    assert set(list(whole.values())[1:]) == {""}
+    monkeypatch.setattr(shards, "SHARD_BYTES", 700)
+    split = write_shards(entries)
+    assert list(split)[-1] == NAME
+    read = {name: read_image_facts(text.encode(), "f") for name, text in split.items()}
+    assert {reference: row for rows in read.values() for reference, row in rows.items()} == entries
+    monkeypatch.setattr(shards, "SHARD_BYTES", 300)
+    assert all(0 < len(text) <= 300 for text in write_shards(entries).values())

@@ -1,0 +1,139 @@
+"""The book of what was learnt of images: what the observer writes to the ConfigMaps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from patches import ImageFacts, Lesson
+from webhook.images.facts import Entries, ImageEntry, Source
+
+_REFRESH: Final = timedelta(days=1)
+"""How old `seen` may become before it is written anew."""
+_MOST_IMAGES: Final = 20_000
+_MOST_IN_NAMESPACE: Final = 500
+_MOST_CHARACTERS: Final = 1024
+"""Of an image reference. The API server limits them to nothing but the size of the pod."""
+
+
+class ImageBook:
+    """Entries by image reference. What a person declared is never changed."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._entries: dict[str, ImageEntry] = {}
+        self._since: dict[str, datetime] = {}
+        self._namespaces: dict[str, str] = {}
+        self._counts: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def entries(self) -> Entries:
+        """The entries."""
+        return self._entries
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of images by the source of what is known of them."""
+        return Counter(str(entry.source) for entry in self._entries.values())
+
+    def adopt(self, entries: Entries, before: Entries) -> None:
+        """Take over what a ConfigMap says now: what is new there, and what a person declared or no longer declares.
+
+        Args:
+            entries: what it says now.
+            before: what it said before.
+        """
+        for reference, entry in before.items():
+            if entry.source is Source.DECLARED and reference not in entries:
+                self._entries.pop(reference, None)
+                self._since.pop(reference, None)
+        for reference, entry in entries.items():
+            if entry.source is Source.DECLARED or reference not in self._entries:
+                self._entries[reference] = entry
+                if entry.seen is not None:
+                    self._since[reference] = entry.seen
+
+    def learn(self, lesson: Lesson, namespace: str, now: datetime) -> bool:
+        """Take a lesson from a pod of this namespace. Returns whether it says something new.
+
+        Each namespace may bring a bounded number of images, so that none can fill the book for the others.
+        """
+        reference = lesson.reference
+        known = self._entries.get(reference)
+        if known is not None and known.source is Source.DECLARED:
+            return False
+        if known is None and not self._has_room(reference, namespace):
+            return False
+        source = Source.KUBELET if lesson.by_kubelet else Source.RUNNING
+        entry = _merge(known, lesson.facts, source, now)
+        if known is not None and entry.facts() == known.facts() and not _aged(known, now):
+            return False
+        if known is None:
+            self._namespaces[reference] = namespace
+            self._counts[namespace] += 1
+        new = known is None or entry.facts() != known.facts()
+        self._entries[reference] = entry
+        if new:
+            self._since[reference] = now
+        return new
+
+    def known_since(self, reference: str) -> datetime | None:
+        """When what is known of an image was learnt; None if nothing is, or a person declared it."""
+        return self._since.get(reference)
+
+    def refresh(self, references: Iterable[str], now: datetime) -> bool:
+        """Note that these images are in use. Returns whether there is something to write."""
+        changed = False
+        for reference in references:
+            known = self._entries.get(reference)
+            if known is not None and _aged(known, now):
+                self._entries[reference] = msgspec.structs.replace(known, seen=now)
+                changed = True
+        return changed
+
+    def forget(self, in_use: Collection[str], now: datetime, after: timedelta) -> bool:
+        """Forget what no pod has used for so long, and return whether there was any. What was declared stays."""
+        before = len(self._entries)
+        for reference, entry in list(self._entries.items()):
+            if entry.seen is None or reference in in_use or now - entry.seen <= after:
+                continue
+            del self._entries[reference]
+            self._since.pop(reference, None)
+            namespace = self._namespaces.pop(reference, "")
+            self._counts[namespace] -= 1
+        return len(self._entries) < before
+
+    def _has_room(self, reference: str, namespace: str) -> bool:
+        return (
+            len(self._entries) < _MOST_IMAGES
+            and self._counts[namespace] < _MOST_IN_NAMESPACE
+            and len(reference) <= _MOST_CHARACTERS
+        )
+
+
+def _aged(entry: ImageEntry, now: datetime) -> bool:
+    return entry.seen is not None and now - entry.seen > _REFRESH
+
+
+def _merge(known: ImageEntry | None, facts: ImageFacts, source: Source, now: datetime) -> ImageEntry:
+    """What is known of an image once more is. A user that contradicts the known one replaces it: the tag was moved."""
+    entry = known or ImageEntry()
+    if facts.user is not None or facts.uid is not None:
+        same = facts.uid is None or entry.uid is None or facts.uid == entry.uid
+        named = same and entry.user is not None and facts.user is None
+        renamed = facts.user is not None and entry.user is not None and facts.user != entry.user
+        entry = msgspec.structs.replace(
+            entry,
+            user=entry.user if named else facts.user,
+            uid=entry.uid if facts.uid is None and not renamed else facts.uid,
+            gid=facts.gid if facts.gid is not None else (entry.gid if same and not renamed else None),
+        )
+    if facts.file_capabilities is not None and not entry.file_capabilities:
+        entry = msgspec.structs.replace(entry, file_capabilities=facts.file_capabilities is True)
+    return msgspec.structs.replace(entry, source=source, seen=now.replace(microsecond=0))

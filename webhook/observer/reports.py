@@ -1,0 +1,226 @@
+"""Tells people which default keeps a pod from running, by Events, and heals what the operator lets it heal."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple, NoReturn
+
+from patches import Certainty, Failure, Owner, PodState, Suspicion
+from webhook.cluster.api import ClusterClient
+from webhook.errors import ClusterError
+from webhook.observer.book import ImageBook
+from webhook.observer.owners import Evidence, find_evidence
+from webhook.observer.writer import BookWriter
+
+_MOST_WAITING: Final = 1000
+_MOST_REMEMBERED: Final = 50_000
+_FOLLOW_SECONDS: Final = 2.0
+"""How long after a write every replica of the server has read it: what they follow reaches them in milliseconds."""
+_ADMITTED_UNKNOWING_SECONDS: Final = 10
+"""A pod that is this much younger than a fact may have been admitted without it."""
+_MESSAGE_CHARACTERS: Final = 1024
+"""The longest message of an Event."""
+_COMPONENT: Final = "pod-security-defaulter-observer"
+_LOG: Final = logging.getLogger("webhook.observer")
+
+_NEVER_START: Final = (Failure.IMAGE_USER, Failure.EXEC)
+_WAYS_OUT: Final = {
+    Failure.IMAGE_USER: "set runAsUser to a user that the image supports, or use an image with a numeric USER",
+    Failure.EXEC: "use an image without file capabilities, or add the capability that the program needs",
+    Failure.MEMORY: "set limits.memory of the container",
+    Failure.CRASH: "set the field yourself, or name the default in the annotation pod-security-defaulter.io/skip",
+}
+
+
+class _Case(NamedTuple):
+    pod: PodState
+    suspicion: Suspicion
+
+
+class _Hanging(NamedTuple):
+    pod: PodState
+    suspicion: Suspicion
+    resource_version: str
+
+
+class Once:
+    """Remembers what was done, so that it is done once. The oldest of very many is forgotten."""
+
+    def __init__(self) -> None:
+        """Remember nothing."""
+        self._done: OrderedDict[Hashable, None] = OrderedDict()
+
+    def first(self, key: Hashable) -> bool:
+        """Whether this is the first time that this key is asked for."""
+        if key in self._done:
+            return False
+        self._done[key] = None
+        if len(self._done) > _MOST_REMEMBERED:
+            self._done.popitem(last=False)
+        return True
+
+
+class Reporter:
+    """Looks into suspicions one by one.
+
+    Attributes:
+        confirmed: the uids of the pods that a default is to blame for, by namespace and name.
+        suspected: number of confirmed suspicions by default and certainty.
+        healed: number of pods that were deleted so that their controller makes another.
+    """
+
+    def __init__(
+        self,
+        client: ClusterClient,
+        book: ImageBook,
+        writer: BookWriter,
+        *,
+        leads: Callable[[], bool],
+        heals: Callable[[], bool],
+    ) -> None:
+        """Prepare to report.
+
+        Args:
+            client: the API server.
+            book: what was learnt.
+            writer: writes what was learnt; a pod is deleted only after that.
+            leads: returns whether this process may write.
+            heals: returns whether it may delete pods.
+        """
+        self._client = client
+        self._book = book
+        self._writer = writer
+        self._leads = leads
+        self._heals = heals
+        self._cases: asyncio.Queue[_Case] = asyncio.Queue(_MOST_WAITING)
+        self._seen = Once()
+        self._hanging: asyncio.Queue[_Hanging] = asyncio.Queue()
+        self._healing: dict[Hashable, float] = {}
+        self.confirmed: dict[tuple[str, str], str] = {}
+        self.suspected: Counter[tuple[str, str]] = Counter()
+        self.healed = 0
+
+    def put(self, pod: PodState, suspicion: Suspicion) -> None:
+        """Look into a suspicion soon, unless that was done for this pod already."""
+        if pod.deleted or not self._leads() or self._cases.full():
+            return  # the pod's next change, or the next sweep, brings it again
+        if self._seen.first((pod.uid, suspicion.container, suspicion.default)):
+            self._cases.put_nowait(_Case(pod, suspicion))
+
+    async def run(self) -> NoReturn:
+        """Look into suspicions until cancelled."""
+        while True:
+            case = await self._cases.get()
+            try:
+                await self._look_into(case)
+            except (ClusterError, TimeoutError) as error:
+                _LOG.warning("cannot look into pod %s/%s: %s", case.pod.namespace, case.pod.name, error)
+
+    async def _look_into(self, case: _Case) -> None:
+        pod, suspicion = case
+        evidence = await find_evidence(self._client, pod, suspicion)
+        if evidence is None or pod.owner is None:
+            return
+        self.confirmed[pod.namespace, pod.name] = pod.uid
+        self.suspected[suspicion.default, suspicion.certainty] += 1
+        message = _message(suspicion)
+        await self._tell(pod.namespace, Owner("v1", "Pod", pod.name, pod.uid), suspicion, message)
+        await self._tell(pod.namespace, pod.owner, suspicion, message)
+        if self._may_recreate(pod, suspicion, evidence):
+            self._hanging.put_nowait(_Hanging(pod, suspicion, evidence.resource_version))
+
+    async def _tell(self, namespace: str, about: Owner, suspicion: Suspicion, message: str) -> None:
+        """Make an Event, whose name is always the same for the same thing: it is told once, whoever leads."""
+        told = f"{about.uid} {suspicion.container} {suspicion.default}"
+        name = f"{about.name[:200]}.{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        certain = suspicion.certainty is Certainty.CERTAIN
+        event: dict[str, Any] = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": name, "namespace": namespace},
+            "involvedObject": {
+                "apiVersion": about.api_version,
+                "kind": about.kind,
+                "namespace": namespace,
+                "name": about.name,
+                "uid": about.uid,
+            },
+            "type": "Warning",
+            "reason": "DefaultPreventsStart" if certain else "DefaultSuspected",
+            "message": message,
+            "source": {"component": _COMPONENT},
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+        }
+        try:
+            await self._client.send("POST", f"/api/v1/namespaces/{namespace}/events", event)
+        except ClusterError as error:
+            if error.status != HTTPStatus.CONFLICT:
+                raise
+
+    def _may_recreate(self, pod: PodState, suspicion: Suspicion, evidence: Evidence) -> bool:
+        """Whether the pod never starts because of us, and its successor would fare better."""
+        if not self._heals() or not evidence.pending or suspicion.failure not in _NEVER_START:
+            return False
+        learnt = self._book.known_since(suspicion.image)
+        return learnt is not None and pod.created <= learnt.timestamp() + _ADMITTED_UNKNOWING_SECONDS
+
+    async def heal(self) -> NoReturn:
+        """Delete pods that hang until cancelled: each batch once the next admissions know what was learnt of it."""
+        while True:
+            batch = [await self._hanging.get()]
+            await self._writer.written()
+            await asyncio.sleep(_FOLLOW_SECONDS)
+            while not self._hanging.empty():
+                batch.append(self._hanging.get_nowait())
+            for case in batch:
+                await self._recreate(case)
+
+    async def _recreate(self, case: _Hanging) -> None:
+        """Delete a pod as it was looked at.
+
+        Once for each image and controller: the pods that were there when the first of them was deleted, none later.
+        """
+        pod, suspicion = case.pod, case.suspicion
+        key = (pod.namespace, pod.owner, suspicion.image)
+        if pod.created > self._healing.setdefault(key, time.time()):
+            return
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"uid": pod.uid, "resourceVersion": case.resource_version},
+        }
+        try:
+            await self._client.send("DELETE", f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}", options)
+        except (ClusterError, TimeoutError) as error:
+            if not (isinstance(error, ClusterError) and error.not_found):
+                _LOG.warning("cannot delete pod %s/%s, which hangs: %s", pod.namespace, pod.name, error)
+            return
+        self.healed += 1
+        _LOG.info(
+            "deleted pod %s/%s, which never ran because of %s (image %s)",
+            pod.namespace,
+            pod.name,
+            suspicion.default,
+            suspicion.image,
+        )
+
+
+def _message(suspicion: Suspicion) -> str:
+    certain = suspicion.certainty is Certainty.CERTAIN
+    how = "does not start because of" if certain else "fails, and may do so because of"
+    said = f": {suspicion.message}" if suspicion.message else ""
+    text = (
+        f'container "{suspicion.container}" (image {suspicion.image}) {how} the default {suspicion.default}{said}. '
+        f"To comply: {_WAYS_OUT[suspicion.failure]}"
+    )
+    return text[:_MESSAGE_CHARACTERS]
