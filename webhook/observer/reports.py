@@ -192,7 +192,8 @@ class Reporter:
         """
         pod, suspicion = case.pod, case.suspicion
         key = (pod.namespace, pod.owner, suspicion.image)
-        if pod.created > self._healing.setdefault(key, time.time()):
+        begun = self._healing.setdefault(key, time.time())
+        if pod.created >= int(begun):  # whole seconds: one of the same second may be a successor
             return
         options = {
             "apiVersion": "v1",
