@@ -384,7 +384,7 @@ def test_a_very_long_document_opens_in_steps(page: Page) -> None:
     """Of a pod with changes everywhere the first rows are shown, and more when asked for; the focus goes there."""
     page.fill("#text", pod_of(1000))
     toggle = page.locator(".toggle")
-    expect(toggle).to_have_attribute("aria-expanded", "true")
+    expect(toggle).to_have_attribute("aria-expanded", "true", timeout=30_000)
     toggle.click()
     page.locator("#run").click()
     expect(page.locator("#outcome")).not_to_have_attribute("aria-busy", "true")
