@@ -22,7 +22,8 @@ from patches.model.images import ImageUser
 from patches.model.patch import escape, unescape
 from patches.model.pod import ContainerView, Pod
 from patches.model.shapes import Json
-from patches.model.updates import as_stored, new_ephemeral_containers
+from patches.model.starting import is_windows_root
+from patches.model.updates import as_stored
 from patches.placeholders import as_if_filled_in
 from patches.standards.checks import CHECKS
 from patches.standards.judge import judge
@@ -39,7 +40,6 @@ _NON_ROOT: Final = "runAsNonRoot"
 _SOME_USER: Final = 65532
 """Stands for the user that an author has to choose, while the edits are verified."""
 _EXAMPLE: Final = "example"
-_WINDOWS_ROOT: Final = "containeradministrator"
 _CHECKS: Final = {check.id: check for check in CHECKS}
 
 
@@ -105,7 +105,7 @@ class _Search:
         self._known: dict[tuple[str, str], bool] = {}
         self._editable: str | tuple[str, ...] = ""
         if self._old is not None:  # nothing else of a pod that exists may change
-            self._editable = tuple(f"{row.path}/" for row in new_ephemeral_containers(self._pod, self._old))
+            self._editable = tuple(f"{path}/" for path in evaluation.created or ())
 
     def find(self, violations: Sequence[Violation]) -> tuple[Edit, ...] | None:
         values = list(islice(self._values(violations), _MOST_VALUES + 1))
@@ -192,7 +192,7 @@ class _Search:
             name = options.get("runAsUserName")
             if name is not None:
                 path = f"{owner}/windowsOptions/runAsUserName"
-                return Edit(_NON_ROOT, Action.REMOVE, path, name) if name.lower() == _WINDOWS_ROOT else None
+                return Edit(_NON_ROOT, Action.REMOVE, path, name) if is_windows_root(name) else None
             user = security.get("runAsUser")
             if user is not None:
                 return None if user else Edit(_NON_ROOT, Action.REMOVE, f"{owner}/runAsUser", user)

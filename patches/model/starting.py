@@ -138,7 +138,7 @@ def names_root(pod: Pod, container: ContainerView) -> bool:
 
     A pod without `os` may be meant for Windows.
     """
-    return pod.user_of(container) == 0 or _is_windows_root(_windows_user(pod, container))
+    return pod.user_of(container) == 0 or is_windows_root(_windows_user(pod, container))
 
 
 def _verify(pod: Pod, container: ContainerView, image: ImageFacts) -> _Finding:
@@ -167,7 +167,7 @@ def _verify_on_windows(pod: Pod, container: ContainerView, image: ImageFacts) ->
     field, user = ("runAsUserName", name) if name is not None else ("runAsUser", image.user_name)
     if user is None:
         return _NOT_KNOWN
-    if _is_windows_root(user):
+    if is_windows_root(user):
         text = f"container's {field} ({user}) which will be regarded as root identity and will break non-root policy"
         return _refused(Cause.USER_BREAKS_NON_ROOT, text)
     return _RUNS
@@ -178,7 +178,8 @@ def _windows_user(pod: Pod, container: ContainerView) -> str | None:
     return (pod.security.get("windowsOptions") or _NO_OPTIONS).get("runAsUserName") if own is None else own
 
 
-def _is_windows_root(name: str | None) -> bool:
+def is_windows_root(name: str | None) -> bool:
+    """Whether a user of Windows counts as root; None for no user."""
     return name is not None and name.lower() == _WINDOWS_ROOT
 
 

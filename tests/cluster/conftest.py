@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.cluster import binaries
-from tests.cluster.control_plane import PLANES, ControlPlane
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.fixtures import connections_are_closed, print_lines, work
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.programs import control_plane, controller_manager
 from tests.cluster.telling import LINES
+
+__all__ = ["connections_are_closed", "work"]  # pytest finds them here
 
 
 @pytest.fixture(scope="session")
@@ -37,23 +39,6 @@ def kubectl(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Ku
     return Kubectl(plane, tmp_path_factory.mktemp("kubectl"))
 
 
-@pytest.fixture(autouse=True)
-def _connections_are_closed() -> Iterator[None]:
-    """Close the connections that a test has made the clients of wider fixtures keep alive."""
-    yield
-    for running in tuple(PLANES):
-        running.close()
-
-
-@pytest.fixture
-def work(tmp_path: Path) -> Path:
-    """A directory for what a server of the test reads."""
-    return tmp_path / "served"
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what was counted and, whether it failed or not, how to repeat it."""
-    if LINES:
-        terminalreporter.section("told by a real API server")
-        for line in LINES:
-            terminalreporter.line(line)
+    print_lines(terminalreporter, "told by a real API server", LINES)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.cluster.control_plane import PLANES
+from tests.cluster.fixtures import connections_are_closed, print_lines, work
 from tests.node import requirements
 from tests.node.cells import Fates, served
 from tests.node.harms import HARMS
@@ -19,6 +18,8 @@ from tests.node.node import Node, running_node
 from tests.node.numeric import ADDED
 from tests.node.servers import SERVERS
 from tests.node.telling import LINES, tell
+
+__all__ = ["connections_are_closed", "work"]  # pytest finds them here
 
 
 @pytest.fixture(scope="session")
@@ -59,23 +60,6 @@ def fates(node: Node, layer: ServersLayer, tmp_path_factory: pytest.TempPathFact
         yield Fates(node)
 
 
-@pytest.fixture(autouse=True)
-def _connections_are_closed() -> Iterator[None]:
-    """Close the connections that a test has made the clients of wider fixtures keep alive."""
-    yield
-    for running in tuple(PLANES):
-        running.close()
-
-
-@pytest.fixture
-def work(tmp_path: Path) -> Path:
-    """A directory for what a server of the test reads."""
-    return tmp_path / "served"
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what was found out."""
-    if LINES:
-        terminalreporter.section("told by a real node")
-        for line in LINES:
-            terminalreporter.line(line)
+    print_lines(terminalreporter, "told by a real node", LINES)

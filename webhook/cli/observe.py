@@ -34,7 +34,7 @@ def run(options: ObserveOptions) -> int:
 
 async def _observe(options: ObserveOptions) -> None:
     async with AsyncExitStack() as stack:
-        _, parts = await build_observer(options.config, options.connection, stack)
+        parts = await build_observer(options.config, options.connection, stack)
         readiness = Readiness(parts.conditions)
         sites = []
         if options.health_port is not None:

@@ -24,6 +24,7 @@ from webhook.cluster.proxies import proxy_of
 from webhook.errors import ClusterError
 
 JSON_PATCH: Final = "application/json-patch+json"
+MERGE_PATCH: Final = "application/merge-patch+json"
 
 _SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _USER_AGENT: Final = "pod-security-defaulter"  # what audit logs and managedFields call us

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from patches import DefaulterConfiguration
+from webhook.documents.document import Document
 from webhook.documents.typed import convert, read_single
 from webhook.errors import ConfigurationError
 
@@ -59,9 +60,8 @@ def combine(files: Mapping[str, bytes]) -> DefaulterConfiguration:
     """
     merged: dict[str, Any] = {}
     for file, data in files.items():
-        document = read_single(data, file)
+        document = _read(data, file)
         if document is not None:
-            _restore_off(document.value)
             convert(document.value, DefaulterConfiguration, document)
             merged = _merge(merged, document.value)
     try:
@@ -80,18 +80,19 @@ def _merge(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
 
 def read_configuration(data: bytes, file: str) -> DefaulterConfiguration:
     """Read a configuration in YAML or JSON; errors call it `file`. Raises ConfigurationError if it is wrong."""
+    document = _read(data, file)
+    return DefaulterConfiguration() if document is None else convert(document.value, DefaulterConfiguration, document)
+
+
+def _read(data: bytes, file: str) -> Document | None:
+    """Read the document of a file, with the word `off` where YAML 1.1, as Kubernetes reads it, has made false of it."""
     document = read_single(data, file)
     if document is None:
-        return DefaulterConfiguration()
-    _restore_off(document.value)
-    return convert(document.value, DefaulterConfiguration, document)
-
-
-def _restore_off(value: Any) -> None:
-    """Make the word `off` of what YAML 1.1, which Kubernetes' readers speak too, has made false of it."""
+        return None
     for *parents, key in _WITH_OFF:
-        place = value
+        place = document.value
         for parent in parents:
             place = place.get(parent) if isinstance(place, dict) else None
         if isinstance(place, dict) and place.get(key) is False:
             place[key] = "off"
+    return document

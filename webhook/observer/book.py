@@ -51,8 +51,7 @@ class ImageBook:
         """
         for reference, entry in before.items():
             if entry.source is Source.DECLARED and reference not in entries:
-                self._entries.pop(reference, None)
-                self._since.pop(reference, None)
+                self._remove(reference)
         for reference, entry in entries.items():
             if entry.source is Source.DECLARED or reference not in self._entries:
                 self._entries[reference] = entry
@@ -103,11 +102,15 @@ class ImageBook:
         for reference, entry in list(self._entries.items()):
             if entry.seen is None or reference in in_use or now - entry.seen <= after:
                 continue
-            del self._entries[reference]
-            self._since.pop(reference, None)
-            namespace = self._namespaces.pop(reference, "")
-            self._counts[namespace] -= 1
+            self._remove(reference)
         return len(self._entries) < before
+
+    def _remove(self, reference: str) -> None:
+        self._entries.pop(reference, None)
+        self._since.pop(reference, None)
+        namespace = self._namespaces.pop(reference, None)
+        if namespace is not None:
+            self._counts[namespace] -= 1
 
     def _has_room(self, reference: str, namespace: str) -> bool:
         return (

@@ -19,10 +19,8 @@ from webhook.server.readiness import Condition
 from webhook.telemetry.gauges import Gauge, configuration_gauges, image_gauges, observer_gauges
 
 
-async def build_observer(
-    config: Path | None, connection: ConnectionOptions, stack: AsyncExitStack
-) -> tuple[Observer, Parts]:
-    """Build an observer, and the parts that run beside it and report about it.
+async def build_observer(config: Path | None, connection: ConnectionOptions, stack: AsyncExitStack) -> Parts:
+    """Build the parts of an observer.
 
     Args:
         config: configuration file or directory; None for the default configuration.
@@ -58,4 +56,4 @@ async def build_observer(
 
     parts.background.append(partial(file.run, lambda _: None))
     parts.add(observer.run, conditions, gauges)
-    return observer, parts
+    return parts

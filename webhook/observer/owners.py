@@ -54,25 +54,32 @@ async def find_evidence(client: ClusterClient, pod: PodState, suspicion: Suspici
     collection = _COLLECTIONS.get((pod.owner.api_version, pod.owner.kind))
     if collection is None:
         return None
-    found = await _get(client, f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}", pod.uid)
-    owner = await _get(client, f"{collection.format(pod.namespace)}{pod.owner.name}", pod.owner.uid)
+    text = await _get(client, f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}")
+    found = _decode(text, pod.uid)
+    owner = _decode(await _get(client, f"{collection.format(pod.namespace)}{pod.owner.name}"), pod.owner.uid)
     if found is None or owner is None or not _is_ours(found["metadata"], pod.owner):
         return None
     template = ((owner.get("spec") or {}).get("template") or {}).get("spec") or {}
     if not _differs(suspicion, found["spec"], template):
         return None
-    now = read_pod(msgspec.json.encode(found), datetime.now(UTC))
+    now = read_pod(text, datetime.now(UTC))
     return Evidence(found["metadata"]["resourceVersion"], not any(row.ran for row in now.containers))
 
 
-async def _get(client: ClusterClient, path: str, uid: str) -> dict[str, Any] | None:
+async def _get(client: ClusterClient, path: str) -> bytes:
+    """Return an object's JSON; empty if it does not exist."""
     try:
-        found: dict[str, Any] = msgspec.json.decode(await client.get(path))
+        return await client.get(path)
     except ClusterError as error:
         if error.not_found:
-            return None
+            return b""
         raise
-    return found if found["metadata"]["uid"] == uid else None
+
+
+def _decode(text: bytes, uid: str) -> dict[str, Any] | None:
+    """Decode an object; None if there is none, or another of its name."""
+    found: dict[str, Any] | None = msgspec.json.decode(text) if text else None
+    return found if found is not None and found["metadata"]["uid"] == uid else None
 
 
 def _is_ours(metadata: dict[str, Any], owner: Owner) -> bool:

@@ -9,13 +9,12 @@ from typing import Any, Final, NoReturn
 
 import msgspec
 
-from webhook.cluster.api import ClusterClient
+from webhook.cluster.api import MERGE_PATCH, ClusterClient
 from webhook.errors import ClusterError
 from webhook.images.config_map import NO_CONFIG_MAP, ConfigMapState, read_config_map
 from webhook.images.shards import KEY, NAMES, write_shards
 from webhook.observer.book import ImageBook
 
-_MERGE_PATCH: Final = "application/merge-patch+json"
 _LOG: Final = logging.getLogger("webhook.observer")
 
 
@@ -60,10 +59,11 @@ class BookWriter:
         """Take over the state of a ConfigMap that has changed, and write it again if it lacks something."""
         before = self._states[name]
         self._states[name] = state
-        if state.version != before.version:
-            if state.entries is not None:
-                self._book.adopt(state.entries, before.entries or {})
-            self._wake.set()
+        if state.version and state.version == before.version:
+            return  # our own write
+        if state.entries is not None:
+            self._book.adopt(state.entries, before.entries or {})
+        self._wake.set()
 
     def wake(self) -> None:
         """Write soon: the book has changed."""
@@ -83,9 +83,6 @@ class BookWriter:
             if self._leads() and not await self._write():
                 self._wake.set()
             await asyncio.sleep(self._every_seconds)
-            if not self._leads():
-                await asyncio.sleep(self._every_seconds)
-                self._wake.set()
 
     async def _write(self) -> bool:
         """Write what differs. Returns whether everything is written."""
@@ -111,7 +108,7 @@ class BookWriter:
             return await self._client.send("POST", self._path, body)
         metadata["resourceVersion"] = state.version  # a person may be editing it
         body = {"metadata": metadata, "data": {KEY: text}}
-        return await self._client.send("PATCH", f"{self._path}/{name}", body, content_type=_MERGE_PATCH)
+        return await self._client.send("PATCH", f"{self._path}/{name}", body, content_type=MERGE_PATCH)
 
     def _report(self, problem: str) -> None:
         """Log the first of equal failures in a row."""

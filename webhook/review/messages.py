@@ -91,13 +91,12 @@ def mutation_warnings(evaluation: Evaluation) -> list[str]:
     policy = evaluation.policy
     warnings = _verdict_warnings(evaluation)
     if evaluation.applied:
-        added = _brief(evaluation)
         if policy.mode is Mode.WARN:
-            warnings.append(f"pod-security-defaulter (mode warn) would add {added}")
+            warnings.append(f"pod-security-defaulter (mode warn) would add {_brief(evaluation)}")
         elif evaluation.withheld is not None and evaluation.withheld.deferred:
             warnings.append(_deferred(evaluation))
         elif evaluation.withheld is None and evaluation.is_update:  # the API server would drop an annotation on the pod
-            warnings.append(f"pod-security-defaulter added {added}")
+            warnings.append(f"pod-security-defaulter added {_brief(evaluation)}")
     if policy.mode is not Mode.AUDIT:
         warnings += start_warnings(evaluation)
         warnings += notice_warnings(evaluation)
