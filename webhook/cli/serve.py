@@ -2,51 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Final
 
-from webhook.cli.background import run_background, run_loop
+from webhook.cli.background import report, run_background, run_to_end
 from webhook.cli.demo import show
 from webhook.cli.options import ServeOptions
-from webhook.errors import DefaulterError, exit_status
 from webhook.server.app import Site, serve
 from webhook.server.build import build_server
-from webhook.telemetry.logs import configure_logs
 
 OPTIONS: Final = ServeOptions
-_LOG: Final = logging.getLogger("webhook.cli")
 
 
 def run(options: ServeOptions) -> int:
     """Serve until SIGTERM or SIGINT, and return the exit status."""
-    configure_logs(options.log_format, options.log_level)
-    try:
-        run_loop(_serve(options))
-    except DefaulterError as error:
-        _report_failure(options, str(error))
-        return exit_status(error)
-    except OSError as error:
-        _report_failure(options, error.strerror or str(error))
-        return 2
-    return 0
-
-
-def _report(options: ServeOptions, text: str) -> None:
-    """Print a line for people, or log it for log collectors."""
-    if options.log_format == "json":
-        _LOG.info("%s", text)
-    else:
-        print(text, flush=True)
-
-
-def _report_failure(options: ServeOptions, problem: str) -> None:
-    if options.log_format == "json":
-        _LOG.critical("%s", problem)
-    else:
-        print(f"error: {problem}", file=sys.stderr)
+    return run_to_end(options, _serve(options))
 
 
 async def _serve(options: ServeOptions) -> None:
@@ -57,7 +29,7 @@ async def _serve(options: ServeOptions) -> None:
 
         async def announce(ports: Sequence[int]) -> None:
             for (what, site), port in zip(server.sites.items(), ports, strict=True):
-                _report(options, f"serving {what} on {_address(site, port)}")
+                report(options, f"serving {what} on {_address(site, port)}")
             admission = server.sites.get("admission")
             if options.demo and server.authority is not None and admission is not None:
                 await show(_address(admission, ports[0]), server.authority)
