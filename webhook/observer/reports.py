@@ -16,7 +16,7 @@ from patches import Certainty, Failure, Owner, PodState, Suspicion
 from webhook.cluster.api import ClusterClient
 from webhook.errors import ClusterError
 from webhook.observer.book import ImageBook
-from webhook.observer.owners import Evidence, find_evidence
+from webhook.observer.owners import find_evidence
 from webhook.observer.writer import BookWriter
 
 _MOST_WAITING: Final = 1000
@@ -25,6 +25,7 @@ _FOLLOW_SECONDS: Final = 2.0
 """How long after a write every replica of the server has read it: what they follow reaches them in milliseconds."""
 _ADMITTED_UNKNOWING_SECONDS: Final = 10
 """A pod that is this much younger than a fact may have been admitted without it."""
+_ATTEMPTS: Final = 5
 _MESSAGE_CHARACTERS: Final = 1024
 """The longest message of an Event."""
 _COMPONENT: Final = "pod-security-defaulter-observer"
@@ -42,12 +43,6 @@ _WAYS_OUT: Final = {
 class _Case(NamedTuple):
     pod: PodState
     suspicion: Suspicion
-
-
-class _Hanging(NamedTuple):
-    pod: PodState
-    suspicion: Suspicion
-    resource_version: str
 
 
 class Once:
@@ -101,7 +96,7 @@ class Reporter:
         self._heals = heals
         self._cases: asyncio.Queue[_Case] = asyncio.Queue(_MOST_WAITING)
         self._seen = Once()
-        self._hanging: asyncio.Queue[_Hanging] = asyncio.Queue()
+        self._hanging: asyncio.Queue[_Case] = asyncio.Queue()
         self._healing: dict[Hashable, float] = {}
         self.confirmed: dict[tuple[str, str], str] = {}
         self.suspected: Counter[tuple[str, str]] = Counter()
@@ -133,8 +128,8 @@ class Reporter:
         message = _message(suspicion)
         await self._tell(pod.namespace, Owner("v1", "Pod", pod.name, pod.uid), suspicion, message)
         await self._tell(pod.namespace, pod.owner, suspicion, message)
-        if self._may_recreate(pod, suspicion, evidence):
-            self._hanging.put_nowait(_Hanging(pod, suspicion, evidence.resource_version))
+        if self._may_recreate(pod, suspicion):
+            self._hanging.put_nowait(case)
 
     async def _tell(self, namespace: str, about: Owner, suspicion: Suspicion, message: str) -> None:
         """Make an Event, whose name is always the same for the same thing: it is told once, whoever leads."""
@@ -167,9 +162,9 @@ class Reporter:
             if error.status != HTTPStatus.CONFLICT:
                 raise
 
-    def _may_recreate(self, pod: PodState, suspicion: Suspicion, evidence: Evidence) -> bool:
+    def _may_recreate(self, pod: PodState, suspicion: Suspicion) -> bool:
         """Whether the pod never starts because of us, and its successor would fare better."""
-        if not self._heals() or not evidence.pending or suspicion.failure not in _NEVER_START:
+        if not self._heals() or suspicion.failure not in _NEVER_START:
             return False
         learnt = self._book.known_since(suspicion.image)
         return learnt is not None and pod.created <= learnt.timestamp() + _ADMITTED_UNKNOWING_SECONDS
@@ -182,11 +177,10 @@ class Reporter:
             await asyncio.sleep(_FOLLOW_SECONDS)
             while not self._hanging.empty():
                 batch.append(self._hanging.get_nowait())
-            for case in batch:
-                await self._recreate(case)
+            await asyncio.gather(*map(self._recreate, batch))
 
-    async def _recreate(self, case: _Hanging) -> None:
-        """Delete a pod as it was looked at.
+    async def _recreate(self, case: _Case) -> None:
+        """Delete a pod of which no container has ever run its program.
 
         Once for each image and controller: the pods that were there when the first of them was deleted, none later.
         """
@@ -195,16 +189,12 @@ class Reporter:
         begun = self._healing.setdefault(key, time.time())
         if pod.created >= int(begun):  # whole seconds: one of the same second may be a successor
             return
-        options = {
-            "apiVersion": "v1",
-            "kind": "DeleteOptions",
-            "preconditions": {"uid": pod.uid, "resourceVersion": case.resource_version},
-        }
         try:
-            await self._client.send("DELETE", f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}", options)
+            deleted = await self._delete(case)
         except (ClusterError, TimeoutError) as error:
-            if not (isinstance(error, ClusterError) and error.not_found):
-                _LOG.warning("cannot delete pod %s/%s, which hangs: %s", pod.namespace, pod.name, error)
+            _LOG.warning("cannot delete pod %s/%s, which hangs: %s", pod.namespace, pod.name, error)
+            return
+        if not deleted:
             return
         self.healed += 1
         _LOG.info(
@@ -214,6 +204,29 @@ class Reporter:
             suspicion.default,
             suspicion.image,
         )
+
+    async def _delete(self, case: _Case) -> bool:
+        """Delete a pod as it is when looked at once more. Returns False if it runs, or is gone.
+
+        A container whose program cannot be executed counts as running for a moment each time, and the pod changes.
+        """
+        pod = case.pod
+        for _ in range(_ATTEMPTS):
+            evidence = await find_evidence(self._client, pod, case.suspicion)
+            if evidence is None:
+                return False
+            if evidence.pending:
+                preconditions = {"uid": pod.uid, "resourceVersion": evidence.resource_version}
+                options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
+                try:
+                    await self._client.send("DELETE", f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}", options)
+                except ClusterError as error:
+                    if error.status not in (HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND):
+                        raise
+                else:
+                    return True
+            await asyncio.sleep(_FOLLOW_SECONDS)
+        return False
 
 
 def _message(suspicion: Suspicion) -> str:
