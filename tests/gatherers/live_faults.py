@@ -15,7 +15,7 @@ from aiohttp import web
 from kubernetes_asyncio.client import ApiClient, Configuration
 
 from webhook.cluster.api import ClusterClient
-from webhook.cluster.reflector import Item
+from webhook.cluster.items import Item
 
 SECONDS: Final = 15.0
 """What is waited for comes sooner, or the test fails."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from patches.policy.snapshot import UNKNOWN, Bindings
-from webhook.cluster.reflector import Item
+from webhook.cluster.items import Item
 from webhook.gatherers.bindings import CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS, BindingStore, compose_bindings
 from webhook.gatherers.objects import Subject, bound_accounts
 

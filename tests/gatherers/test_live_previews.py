@@ -5,7 +5,7 @@ from __future__ import annotations
 from patches.policy.limits import LimitItem
 from patches.policy.snapshot import ResourceQuota, RuntimeClass, ServiceAccount
 from tests.gatherers.live_faults import playing
-from webhook.cluster.reflector import Item
+from webhook.cluster.items import Item
 from webhook.gatherers.live import LiveGatherer
 from webhook.gatherers.objects import Marks
 

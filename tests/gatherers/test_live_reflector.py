@@ -27,7 +27,8 @@ from tests.gatherers.live_faults import (
 )
 from webhook.cluster.api import ClusterClient
 from webhook.cluster.backoff import Backoff
-from webhook.cluster.reflector import Item, Reflector
+from webhook.cluster.items import Item
+from webhook.cluster.reflector import Reflector
 from webhook.errors import ClusterError
 
 PATH = "/api/v1/things"

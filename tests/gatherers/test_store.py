@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from patches.policy.snapshot import UNKNOWN
-from webhook.cluster.reflector import Item
+from webhook.cluster.items import Item
 from webhook.gatherers.store import ClusterScopedStore, NamespacedStore
 
 

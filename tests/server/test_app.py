@@ -227,3 +227,13 @@ def test_importing_the_server_imports_no_door_beside_it() -> None:
     assert "webhook.server.app" in result.stdout
     assert "webhook.cli" not in result.stdout
     assert "webhook.preview" not in result.stdout
+
+
+@pytest.mark.parametrize("module", ["webhook.server.build", "webhook.cli.preview", "webhook.cli.serve"])
+def test_without_a_cluster_its_client_is_not_imported(module: str) -> None:
+    """It is larger than all the rest, and takes longer to import."""
+    code = f"import sys, {module}; print('kubernetes_asyncio' in sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert result.stdout == "False\n"

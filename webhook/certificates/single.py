@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 import msgspec
 
 from webhook.cluster.api import ClusterClient
-from webhook.cluster.reflector import Item, Reflector
+from webhook.cluster.items import Item
+from webhook.cluster.reflector import Reflector
 
 JsonObject: TypeAlias = dict[str, Any]
 

@@ -10,13 +10,14 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
-from typing import Final, Generic, NamedTuple, Protocol, TypeVar
+from collections.abc import Callable
+from typing import Final, Generic, TypeVar
 
 import msgspec
 
 from webhook.cluster.api import ClusterClient
 from webhook.cluster.backoff import Backoff
+from webhook.cluster.items import Item, Sink
 from webhook.errors import ClusterError
 
 T = TypeVar("T")
@@ -27,27 +28,6 @@ QUIET_SECONDS: Final = 150.0
 _WATCH_SECONDS: Final = (240, 480)
 _STEADY_SECONDS: Final = 1.0
 _LOG: Final = logging.getLogger("webhook.cluster")
-
-
-class Item(NamedTuple, Generic[T]):
-    """An object of the collection. `namespace` is "" for cluster-scoped kinds; `value` is None if it is unreadable."""
-
-    namespace: str
-    name: str
-    value: T | None
-
-
-class Sink(Protocol[T]):
-    """A store of what is in the collection. Its methods must neither raise nor block."""
-
-    def replace(self, items: Sequence[Item[T]]) -> None:
-        """Store these items, and forget all others."""
-
-    def put(self, item: Item[T]) -> None:
-        """Store an item that is new or has changed."""
-
-    def delete(self, item: Item[T]) -> None:
-        """Forget an item. Its value is that of its last state."""
 
 
 class _Metadata(msgspec.Struct, rename="camel"):

@@ -7,7 +7,7 @@ from sys import intern
 from typing import Final
 
 from patches import Bindings
-from webhook.cluster.reflector import Item
+from webhook.cluster.items import Item
 from webhook.gatherers.objects import Subject
 from webhook.gatherers.store import OnChange
 

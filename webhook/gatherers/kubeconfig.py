@@ -23,7 +23,7 @@ from patches import (
     user_namespaces_everywhere,
 )
 from webhook.cluster.api import ClusterClient
-from webhook.cluster.reflector import Item
+from webhook.cluster.items import Item
 from webhook.errors import ClusterError, InvalidObject
 from webhook.gatherers import objects
 from webhook.gatherers.bindings import BINDINGS, BindingStore, compose_bindings

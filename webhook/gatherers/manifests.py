@@ -26,7 +26,7 @@ from patches import (
     empty_snapshot,
     user_namespaces_everywhere,
 )
-from webhook.cluster.reflector import Item
+from webhook.cluster.items import Item
 from webhook.gatherers import objects
 from webhook.gatherers.bindings import BINDINGS, CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS, BindingStore, compose_bindings
 from webhook.gatherers.gatherer import GatheredNamespaces

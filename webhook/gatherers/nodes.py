@@ -11,7 +11,8 @@ from typing import Final, NoReturn
 
 from patches import UNKNOWN, Node, UnknownType, user_namespaces_everywhere
 from webhook.cluster.api import ClusterClient
-from webhook.cluster.reflector import Item, Reflector
+from webhook.cluster.items import Item
+from webhook.cluster.reflector import Reflector
 from webhook.gatherers import objects
 
 NODES: Final = "/api/v1/nodes"

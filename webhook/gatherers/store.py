@@ -7,7 +7,7 @@ from sys import intern
 from typing import Generic, TypeAlias, TypeVar
 
 from patches import UNKNOWN, UnknownType
-from webhook.cluster.reflector import Item
+from webhook.cluster.items import Item
 
 T = TypeVar("T")
 

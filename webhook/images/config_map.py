@@ -10,7 +10,8 @@ from typing import Final, NamedTuple, TypeAlias
 import msgspec
 
 from webhook.cluster.api import ClusterClient
-from webhook.cluster.reflector import Item, Reflector
+from webhook.cluster.items import Item
+from webhook.cluster.reflector import Reflector
 from webhook.errors import ConfigurationError
 from webhook.images.catalog import ImageCatalog
 from webhook.images.facts import Entries, read_image_facts

@@ -24,7 +24,8 @@ from patches import (
 )
 from webhook.cluster.api import ClusterClient
 from webhook.cluster.election import Election
-from webhook.cluster.reflector import Item, Reflector
+from webhook.cluster.items import Item
+from webhook.cluster.reflector import Reflector
 from webhook.images.config_map import ImageConfigMaps
 from webhook.observer.book import ImageBook
 from webhook.observer.pods import images_of, read_pod
