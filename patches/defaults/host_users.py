@@ -68,6 +68,22 @@ def in_user_namespace(draft: Draft) -> bool:
     return own is False
 
 
+def could_serve_root_images(draft: Draft) -> bool:
+    """Whether `hostUsers: false`, if the author set it, would let containers pass whose image runs as root.
+
+    Only a pod in a namespace that enforces restricted then loses every capability, as the profile asks. Whether nodes
+    offer user namespaces need not be known.
+    """
+    policy = draft.policy
+    return (
+        draft.whole_pod
+        and draft.pod.spec.get(ID) is None
+        and policy.enforce.level is Level.RESTRICTED
+        and policy.restricted_since(35)
+        and _obstacle(draft) in (None, Reason.UNKNOWN)
+    )
+
+
 def _serves_root_images(draft: Draft) -> bool:
     """Whether a user namespace lets an image of the pod run as root and pass."""
     settings = draft.policy.settings.run_as_non_root

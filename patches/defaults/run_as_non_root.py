@@ -20,7 +20,7 @@ from typing import Final
 
 from patches.defaults.default import Default
 from patches.defaults.draft import Draft
-from patches.defaults.host_users import in_user_namespace
+from patches.defaults.host_users import could_serve_root_images, in_user_namespace
 from patches.defaults.image_users import ImageUsers, image_of, image_users, note_image
 from patches.model.decisions import Reason
 from patches.model.images import ImageUser
@@ -133,7 +133,8 @@ def _add_user(draft: Draft, container: ContainerView, users: ImageUsers) -> None
 
 def _explain(draft: Draft, container: ContainerView, reason: Reason) -> None:
     if reason is Reason.IMAGE_RUNS_AS_ROOT:
-        note_image(draft, NoticeCode.ROOT_IMAGE, container)
+        mapped = could_serve_root_images(draft)
+        note_image(draft, NoticeCode.ROOT_IMAGE_MAPPABLE if mapped else NoticeCode.ROOT_IMAGE, container)
     elif reason is Reason.IMAGE_USER_NAME:
         note_image(draft, NoticeCode.NAMED_USER_IMAGE, container, image_of(draft, container).user or "")
 

@@ -26,6 +26,17 @@ class NoticeCode(Explained):
         ),
         "Set `runAsUser` to a user that the image supports, or use an image with a numeric USER.",
     )
+    ROOT_IMAGE_MAPPABLE = (
+        "root-image-mappable",
+        (
+            "As `root-image`, and nothing in the pod forbids a [user namespace](defaults.md#hostUsers): in one, root "
+            "passes every restricted level by which the pod is judged, each v1.35 or later."
+        ),
+        (
+            "As for `root-image`, or set `hostUsers: false` on the pod, if the nodes offer user namespaces. Every "
+            "capability is dropped then: `chown`, `setuid` and `setgid` fail. Operator: `rootImages: userNamespace`."
+        ),
+    )
     NAMED_USER_IMAGE = (
         "named-user-image",
         (

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
+from patches.compiler import compile_namespace
+from patches.evaluation import Evaluation, evaluate
+from patches.model.images import ImageFacts, Images
+from patches.model.notices import NoticeCode
+from patches.model.pod import Origin, locate
+from patches.policy.policy import PREFIX, PSA_PREFIX
 from tests.defaults.cases import load_cases
+from tests.review.builders import NAMESPACE, configured, container, gatherer_of, namespace_object, pod
 from webhook.review.notices import notice_warnings
 from webhook.review.starts import start_warnings
 
@@ -115,3 +125,39 @@ def test_what_is_said(default: str, name: str, expected: list[str]) -> None:
     (case,) = (case for case in load_cases() if (case.id, case.name) == (default, name))
     evaluation = case.run()
     assert [*start_warnings(evaluation), *notice_warnings(evaluation)] == [_OURS + text for text in expected]
+
+
+_ROOT = Images({"nginx:1.27": ImageFacts(user="")})
+_ENFORCED = {PSA_PREFIX + "enforce": "restricted"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "fields", "named"),
+    [
+        (_ENFORCED, {}, True),
+        ({**_ENFORCED, PSA_PREFIX + "enforce-version": "v1.35"}, {}, True),
+        ({**_ENFORCED, PSA_PREFIX + "enforce-version": "v1.34"}, {}, False),
+        ({**_ENFORCED, PSA_PREFIX + "warn": "restricted", PSA_PREFIX + "warn-version": "v1.34"}, {}, False),
+        ({PSA_PREFIX + "enforce": "baseline", PREFIX + "profile": "restricted"}, {}, False),
+        (_ENFORCED, {"hostUsers": True}, False),
+        (_ENFORCED, {"hostNetwork": True}, False),
+        (_ENFORCED, {"volumes": [{"name": "v", "nfs": {"server": "s", "path": "/"}}]}, False),
+        (_ENFORCED, {"volumes": [{"name": "v", "hostPath": {"path": "/"}}]}, False),
+    ],
+)
+def test_a_user_namespace_is_named_only_where_it_lets_the_pod_pass(
+    labels: dict[str, str], fields: dict[str, Any], named: bool
+) -> None:
+    """Root in a user namespace passes from v1.35 on, at every level that judges the pod, if nothing forbids one."""
+    snapshot = gatherer_of([namespace_object(labels)]).snapshot(NAMESPACE)
+    namespace = replace(compile_namespace(snapshot, configured()), images=_ROOT)
+
+    def evaluated(**more: Any) -> Evaluation:
+        found = locate(pod(containers=[container("web", image="nginx:1.27")], **fields | more), Origin.ADMISSION)
+        assert found is not None
+        return evaluate(found, namespace)
+
+    codes = {notice.code for notice in evaluated().notices}
+    assert (NoticeCode.ROOT_IMAGE_MAPPABLE in codes, NoticeCode.ROOT_IMAGE in codes) == (named, not named)
+    passes = not any(evaluated(hostUsers=False).verdicts.values())
+    assert passes or not named

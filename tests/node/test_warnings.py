@@ -39,6 +39,7 @@ pytestmark = pytest.mark.node
 _OF_USER: Final[frozenset[str]] = frozenset(
     {
         NoticeCode.ROOT_IMAGE,
+        NoticeCode.ROOT_IMAGE_MAPPABLE,
         NoticeCode.NAMED_USER_IMAGE,
         Cause.IMAGE_BREAKS_NON_ROOT,
         NoticeCode.ROOT_WITHOUT_CAPABILITIES,

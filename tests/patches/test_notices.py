@@ -41,6 +41,7 @@ def test_each_code_is_shown_and_refrained_from() -> None:
     by_defaults = {
         NoticeCode.ROOT_WITHOUT_CAPABILITIES,
         NoticeCode.ROOT_IMAGE,
+        NoticeCode.ROOT_IMAGE_MAPPABLE,
         NoticeCode.NAMED_USER_IMAGE,
         NoticeCode.VOLUME_EMPTIED,
         NoticeCode.CLAIM_IN_USER_NAMESPACE,

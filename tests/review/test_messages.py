@@ -141,14 +141,15 @@ def test_refusal_is_upstreams_text_then_the_hint() -> None:
 
 
 def test_refusal_of_an_image_that_runs_as_root() -> None:
-    """A controller sees this message only: it names the container and the image, and both ways out."""
+    """A controller sees this message only: it names the container and the image, and every way out."""
     images = Images({"nginx:1.27": ImageFacts(user="")})
     labels = {PSA_PREFIX + "enforce": "restricted"}
     web = pod(containers=[container("web", image="nginx:1.27")])
     evaluation = evaluate(view(web), replace(compiled(labels), images=images))
     sentence = (
         'container "web" (image nginx:1.27) runs as root: runAsNonRoot was not added. To comply: set runAsUser to a '
-        "user that the image supports, or use an image with a numeric USER"
+        "user that the image supports, use an image with a numeric USER, or set hostUsers: false if nodes offer user "
+        "namespaces"
     )
     verdict = messages.violates(RESTRICTED, evaluation.verdicts[RESTRICTED])
     assert messages.refusal(evaluation) == f"{verdict}; {sentence}"
@@ -167,7 +168,8 @@ def test_refusal_of_an_image_that_runs_as_root() -> None:
     web["spec"]["containers"].append(container("host", securityContext={"privileged": True}))
     evaluation = evaluate(view(web), replace(compiled(labels), images=images))
     remove = REMOVE.replace("[0]", "[1]")
-    assert messages.refusal(evaluation).endswith(f"; to pass, {remove}; {sentence}")
+    without = sentence.replace(", use an image", ", or use an image").partition(", or set hostUsers")[0]
+    assert messages.refusal(evaluation).endswith(f"; to pass, {remove}; {without}")
 
 
 def test_one_verdict_for_one_level() -> None:

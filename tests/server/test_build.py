@@ -15,13 +15,15 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from patches.model.images import Images
 from patches.policy.snapshot import Snapshot
+from tests.gatherers.test_credentials import kubeconfig
 from tests.review.builders import NAMESPACE, RESTRICTED, pod, privileged_pod, review
 from tests.review.gatherers import UnlabelledGatherer
 from webhook.certificates.self_signed import CertificateFiles
 from webhook.cli import main
+from webhook.cluster.options import ConnectionOptions
 from webhook.errors import InputError
 from webhook.gatherers.gatherer import GatheredNamespaces
-from webhook.server.build import build_server
+from webhook.server.build import Server, build_server
 from webhook.server.options import ServerOptions, TlsOptions
 
 SELF_SIGNED = TlsOptions(self_signed=Path("certs"))
@@ -79,6 +81,23 @@ async def test_a_gatherer_is_exchanged(files: CertificateFiles) -> None:
         client = await stack.enter_async_context(client_of(server.sites["health and metrics"].app))
         async with client.get("/metrics") as reply:
             assert 'psd_violations_total{check="privileged",level="baseline"' not in await reply.text()
+
+
+async def test_an_exchanged_gatherer_leaves_the_caches_of_a_cluster_alone(
+    files: CertificateFiles, tmp_path: Path
+) -> None:
+    """Nothing waits for caches that nobody asks: what else is the cluster's stays."""
+    connection = ConnectionOptions(kubeconfig=kubeconfig(tmp_path, "http://127.0.0.1:9", {}))
+    options = replace(options_of(files), cluster=True, connection=connection)
+
+    async def built(gatherer: RestrictedGatherer | None) -> Server:
+        async with AsyncExitStack() as stack:
+            return await build_server(options, stack, gatherer=gatherer)
+
+    of_cluster, exchanged = await built(None), await built(RestrictedGatherer())
+    assert "cache namespaces" in of_cluster.readiness.report()
+    assert "cache" not in exchanged.readiness.report()
+    assert len(exchanged.background) == len(of_cluster.background) - 1
 
 
 @pytest.mark.parametrize(

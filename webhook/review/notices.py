@@ -14,6 +14,11 @@ _SENTENCES: Final = {
         'container "{0}" (image {1}) runs as root: runAsNonRoot was not added. To comply: set runAsUser to a user '
         "that the image supports, or use an image with a numeric USER"
     ),
+    NoticeCode.ROOT_IMAGE_MAPPABLE: (
+        'container "{0}" (image {1}) runs as root: runAsNonRoot was not added. To comply: set runAsUser to a user '
+        "that the image supports, use an image with a numeric USER, or set hostUsers: false if nodes offer user "
+        "namespaces"
+    ),
     NoticeCode.NAMED_USER_IMAGE: (
         'container "{0}" (image {1}) runs as user {2}, whose number is not known: runAsNonRoot was not added. To '
         "comply: set runAsUser to its number, or use an image with a numeric USER"
@@ -49,7 +54,7 @@ _SENTENCES: Final = {
 `{pods}` says, where the object is a template, that what follows happens to its pods only.
 """
 
-_OF_IMAGES: Final = (NoticeCode.ROOT_IMAGE, NoticeCode.NAMED_USER_IMAGE)
+_OF_IMAGES: Final = (NoticeCode.ROOT_IMAGE, NoticeCode.ROOT_IMAGE_MAPPABLE, NoticeCode.NAMED_USER_IMAGE)
 
 
 def notice_warnings(evaluation: Evaluation) -> list[str]:

@@ -89,7 +89,8 @@ async def build_server(
     Args:
         options: what to serve, and how.
         stack: closes the connections once the server has ended.
-        gatherer: where namespaces come from; None for the source that the options name.
+        gatherer: where namespaces come from, followed by the caller; None for the source that the options name.
+            With a cluster, its other parts (images, certificates, who may preview) are still the cluster's.
 
     Raises:
         InputError: if options contradict each other or name an unreadable file.
@@ -99,11 +100,11 @@ async def build_server(
     parts = Parts()
     file = ConfigurationFile(options.config)
     notes: list[str] = []
-    client = live = None
-    if options.cluster:
-        client, live = await _connect(options, stack)
+    client = await _connect(options, stack) if options.cluster else None
+    live = None
+    if gatherer is None and client is not None:
+        gatherer = live = _live_gatherer(client)
         add_live_gatherer(parts, live)
-        gatherer = gatherer or live
     elif gatherer is None:
         manifests = ManifestGatherer()
         notes = add_files(manifests, options.objects)
@@ -165,12 +166,16 @@ def _preview_host(options: ServerOptions) -> str:
     return options.host if options.preview_host is None else options.preview_host
 
 
-async def _connect(options: ServerOptions, stack: AsyncExitStack) -> tuple[ClusterClient, LiveGatherer]:
+async def _connect(options: ServerOptions, stack: AsyncExitStack) -> ClusterClient:
     from webhook.cluster.connection import connect  # noqa: PLC0415 (as above)
-    from webhook.gatherers.live import LiveGatherer  # noqa: PLC0415
 
-    client = await stack.enter_async_context(connect(options.connection))
-    return client, LiveGatherer(client)
+    return await stack.enter_async_context(connect(options.connection))
+
+
+def _live_gatherer(client: ClusterClient) -> LiveGatherer:
+    from webhook.gatherers.live import LiveGatherer  # noqa: PLC0415 (as above)
+
+    return LiveGatherer(client)
 
 
 def _add_images(options: ServerOptions, parts: Parts, catalog: ImageCatalog, client: ClusterClient | None) -> None:
