@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from patches.model.explained import Explained
+from patches.model.explained_code import ExplainedCode
 
 
-class NoticeCode(Explained):
+class NoticeCode(ExplainedCode):
     """What a notice is about. A closed set, in the order of docs/reasons.md."""
 
     ROOT_WITHOUT_CAPABILITIES = (

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator
 from enum import StrEnum
 from typing import Final, NamedTuple, TypeAlias
 
-from patches.model.explained import Explained
+from patches.model.explained_code import ExplainedCode
 from patches.model.images import UNKNOWN_IMAGE, ImageFacts, Images, ImageUser
 from patches.model.pod import ContainerView, Pod
 from patches.model.shapes import Capabilities, WindowsOptions
@@ -34,7 +34,7 @@ class Forecast(StrEnum):
     """It depends on what is not known of its image."""
 
 
-class Cause(Explained):
+class Cause(ExplainedCode):
     """Why a container does not start, or why nobody can tell. A closed set, in the order of docs/reasons.md."""
 
     USER_BREAKS_NON_ROOT = (

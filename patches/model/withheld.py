@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from patches.model.explained import Explained
+from patches.model.explained_code import ExplainedCode
 
 
-class Withheld(Explained):
+class Withheld(ExplainedCode):
     """Why an object gets no patch. A closed set, in the order of docs/reasons.md."""
 
     DELETING = "deleting", "The object is being deleted.", "Nothing."

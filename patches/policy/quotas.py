@@ -79,7 +79,7 @@ class QuotaDemand(NamedTuple):
     refuses: bool
 
 
-class Unstated(NamedTuple):
+class UnstatedResources(NamedTuple):
     """What quotas ask for and containers do not state.
 
     Attributes:
@@ -105,7 +105,7 @@ def compile_quotas(quotas: Mapping[str, ResourceQuota]) -> tuple[QuotaDemand, ..
 
 def find_unstated(
     pod: Pod, limits: Limits, demands: Sequence[QuotaDemand], placeholders: Collection[str] = ()
-) -> Iterator[Unstated]:
+) -> Iterator[UnstatedResources]:
     """Find out what quotas ask of a pod's containers and nobody states.
 
     Args:
@@ -139,7 +139,7 @@ def find_unstated(
                 quotas.append(demand.quota)
                 containers |= {resource: names for resource, names in missing.items() if names}
         if quotas:
-            yield Unstated(refuses, quotas, dict(sorted(containers.items())))
+            yield UnstatedResources(refuses, quotas, dict(sorted(containers.items())))
 
 
 def _without(resource: str, needs: _Needs, asked: Collection[str]) -> list[str]:

@@ -146,7 +146,7 @@ _ENFORCED = {PSA_PREFIX + "enforce": "restricted"}
     ],
 )
 def test_a_user_namespace_is_named_only_where_it_lets_the_pod_pass(
-    labels: dict[str, str], fields: dict[str, Any], named: bool
+    labels: dict[str, str], fields: dict[str, Any], *, named: bool
 ) -> None:
     """Root in a user namespace passes from v1.35 on, at every level that judges the pod, if nothing forbids one."""
     snapshot = gatherer_of([namespace_object(labels)]).snapshot(NAMESPACE)

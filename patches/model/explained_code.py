@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Self
 
 
-class Explained(StrEnum):
+class ExplainedCode(StrEnum):
     """A code with what it means and what to do about it, both in Markdown. It compares and prints as its code."""
 
     means: str
