@@ -15,6 +15,11 @@ _DESCRIPTION: Final = "Add secure defaults to pods, and judge the result by the 
 _SHORTEST_LIFETIME: Final = 10
 """Seconds. Certificates have no fractions of seconds, and a renewal takes a few."""
 _STATUS: Final = "Exit status: 0 if all pods comply, 1 if violations remain, 2 if the input cannot be read."
+_FIX_STATUS: Final = (
+    "Exit status: 0 if all pods comply, 1 if violations or edits by hand remain, or with --check if a file would change, "
+    "2 if the input cannot be read."
+)
+_KRM_STATUS: Final = "Exit status: 0 if all was read, whether it complies or not, 2 if the input cannot be read."
 _CERTS_STATUS: Final = "Exit status: 0 if all is well, 1 if there is a problem, 2 if the certificates cannot be read."
 
 
@@ -71,6 +76,16 @@ def _parser() -> argparse.ArgumentParser:
             "check", help="show what violates the profile as written, without defaults", epilog=_STATUS
         ),
         ("table", "json"),
+    )
+    _add_fix(
+        commands.add_parser("fix", help="write the defaults into manifests, by inserting lines", epilog=_FIX_STATUS)
+    )
+    _add_filter(
+        commands.add_parser(
+            "krm",
+            help="add the defaults between standard input and output: for kustomize, kpt and Helm",
+            epilog=_KRM_STATUS,
+        )
     )
     _add_certs(commands.add_parser("certs", help="show the state of certificates", epilog=_CERTS_STATUS))
     config = commands.add_parser("config", help="print the effective configuration, with every setting explained")
@@ -225,11 +240,38 @@ def _add_documents(parser: argparse.ArgumentParser, outputs: Sequence[str]) -> N
     )
     _add_cluster(parser)
     parser.add_argument("--offline", action="store_true", help="ask no cluster, even with -n")
-    parser.add_argument(
-        "--profile", type=_profile, metavar="LEVEL[:VERSION]", help="judge by this profile, e.g. restricted:v1.30"
-    )
+    _add_profile(parser, "judge by this profile, e.g. restricted:v1.30")
     parser.add_argument("-o", "--output", choices=outputs, default=outputs[0], help="(default: %(default)s)")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="(default: %(default)s)")
+
+
+def _add_fix(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        metavar="FILE|DIR",
+        help="manifests; of a directory all *.yaml, *.yml and *.json below it",
+    )
+    _add_filter(parser)
+    parser.add_argument(
+        "--defaults",
+        type=lambda text: tuple(text.split(",")),
+        default=(),
+        metavar="ID,ID",
+        help="write only these defaults, of those that are on",
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file would change")
+    parser.add_argument("--diff", action="store_true", help="print a diff, and write nothing")
+
+
+def _add_filter(parser: argparse.ArgumentParser) -> None:
+    _add_inputs(parser)
+    parser.add_argument("-n", "--namespace", help="namespace of objects without one (default: default)")
+    _add_profile(parser, "add what this profile asks for, e.g. restricted:v1.30")
+
+
+def _add_profile(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("--profile", type=_profile, metavar="LEVEL[:VERSION]", help=text)
 
 
 def _add_inputs(parser: argparse.ArgumentParser) -> None:

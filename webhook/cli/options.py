@@ -85,6 +85,52 @@ class ManifestOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FixOptions:
+    """The options of `fix`.
+
+    Attributes:
+        paths: files and directories.
+        config: configuration file or directory; None for the default configuration.
+        objects: manifests of cluster objects.
+        images: file of kind ImageFacts; None for none.
+        namespace: namespace of objects without one; None for `default`.
+        profile: the profile to default for; None for each namespace's own.
+        defaults: the ids of the only defaults to write; empty for all that are on.
+        check: whether to write nothing, and report by the exit status whether a file would change.
+        diff: whether to print a diff and write nothing.
+    """
+
+    paths: Sequence[str]
+    config: Path | None = None
+    objects: Sequence[Path] = ()
+    images: Path | None = None
+    namespace: str | None = None
+    profile: LevelVersion | None = None
+    defaults: Sequence[str] = ()
+    check: bool = False
+    diff: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KrmOptions:
+    """The options of `krm`.
+
+    Attributes:
+        config: configuration file or directory; None for the default configuration.
+        objects: manifests of cluster objects.
+        images: file of kind ImageFacts; None for none.
+        namespace: namespace of objects without one; None for `default`.
+        profile: the profile to default for; None for each namespace's own.
+    """
+
+    config: Path | None = None
+    objects: Sequence[Path] = ()
+    images: Path | None = None
+    namespace: str | None = None
+    profile: LevelVersion | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CertsOptions:
     """The options of `certs`.
 

@@ -19,9 +19,14 @@ def read_files(names: Iterable[str]) -> Iterator[Document | BrokenDocument]:
     Raises:
         InputError: if a file cannot be opened.
     """
+    for source, data in read_inputs(names):
+        yield from flatten(read_documents(data, source))
+
+
+def read_inputs(names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of the files that `read_files` reads. Raises InputError as it does."""
     for name in names:
-        for source, data in _read(name):
-            yield from flatten(read_documents(data, source))
+        yield from _read(name)
 
 
 def _read(name: str) -> Iterator[tuple[str, bytes]]:
