@@ -16,8 +16,8 @@ _SHORTEST_LIFETIME: Final = 10
 """Seconds. Certificates have no fractions of seconds, and a renewal takes a few."""
 _STATUS: Final = "Exit status: 0 if all pods comply, 1 if violations remain, 2 if the input cannot be read."
 _FIX_STATUS: Final = (
-    "Exit status: 0 if all pods comply, 1 if violations or edits by hand remain, or with --check if a file would change, "
-    "2 if the input cannot be read."
+    "Exit status: 0 if all pods comply, 1 if violations or edits by hand remain, or, with --check, if a file would "
+    "change, 2 if the input cannot be read."
 )
 _KRM_STATUS: Final = "Exit status: 0 if all was read, whether it complies or not, 2 if the input cannot be read."
 _CERTS_STATUS: Final = "Exit status: 0 if all is well, 1 if there is a problem, 2 if the certificates cannot be read."

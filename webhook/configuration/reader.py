@@ -87,12 +87,22 @@ def read_configuration(data: bytes, file: str) -> DefaulterConfiguration:
 def _read(data: bytes, file: str) -> Document | None:
     """Read the document of a file, with the word `off` where YAML 1.1, as Kubernetes reads it, has made false of it."""
     document = read_single(data, file)
-    if document is None:
-        return None
+    if document is not None:
+        _restore_off(document.value)
+    return document
+
+
+def configuration_in(document: Document, at: str) -> DefaulterConfiguration:
+    """The configuration in a field of a document, which may have metadata. Raises ConfigurationError if it is wrong."""
+    value = {name: part for name, part in document.value[at].items() if name != "metadata"}
+    _restore_off(value)
+    return convert(value, DefaulterConfiguration, document, (at,))
+
+
+def _restore_off(value: Any) -> None:
     for *parents, key in _WITH_OFF:
-        place = document.value
+        place = value
         for parent in parents:
             place = place.get(parent) if isinstance(place, dict) else None
         if isinstance(place, dict) and place.get(key) is False:
             place[key] = "off"
-    return document

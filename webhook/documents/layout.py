@@ -7,6 +7,7 @@ which column its keys are, in which style it is written, and which anchors, alia
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ class Node:
 
     Attributes:
         line: the line on which it begins, in the whole input, from 1.
-        column: the column in which it begins, from 0; of a block mapping that of its keys, of a list that of its dashes.
+        column: the column in which it begins, from 0; of a block mapping that of its keys, of a list of its dashes.
         begin: the offset of its first character (of a block mapping that of its first key), in bytes of the input.
         end: the offset behind its last character. Behind a block scalar it is the beginning of the next line.
         anchor: the name of its anchor; for an alias, the name that it refers to.
@@ -85,10 +86,8 @@ def read_layouts(data: bytes) -> Iterator[Layout]:
     """
     offset = 0
     for chunk in split(data):
-        try:
+        with suppress(yaml.YAMLError, UnicodeDecodeError, _TooDeep):
             yield from _Builder(chunk, offset).layouts()
-        except (yaml.YAMLError, UnicodeDecodeError, _TooDeep):
-            pass
         offset += len(chunk.data)
 
 
@@ -127,7 +126,7 @@ class _Builder:
         )
         if isinstance(event, yaml.AliasEvent):
             node.is_alias = True
-            self._aliased.add(event.anchor)
+            self._aliased.add(str(event.anchor))
         elif isinstance(event, yaml.ScalarEvent):
             node.is_tagged = event.tag is not None
             node.is_block_scalar = event.style in ("|", ">")

@@ -18,6 +18,7 @@ from webhook.fix.order import in_order, position_among
 
 _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 _NO_CONTENT: Final = re.compile(rb"[ \t]*(?:#.*)?")
+_MERGED: Final = "a merge key brings it"
 _NO_LINE_END: Final = "nothing can follow the last line, which has no line end"
 
 
@@ -86,7 +87,7 @@ class _Planner:
         self._plan = made
 
     def object(self, at: Sequence[str | int], before: Any, after: Any) -> Any:
-        node, around = self._root, ()
+        node, around = self._root, tuple[Node, ...]()
         for token in at:
             if self._obstacle(node):
                 break
@@ -97,7 +98,7 @@ class _Planner:
             node = child
         else:
             return self._change(_Place(node, (), around), before, after)
-        return self._leave(_Place(node, (), ()), self._obstacle(node) or "a merge key brings it", before, after)
+        return self._leave(_Place(node, (), ()), self._obstacle(node) or _MERGED, before, after)
 
     def _change(self, place: _Place, before: Any, after: Any) -> Any:
         """The value at `place`, which should become `after`."""
@@ -118,15 +119,14 @@ class _Planner:
         node, path, around = place
         around = (*around, node)
         value = dict(before)
-        for name in before:
+        for name, old in before.items():
             child = node.value_of(name)
-            if before[name] == after[name]:
+            if old == after[name]:
                 continue
             if child is None:
-                here = _Place(node, (*path, name), around)
-                value[name] = self._leave(here, "a merge key brings it", before[name], after[name])
+                value[name] = self._leave(_Place(node, (*path, name), around), _MERGED, old, after[name])
             else:
-                value[name] = self._change(_Place(child, (*path, name), around), before[name], after[name])
+                value[name] = self._change(_Place(child, (*path, name), around), old, after[name])
         new = {name: after[name] for name in in_order(after.keys() - before.keys())}
         groups: dict[int, dict[str, Any]] = {}
         for name, added in new.items():
@@ -235,9 +235,7 @@ def _edit(name: str, before: Any, after: Any) -> str:
 def _added(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
     """The fields of `after` that `before` lacks or that differ; of mappings in both only what is new."""
     return {
-        name: _added(before[name], value)
-        if isinstance(value, dict) and isinstance(before.get(name), dict)
-        else value
+        name: _added(before[name], value) if isinstance(value, dict) and isinstance(before.get(name), dict) else value
         for name, value in after.items()
         if name not in before or before[name] != value
     }

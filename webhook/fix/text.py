@@ -93,7 +93,9 @@ def _misread(text: bytes, before: dict[int, Any], changes: Sequence[Change], pla
             expected[document.number] = _with(expected[document.number], document.at, document.value, made.value)
         found = _values(_insert(text, kept.values()))
         wrong = {
-            index for index in kept if found.get(changes[index].document.number) != expected[changes[index].document.number]
+            index
+            for index in kept
+            if found.get(changes[index].document.number) != expected[changes[index].document.number]
         }
         if found == expected:
             return misread

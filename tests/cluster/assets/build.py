@@ -1,7 +1,7 @@
 """Builds the programs of a control plane, once, into a cache outside the checkout: `make assets`.
 
-kube-apiserver, kube-controller-manager and kubectl of one Kubernetes version, etcd and kustomize, each from a small
-go.mod beside this file. A version other than the pinned one gets a go.mod of the same kind, written into the cache.
+kube-apiserver, kube-controller-manager and kubectl of one Kubernetes version, etcd, kustomize and Helm, each from a
+small go.mod beside this file. A version other than the pinned one gets such a go.mod, written into the cache.
 yaml-reader, whose source lies beside the go.mod, reads manifests as that kubectl does.
 Beside them lie the definitions of resources of other projects that manifests/ makes use of, copied from their modules.
 With `--node` it builds what a node runs instead: kubelet, containerd and runc, which links libseccomp.
@@ -46,6 +46,7 @@ class Program(NamedTuple):
 PROGRAMS: Final = (
     Program("etcd", "etcd", "go.etcd.io/etcd/server/v3"),
     Program("kustomize", "kustomize", "sigs.k8s.io/kustomize/kustomize/v5"),
+    Program("helm", "helm", "helm.sh/helm/v3/cmd/helm"),
     Program("yaml-reader", "kubernetes", "./reader"),
     Program("kubectl", "kubernetes", "k8s.io/kubernetes/cmd/kubectl"),
     Program("kube-apiserver", "kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver"),
