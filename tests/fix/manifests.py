@@ -92,16 +92,17 @@ class _Writer:
             return "[" + ", ".join(map(json.dumps, value)) + "]"
         if value is None:
             return self._chance.choice(("", "null", "~"))
-        if not isinstance(value, str):
-            return to_yaml(value).rstrip("\n")
+        return self._string(value, indent) if isinstance(value, str) else to_yaml(value).rstrip("\n")
+
+    def _string(self, value: str, indent: int) -> str:
         if len(value) > _LONG and self._odds(0.7) and "  " not in value and " " in value.strip():
             return f"\n{' ' * (indent + self._step + 1)}".join(json.dumps(value, ensure_ascii=False).split(" "))
         style = self._chance.random()
-        if style < 0.2:
+        if style < 0.2 or "\n" in value:
             return json.dumps(value, ensure_ascii=self._odds(0.5))
         if style < 0.3 and value.isprintable():
             return "'" + value.replace("'", "''") + "'"
-        return to_yaml(value).rstrip("\n") if "\n" not in value else json.dumps(value)
+        return to_yaml(value).rstrip("\n")
 
     def _key(self, key: str) -> str:
         return json.dumps(key) if self._odds(0.03) else to_yaml(key).rstrip("\n")

@@ -116,19 +116,20 @@ def test_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "beside", "text", "reason"),
+    ("name", "source", "reason"),
     [
-        ("chart/templates/pod.yaml", "chart/Chart.yaml", "name: c\n", "it belongs to a Helm chart"),
-        ("app/p.yaml", "app/kustomization.yaml", "patches: [{path: p.yaml}]\n", "it is a patch in kustomization.yaml"),
-        ("app/p.yaml", "app/Kustomization", "patchesStrategicMerge: [p.yaml]\n", "it is a patch in Kustomization"),
+        ("templates/p.yaml", {"Chart.yaml": "name: c\n"}, "it belongs to a Helm chart"),
+        ("p.yaml", {"kustomization.yaml": "patches: [{path: p.yaml}]\n"}, "it is a patch in kustomization.yaml"),
+        ("p.yaml", {"Kustomization": "patchesStrategicMerge: [p.yaml]\n"}, "it is a patch in Kustomization"),
     ],
     ids=["helm", "patch", "strategic merge"],
 )
 def test_sources_of_manifests_are_left(
-    name: str, beside: str, text: str, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str, source: dict[str, str], reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A template or patch stays as it is, and is named."""
-    _write(tmp_path, text, beside)
+    for other, text in source.items():
+        _write(tmp_path, text, other)
     path = _write(tmp_path, _POD, name)
     assert main(["fix", str(path)]) == 1
     assert path.read_text() == _POD
@@ -175,7 +176,7 @@ def test_mode_and_links_stay(tmp_path: Path) -> None:
     assert link.is_symlink()
     assert path.stat().st_mode & 0o777 == 0o640
     assert path.read_text() != _POD
-    assert sorted(os.listdir(tmp_path)) == ["link.yaml", "pod.yaml"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["link.yaml", "pod.yaml"]
 
 
 def test_standard_input_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

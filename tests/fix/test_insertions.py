@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from webhook.documents.reader import Document, flatten, read_documents
+from webhook.fix.block import field_lines
 from webhook.fix.text import Change, FixedText, fix_text
 
 _SPEC = {"securityContext": {"runAsNonRoot": True}}
@@ -48,39 +49,108 @@ def _text(fixed: FixedText) -> str:
 _PLACES: list[tuple[str, str, str]] = [
     (
         "two spaces, dashes below the key, comments stay with what they are about",
-        "spec:\n  # those\n  containers:\n  - name: a  # first\n    # which\n    image: b\n",
-        "spec:\n  securityContext:\n    runAsNonRoot: true\n  # those\n  containers:\n  - name: a  # first\n    # which\n"
-        "    image: b\n    securityContext:\n      capabilities:\n        drop:\n        - ALL\n",
+        ("spec:\n  # those\n  containers:\n  - name: a  # first\n    # which\n    image: b\n"),
+        (
+            "spec:\n"
+            "  securityContext:\n"
+            "    runAsNonRoot: true\n"
+            "  # those\n"
+            "  containers:\n"
+            "  - name: a  # first\n"
+            "    # which\n"
+            "    image: b\n"
+            "    securityContext:\n"
+            "      capabilities:\n"
+            "        drop:\n"
+            "        - ALL\n"
+        ),
     ),
     (
         "four spaces, dashes indented",
-        "spec:\n    containers:\n        - name: a\n          image: b\n",
-        "spec:\n    securityContext:\n        runAsNonRoot: true\n    containers:\n        - name: a\n          image: b\n"
-        "          securityContext:\n              capabilities:\n                  drop:\n                      - ALL\n",
+        ("spec:\n    containers:\n        - name: a\n          image: b\n"),
+        (
+            "spec:\n"
+            "    securityContext:\n"
+            "        runAsNonRoot: true\n"
+            "    containers:\n"
+            "        - name: a\n"
+            "          image: b\n"
+            "          securityContext:\n"
+            "              capabilities:\n"
+            "                  drop:\n"
+            "                      - ALL\n"
+        ),
     ),
     (
         "an empty field is filled, and the order of fields is that in which people write them",
-        "spec:\n  containers:\n  - securityContext: # none yet\n    name: a\n  hostNetwork: true\n  volumes: []\n",
-        "spec:\n  containers:\n  - securityContext: # none yet\n      capabilities:\n        drop:\n        - ALL\n    name: a\n"
-        "  hostNetwork: true\n  securityContext:\n    runAsNonRoot: true\n  volumes: []\n",
+        ("spec:\n  containers:\n  - securityContext: # none yet\n    name: a\n  hostNetwork: true\n  volumes: []\n"),
+        (
+            "spec:\n"
+            "  containers:\n"
+            "  - securityContext: # none yet\n"
+            "      capabilities:\n"
+            "        drop:\n"
+            "        - ALL\n"
+            "    name: a\n"
+            "  hostNetwork: true\n"
+            "  securityContext:\n"
+            "    runAsNonRoot: true\n"
+            "  volumes: []\n"
+        ),
     ),
     (
         "behind a block scalar with its empty lines",
-        "spec:\n  containers:\n  - name: a\n    args:\n    - |+\n      # text\n\n  restartPolicy: Never\n",
-        "spec:\n  securityContext:\n    runAsNonRoot: true\n  containers:\n  - name: a\n    args:\n    - |+\n      # text\n\n"
-        "    securityContext:\n      capabilities:\n        drop:\n        - ALL\n  restartPolicy: Never\n",
+        ("spec:\n  containers:\n  - name: a\n    args:\n    - |+\n      # text\n\n  restartPolicy: Never\n"),
+        (
+            "spec:\n"
+            "  securityContext:\n"
+            "    runAsNonRoot: true\n"
+            "  containers:\n"
+            "  - name: a\n"
+            "    args:\n"
+            "    - |+\n"
+            "      # text\n"
+            "\n"
+            "    securityContext:\n"
+            "      capabilities:\n"
+            "        drop:\n"
+            "        - ALL\n"
+            "  restartPolicy: Never\n"
+        ),
     ),
     (
         "above the last line, which has no end",
-        "spec:\n  containers:\n  - name: a\n    image: b",
-        "spec:\n  securityContext:\n    runAsNonRoot: true\n  containers:\n  - name: a\n"
-        "    securityContext:\n      capabilities:\n        drop:\n        - ALL\n    image: b",
+        ("spec:\n  containers:\n  - name: a\n    image: b"),
+        (
+            "spec:\n"
+            "  securityContext:\n"
+            "    runAsNonRoot: true\n"
+            "  containers:\n"
+            "  - name: a\n"
+            "    securityContext:\n"
+            "      capabilities:\n"
+            "        drop:\n"
+            "        - ALL\n"
+            "    image: b"
+        ),
     ),
     (
         "anchors that nobody uses, quotes, tabs and the end of the document",
-        "---\nspec: &s\n  'containers': &c\t\n  - &a\n    \"name\": a\t# x\n...\n",
-        "---\nspec: &s\n  securityContext:\n    runAsNonRoot: true\n  'containers': &c\t\n  - &a\n    \"name\": a\t# x\n"
-        "    securityContext:\n      capabilities:\n        drop:\n        - ALL\n...\n",
+        ("---\nspec: &s\n  'containers': &c\t\n  - &a\n    \"name\": a\t# x\n...\n"),
+        (
+            "---\n"
+            "spec: &s\n"
+            "  securityContext:\n"
+            "    runAsNonRoot: true\n"
+            "  'containers': &c\t\n"
+            "  - &a\n"
+            '    "name": a\t# x\n'
+            "    securityContext:\n"
+            "      capabilities:\n"
+            "        drop:\n"
+            "        - ALL\n"
+            "...\n"
+        ),
     ),
 ]
 
@@ -206,13 +276,9 @@ def test_utf_16_is_left() -> None:
 
 def test_nothing_is_kept_that_reads_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a document would not read as planned nothing goes into it, and the others are still fixed."""
-    from webhook.fix import insertions  # noqa: PLC0415 (to break it)
-
-    lines = insertions.field_lines
     monkeypatch.setattr(
-        insertions,
-        "field_lines",
-        lambda fields, indent, style: ["# lost"] if indent == 1 else lines(fields, indent, style),
+        "webhook.fix.insertions.field_lines",
+        lambda fields, indent, style: ["# lost"] if indent == 1 else field_lines(fields, indent, style),
     )
     text = "spec:\n hostPID: true\n---\nspec:\n  hostPID: true\n"
     fixed = _fix(text, (["spec"], _SPEC))
