@@ -167,14 +167,17 @@ def test_a_review_is_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_mode_and_links_stay(tmp_path: Path) -> None:
-    """The file keeps its mode, a link to it stays a link, and nothing else is left in the folder."""
+    """The file keeps its mode and owner, a link to it stays a link, and nothing else is left in the folder."""
     path = _write(tmp_path, _POD)
     path.chmod(0o640)
+    owner = 1234 if os.geteuid() == 0 else os.geteuid()
+    os.chown(path, owner, -1)
     link = tmp_path / "link.yaml"
     link.symlink_to("pod.yaml")
     assert main(["fix", str(link)]) == 0
     assert link.is_symlink()
     assert path.stat().st_mode & 0o777 == 0o640
+    assert path.stat().st_uid == owner
     assert path.read_text() != _POD
     assert sorted(file.name for file in tmp_path.iterdir()) == ["link.yaml", "pod.yaml"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from webhook.errors import InputError
@@ -13,7 +14,10 @@ from webhook.errors import InputError
 def write_whole(path: Path, data: bytes) -> None:
     """Replace the content of a file. Whoever reads it, at whatever moment, finds the old content or the new.
 
-    It keeps its mode, and a link still leads to it. Raises InputError if it cannot be written; it is unchanged then.
+    It keeps its mode and, where we may give it away, its owner, and a link to it stays one.
+
+    Raises:
+        InputError: if it cannot be written; it is unchanged then.
     """
     target = path.resolve()
     try:
@@ -24,6 +28,9 @@ def write_whole(path: Path, data: bytes) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
+            owner = target.stat()
+            with suppress(PermissionError):  # only root may give a file away
+                os.chown(temporary, owner.st_uid, owner.st_gid)
             shutil.copymode(target, temporary)
             temporary.replace(target)
         finally:
