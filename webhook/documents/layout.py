@@ -86,13 +86,9 @@ def read_layouts(data: bytes) -> Iterator[Layout]:
     """
     offset = 0
     for chunk in split(data):
-        with suppress(yaml.YAMLError, UnicodeDecodeError, _TooDeep):
+        with suppress(yaml.YAMLError, UnicodeDecodeError):
             yield from _Builder(chunk, offset).layouts()
         offset += len(chunk.data)
-
-
-class _TooDeep(Exception):
-    """The document nests deeper than the reader reads."""
 
 
 class _Builder:
@@ -116,7 +112,7 @@ class _Builder:
 
     def _node(self, event: Any, depth: int) -> Node:
         if depth > MAX_DEPTH:
-            raise _TooDeep
+            raise yaml.YAMLError(f"nests deeper than {MAX_DEPTH}")
         node = Node(
             event.start_mark.line + self._first_line,
             event.start_mark.column,
