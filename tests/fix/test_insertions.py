@@ -284,3 +284,12 @@ def test_nothing_is_kept_that_reads_otherwise(monkeypatch: pytest.MonkeyPatch) -
     fixed = _fix(text, (["spec"], _SPEC))
     assert _text(fixed) == text + "  securityContext:\n    runAsNonRoot: true\n"
     assert [(row.line, row.field) for row in fixed.leftovers] == [(1, "")]
+
+
+def test_a_document_that_nests_too_deep_hides_no_other() -> None:
+    """The reader refuses it; what is beside it is fixed."""
+    deep = "a: " + "[" * 200 + "]" * 200 + "\n"
+    text = f"{deep}---\nspec:\n  hostPID: true\n"
+    (document,) = [row for row in read_documents(text.encode(), "f") if isinstance(row, Document)]
+    fixed = fix_text(text.encode(), [Change(document, {"spec": {"hostPID": True, "hostUsers": False}})])
+    assert _text(fixed) == f"{text}  hostUsers: false\n"
