@@ -32,6 +32,7 @@ from patches.learning import (
     Suspicion,
     learn,
 )
+from patches.model.custom import WELL_KNOWN, CustomTemplates, TemplatePath, kind_of
 from patches.model.decisions import Decision, Reason, State, Withheld
 from patches.model.images import NO_IMAGES, UNKNOWN_IMAGE, ImageFacts, Images, ImageUser
 from patches.model.notices import Notice, NoticeCode
@@ -66,9 +67,11 @@ from patches.standards.checks.phrases import go_quoted
 from patches.standards.judge import judge
 from patches.standards.levels import NEWEST_MINOR, Level, LevelVersion, Version, parse_level_version
 from patches.standards.violations import Violation, violation_text
+from patches.verdicts import BY_NATURE, Fit, Verdict, fit, worst
 
 __all__ = [
     "APPLIED_ANNOTATION",
+    "BY_NATURE",
     "CHECKS",
     "CHECK_FIELDS",
     "DEFAULTS",
@@ -79,6 +82,7 @@ __all__ = [
     "UNKNOWN",
     "UNKNOWN_BINDINGS",
     "UNKNOWN_IMAGE",
+    "WELL_KNOWN",
     "Action",
     "Bindings",
     "Cause",
@@ -87,6 +91,7 @@ __all__ = [
     "CompiledNamespace",
     "ContainerState",
     "Coverage",
+    "CustomTemplates",
     "Decision",
     "Default",
     "DefaulterConfiguration",
@@ -97,6 +102,7 @@ __all__ = [
     "Experience",
     "Failure",
     "FieldTypes",
+    "Fit",
     "Forecast",
     "ImageFacts",
     "ImageUser",
@@ -130,9 +136,11 @@ __all__ = [
     "Start",
     "State",
     "Suspicion",
+    "TemplatePath",
     "UnknownField",
     "UnknownFields",
     "UnknownType",
+    "Verdict",
     "Version",
     "Violation",
     "Withheld",
@@ -144,10 +152,12 @@ __all__ = [
     "evaluate",
     "field_path",
     "find_cloud_identity",
+    "fit",
     "go_quoted",
     "invalid_object",
     "json_schema",
     "judge",
+    "kind_of",
     "learn",
     "locate",
     "nanos",
@@ -159,4 +169,5 @@ __all__ = [
     "user_namespaces_everywhere",
     "validate",
     "violation_text",
+    "worst",
 ]

@@ -107,7 +107,7 @@ class Pod:
         node = document
         if prefix:
             for token in prefix[1:].split("/"):
-                node = node[token]
+                node = node[int(token)] if isinstance(node, list) else node[token]
         self.document = document
         self.prefix = prefix
         self.kind = kind
@@ -123,7 +123,7 @@ class Pod:
                 name,
                 position,
                 f"{spec_path}/{name}/{position}",
-                value["name"],
+                value.get("name") or "",  # Knative's may leave it out
                 value,
                 value.get("securityContext") or _NO_SECURITY,
             )
@@ -224,14 +224,20 @@ def locate(document: Json, origin: Origin) -> Pod | None:
         if not isinstance(node, dict):
             raise InvalidObject(".".join(tokens[:depth]), f"Expected `object`, got `{_json_type(node)}`")
     if tokens:
-        _check({"metadata": document.get("metadata")})
+        check_pod({"metadata": document.get("metadata")})
         if kind == _STATEFUL_SET:
             check_claims(document)
-    _check(node, ".".join(tokens))
+    check_pod(node, ".".join(tokens))
     return Pod(document, "".join(f"/{token}" for token in tokens), kind, origin)
 
 
-def _check(value: dict[str, Json], at: str = "") -> None:
+def check_pod(value: dict[str, Json], at: str = "") -> None:
+    """Check the bounds and the shape of a pod or pod template, which stands at `at` in its document.
+
+    Raises:
+        InvalidObject: a field that a rule reads has a wrong type.
+        ObjectTooLarge: it has more of something than a review looks at.
+    """
     check_bounds(value, at)
     check_shape(value, at)
 

@@ -367,6 +367,20 @@ class ExceptionRule(_Part, frozen=True):
             raise ValueError("containers, images or namespaces must be set; to switch a default off, use settings")
 
 
+class TemplateRule(_Part, frozen=True):
+    """Where the objects of a custom kind hold a pod template."""
+
+    group: Annotated[str, Meta(min_length=1, description="Their API group.")]
+    kind: Annotated[str, Meta(min_length=1, description="Their kind.")]
+    path: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9_-]+(\[\])?(\.[A-Za-z0-9_-]+(\[\])?)*$",
+            description="The fields that lead to the template, joined by dots. `[]` behind one walks a list.",
+        ),
+    ]
+
+
 class DefaulterConfiguration(_Part, frozen=True):
     """The configuration file."""
 
@@ -400,6 +414,10 @@ class DefaulterConfiguration(_Part, frozen=True):
         tuple[str, ...],
         Meta(description="Images of containers that another webhook fills in, exactly as written. They get nothing."),
     ] = ("auto",)
+    templates: Annotated[
+        tuple[TemplateRule, ...],
+        Meta(description="Custom kinds that hold pod templates. Previews and scans see these, admission their pods."),
+    ] = ()
     settings: Annotated[Settings, Meta(description="The defaults.")] = field(default_factory=Settings)
 
 
