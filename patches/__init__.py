@@ -42,7 +42,7 @@ from patches.model.quantities import nanos
 from patches.model.shapes import Quantity
 from patches.model.starting import Cause, Forecast, Start
 from patches.model.unknown_fields import FieldTypes, UnknownField, UnknownFields, unknown_fields
-from patches.policy.configuration import DefaulterConfiguration, Exemption, Mode, json_schema
+from patches.policy.configuration import DefaulterConfiguration, Exemption, Mode, TemplateRule, json_schema
 from patches.policy.configuration_warnings import configuration_warnings
 from patches.policy.limits import LimitItem
 from patches.policy.namespace import CompiledNamespace, Missing
@@ -137,6 +137,7 @@ __all__ = [
     "State",
     "Suspicion",
     "TemplatePath",
+    "TemplateRule",
     "UnknownField",
     "UnknownFields",
     "UnknownType",

@@ -96,7 +96,7 @@ def preview(
         The report, and the exit status: 0 if all comply, 1 if violations remain, 2 if a document cannot be read.
     """
     gatherer = ManifestGatherer(default_namespace=options.namespace, base=surroundings.namespaces.snapshots)
-    manifests = [_read(document, gatherer) for document in documents]
+    manifests = [read_object(document, gatherer) for document in documents]
     previewer = _Previewer(surroundings, gatherer, options)
     rows = [
         previewer.preview(manifest) if isinstance(manifest, Manifest) else _Row(Result(error=manifest))
@@ -127,7 +127,7 @@ def _namespace_of(document: Document) -> str:
         return ""  # the preview reports it as an error
 
 
-def _read(document: Document | BrokenDocument, gatherer: ManifestGatherer) -> Manifest | Failure:
+def read_object(document: Document | BrokenDocument, gatherer: ManifestGatherer) -> Manifest | Failure:
     """Read a document, and add its object to the gatherer if it is a cluster object."""
     if isinstance(document, BrokenDocument):
         return Failure(document.source, document.number, document.line, document.field, document.message)

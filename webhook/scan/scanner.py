@@ -1,0 +1,274 @@
+"""Judges workloads, one object at a time, and adds up what becomes of their namespaces."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from patches import (
+    CompiledNamespace,
+    Fit,
+    InvalidObject,
+    Level,
+    LevelVersion,
+    NamespaceCompiler,
+    Origin,
+    Pod,
+    Snapshot,
+    Stage,
+    Verdict,
+    Violation,
+    evaluate,
+    fit,
+    locate,
+    worst,
+)
+from webhook.preview.manifests import metadata_of, text_of
+from webhook.preview.results import EditRow, StartRow, edit_row, start_row, violation_row
+from webhook.scan.results import NamespaceResult, Position, Workload
+
+_NAMESPACES: Final = 4096
+"""How many compiled namespaces to keep."""
+_MOST_OWNERS: Final = 8
+"""So many objects may own each other in a row."""
+
+
+class Key(NamedTuple):
+    """What names a workload."""
+
+    namespace: str
+    group: str
+    kind: str
+    name: str
+
+
+class _Judged(NamedTuple):
+    """What becomes of one pod or template."""
+
+    fit: Fit
+    before: tuple[Violation, ...]
+    after: tuple[Violation, ...]
+    edits: list[EditRow] | None
+    starts: list[StartRow]
+    containers: frozenset[str]
+
+
+@dataclass(slots=True)
+class _Entry:
+    """One workload so far. `pods` are the distinct ones."""
+
+    api_version: str
+    position: Position | None = None
+    templates: list[_Judged] = field(default_factory=list)
+    pods: list[_Judged] = field(default_factory=list)
+    digests: set[bytes] = field(default_factory=set)
+    count: int = 0
+
+
+class Scanner:
+    """Judges workloads at one profile. Pods of a workload that say the same are judged once."""
+
+    def __init__(
+        self, compiler: NamespaceCompiler, snapshot: Callable[[str], Snapshot], profile: LevelVersion
+    ) -> None:
+        """Judge by this profile, in the namespaces that `snapshot` returns."""
+        self._compile = lru_cache(_NAMESPACES)(lambda name: _target(compiler.compile(snapshot(name)), profile))
+        self._profile = profile
+        self._entries: dict[Key, _Entry] = {}
+        self._owners: dict[Key, Key] = {}
+        self.kinds: Counter[str] = Counter()
+        self.evaluated = 0
+
+    def add_owner(self, key: Key, owner: Key) -> None:
+        """Note that a workload is part of another one."""
+        self._owners[key] = owner
+
+    def add_templates(
+        self,
+        key: Key,
+        pods: Sequence[Pod],
+        line_of: Callable[[str], int] = lambda _: 0,
+        position: Position | None = None,
+    ) -> None:
+        """Judge the templates of a workload, or a pod that nobody owns.
+
+        Args:
+            key: the workload.
+            pods: its templates.
+            line_of: the line of a JSON Pointer into the object.
+            position: where the object stands.
+
+        Raises:
+            InvalidObject: if a quantity is malformed.
+        """
+        judged = [self._judge(pod, key.namespace, line_of) for pod in pods]
+        entry = self._entry(key, text_of(pods[0].document.get("apiVersion")))
+        entry.position = position
+        entry.templates += judged
+        self.kinds[key.kind] += 1
+
+    def add_pod(self, document: Any, namespace: str) -> None:
+        """Judge a pod of a cluster. Raises InvalidObject if it cannot be read."""
+        owner = owner_of(document, namespace)
+        own = Key(namespace, "", "Pod", text_of(metadata_of(document).get("name")))
+        key = own if owner is None else self._root(owner)
+        version = "v1" if owner is None else _owner_version(document) if key == owner else ""
+        entry = self._entry(key, version)
+        digest = _digest(document)
+        if digest not in entry.digests:
+            pod = locate(document, Origin.ADMISSION)
+            if pod is None:
+                return
+            judged = self._judge(pod, namespace, lambda _: 0)
+            (entry.templates if owner is None else entry.pods).append(judged)
+            entry.digests.add(digest)
+        entry.count += 1
+        self.kinds["Pod"] += 1
+
+    def has(self, key: Key) -> bool:
+        """Whether this workload, or that which it is part of, was judged."""
+        return self._root(key) in self._entries
+
+    def namespaces(self, names: Iterable[str] = ()) -> list[NamespaceResult]:
+        """Add up. `names`: the namespaces to list even if nothing runs in them."""
+        found: dict[str, list[Workload]] = {name: [] for name in names}
+        for key, entry in self._entries.items():
+            if entry.templates or entry.pods:
+                found.setdefault(key.namespace, []).append(_workload(key, entry))
+        return [self._namespace(name, found[name]) for name in sorted(found)]
+
+    def _namespace(self, name: str, workloads: list[Workload]) -> NamespaceResult:
+        rows = sorted(workloads, key=lambda row: (-list(Verdict).index(row.verdict), row.kind, row.name))
+        return NamespaceResult(name, worst([row.verdict for row in rows]), self._least(rows), rows)
+
+    def _least(self, rows: Iterable[Workload]) -> Level:
+        return min((row.fits for row in rows), key=lambda level: level.strictness, default=self._profile.level)
+
+    def _entry(self, key: Key, api_version: str) -> _Entry:
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = self._entries[key] = _Entry(api_version)
+        return entry
+
+    def _root(self, key: Key) -> Key:
+        for _ in range(_MOST_OWNERS):
+            owner = self._owners.get(key)
+            if owner is None:
+                break
+            key = owner
+        return key
+
+    def _judge(self, pod: Pod, namespace: str, line_of: Callable[[str], int]) -> _Judged:
+        self.evaluated += 1
+        evaluation = evaluate(pod, self._compile(namespace), annotate=False)
+        found = fit(evaluation, self._profile)
+        return _Judged(
+            found,
+            evaluation.violations(self._profile, Stage.ARRIVING),
+            evaluation.violations(self._profile, Stage.ADMITTED),
+            None if found.edits is None else [edit_row(edit, line_of(edit.path)) for edit in found.edits],
+            [start_row(start) for start in evaluation.starts(Stage.PATCHED)],
+            frozenset(container.name for container in pod.containers),
+        )
+
+
+def owner_of(document: Any, namespace: str) -> Key | None:
+    """The controller that owns an object; None without one."""
+    reference = _controller(document)
+    if reference is None:
+        return None
+    group = text_of(reference.get("apiVersion")).rpartition("/")[0]
+    return Key(namespace, group, text_of(reference.get("kind")), text_of(reference.get("name")))
+
+
+def _owner_version(document: Any) -> str:
+    return text_of((_controller(document) or {}).get("apiVersion"))
+
+
+def _controller(document: Any) -> dict[str, Any] | None:
+    references = metadata_of(document).get("ownerReferences")
+    for reference in references if isinstance(references, list) else ():
+        if isinstance(reference, dict) and reference.get("controller"):
+            return reference
+    return None
+
+
+def _target(namespace: CompiledNamespace, profile: LevelVersion) -> CompiledNamespace:
+    """The namespace as it would be in mode enforce, for that profile."""
+    return namespace.enforcing().retargeted(profile)
+
+
+def _workload(key: Key, entry: _Entry) -> Workload:
+    parts = [*entry.templates, *entry.pods]
+    written = frozenset().union(*(part.containers for part in entry.templates)) if entry.templates else None
+    running = frozenset().union(*(part.containers for part in entry.pods))
+    rows = entry.templates or entry.pods
+    starts = {(start.container, start.image): start for part in parts for start in part.starts}
+    return Workload(
+        entry.api_version,
+        *key[2:],
+        key.namespace,
+        verdict=worst([part.fit.verdict for part in parts]),
+        fits=min((part.fit.fits for part in parts), key=lambda level: level.strictness),
+        nature=list(dict.fromkeys(check for part in parts for check in part.fit.nature)),
+        violations=list(map(violation_row, dict.fromkeys(row for part in parts for row in part.before))),
+        violations_after=list(map(violation_row, dict.fromkeys(row for part in parts for row in part.after))),
+        edits=_edits(rows, entry.pods if entry.templates else ()),
+        starts=list(starts.values()),
+        pods=entry.count,
+        only_in_pods=[] if written is None else sorted(running - written),
+        position=entry.position,
+    )
+
+
+def _edits(written: Sequence[_Judged], running: Sequence[_Judged]) -> list[EditRow] | None:
+    """The edits of what its author wrote, and, if that passes then, of what only its pods say."""
+    edits: dict[tuple[str, str], EditRow] = {}
+    for part in written:
+        if part.edits is None:
+            return None
+        edits.update({(row.path, row.text): row for row in part.edits})
+    known = set(edits)
+    for part in running:
+        if not all(row.fit.verdict in (Verdict.COMPLIANT, Verdict.WITH_DEFAULTS) for row in written):
+            break  # its pods are made anew from the edited template
+        if part.edits is None:
+            return None
+        for row in part.edits:
+            if (row.path, row.text) not in known:
+                text = f"in its pods, {row.text}"
+                edits[row.path, text] = msgspec.structs.replace(row, text=text)
+    return list(edits.values())
+
+
+def _digest(document: Any) -> bytes:
+    """What tells a pod from others of its workload: all but what differs from one pod to the next and decides nothing."""
+    spec = document.get("spec") if isinstance(document, dict) else None
+    if not isinstance(spec, dict):
+        raise InvalidObject("spec", "Expected `object`")
+    kept: dict[str, Any] = {key: value for key, value in spec.items() if key not in ("nodeName", "hostname")}
+    volumes = kept.get("volumes")
+    if isinstance(volumes, list):  # a claim and a token have names of their own in each pod
+        kept["volumes"] = sorted({_sources(volume) for volume in volumes})
+    for name in ("initContainers", "containers", "ephemeralContainers"):
+        if isinstance(kept.get(name), list):
+            kept[name] = [_without_mounts(container) for container in kept[name]]
+    marks = metadata_of(document).get("annotations")
+    relevant = {key: value for key, value in (marks or {}).items() if "io/config.hash" not in key}
+    return hashlib.blake2b(msgspec.json.encode([kept, relevant], order="sorted"), digest_size=16).digest()
+
+
+def _sources(volume: Any) -> str:
+    return " ".join(sorted(key for key in volume if key != "name")) if isinstance(volume, dict) else ""
+
+
+def _without_mounts(container: Any) -> Any:
+    if not isinstance(container, dict):
+        return container
+    return {key: value for key, value in container.items() if key not in ("volumeMounts", "env")}
