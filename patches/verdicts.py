@@ -57,20 +57,15 @@ def fit(evaluation: Evaluation, level: LevelVersion) -> Fit:
     if not violations:
         return Fit(Verdict.WITH_DEFAULTS, level.level)
     edits = shortest_edits(evaluation, level)
-    nature = tuple(violation.id for violation in violations if violation.id in BY_NATURE)
+    baseline = violations  # `restricted` has checks that stand for those of `baseline`
+    if level.level is Level.RESTRICTED:
+        baseline = evaluation.violations(LevelVersion(Level.BASELINE, level.version), Stage.ADMITTED)
+    nature = tuple(violation.id for violation in baseline if violation.id in BY_NATURE)
     verdict = Verdict.CANNOT if nature or edits is None else Verdict.NEEDS_EDITS
-    return Fit(verdict, _fits(evaluation, level), edits, nature)
+    return Fit(verdict, Level.PRIVILEGED if baseline else Level.BASELINE, edits, nature)
 
 
 def worst(verdicts: Sequence[Verdict]) -> Verdict:
     """The worst of some verdicts; compliant without any."""
     order = tuple(Verdict)
     return max(verdicts, key=order.index, default=Verdict.COMPLIANT)
-
-
-def _fits(evaluation: Evaluation, level: LevelVersion) -> Level:
-    """The strictest level that is less strict than the one that is violated, and passed."""
-    baseline = LevelVersion(Level.BASELINE, level.version)
-    if level.level is Level.RESTRICTED and not evaluation.violations(baseline, Stage.ADMITTED):
-        return Level.BASELINE
-    return Level.PRIVILEGED

@@ -42,8 +42,12 @@ _SPARK: Final = "github.com/kubeflow/spark-operator api/v1beta2"
 WELL_KNOWN: Final[tuple[TemplatePath, ...]] = (
     *_rows("github.com/openshift/api apps/v1/types.go", "apps.openshift.io", ("DeploymentConfig", "spec.template")),
     *_rows(
-        "github.com/argoproj/argo-rollouts pkg/apis/rollouts/v1alpha1/types.go",
+        "github.com/argoproj/argo-rollouts pkg/apis/rollouts/v1alpha1",
         "argoproj.io",
+        ("AnalysisRun", "spec.metrics[].provider.job.spec.template"),
+        ("AnalysisTemplate", "spec.metrics[].provider.job.spec.template"),
+        ("ClusterAnalysisTemplate", "spec.metrics[].provider.job.spec.template"),
+        ("Experiment", "spec.templates[].template"),
         ("Rollout", "spec.template"),
     ),
     *_rows(
@@ -56,7 +60,11 @@ WELL_KNOWN: Final[tuple[TemplatePath, ...]] = (
         ("DaemonSet", "spec.template"),
         ("StatefulSet", "spec.template"),
     ),
-    *_rows("github.com/volcano-sh/apis pkg/apis/batch/v1alpha1/job.go", "batch.volcano.sh", ("Job", "spec.tasks[].template")),
+    *_rows(
+        "github.com/volcano-sh/apis pkg/apis/batch/v1alpha1/job.go",
+        "batch.volcano.sh",
+        ("Job", "spec.tasks[].template"),
+    ),
     *_rows(
         "github.com/kubernetes-sigs/jobset api/jobset/v1alpha2/jobset_types.go",
         "jobset.x-k8s.io",
@@ -96,6 +104,8 @@ WELL_KNOWN: Final[tuple[TemplatePath, ...]] = (
         "ray.io",
         ("RayCluster", "spec.headGroupSpec.template"),
         ("RayCluster", "spec.workerGroupSpecs[].template"),
+        ("RayCronJob", "spec.jobTemplate.rayClusterSpec.headGroupSpec.template"),
+        ("RayCronJob", "spec.jobTemplate.rayClusterSpec.workerGroupSpecs[].template"),
         ("RayJob", "spec.rayClusterSpec.headGroupSpec.template"),
         ("RayJob", "spec.rayClusterSpec.workerGroupSpecs[].template"),
         ("RayJob", "spec.submitterPodTemplate"),
@@ -115,6 +125,8 @@ WELL_KNOWN: Final[tuple[TemplatePath, ...]] = (
         ("ScheduledSparkApplication", "spec.template.executor.template"),
         ("SparkApplication", "spec.driver.template"),
         ("SparkApplication", "spec.executor.template"),
+        ("SparkConnect", "spec.executor.template"),
+        ("SparkConnect", "spec.server.template"),
     ),
 )
 """The custom workloads that are known without configuration."""

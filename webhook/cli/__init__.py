@@ -20,6 +20,7 @@ _FIX_STATUS: Final = (
     "change, 2 if the input cannot be read."
 )
 _KRM_STATUS: Final = "Exit status: 0 if all was read, whether it complies or not, 2 if the input cannot be read."
+_SCAN_STATUS: Final = "Exit status: 0 if all is ready, 1 if something is not, 2 if the input cannot be read."
 _CERTS_STATUS: Final = "Exit status: 0 if all is well, 1 if there is a problem, 2 if the certificates cannot be read."
 
 
@@ -85,6 +86,11 @@ def _parser() -> argparse.ArgumentParser:
             "krm",
             help="add the defaults between standard input and output: for kustomize, kpt and Helm",
             epilog=_KRM_STATUS,
+        )
+    )
+    _add_scan(
+        commands.add_parser(
+            "scan", help="say which namespaces can be labelled, and what keeps the others from it", epilog=_SCAN_STATUS
         )
     )
     _add_certs(commands.add_parser("certs", help="show the state of certificates", epilog=_CERTS_STATUS))
@@ -272,6 +278,38 @@ def _add_filter(parser: argparse.ArgumentParser) -> None:
 
 def _add_profile(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument("--profile", type=_profile, metavar="LEVEL[:VERSION]", help=text)
+
+
+def _add_scan(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-f",
+        "--filename",
+        dest="files",
+        action="append",
+        default=[],
+        metavar="FILE|DIR|-",
+        help="scan these manifests and no cluster; may be repeated",
+    )
+    _add_inputs(parser)
+    parser.add_argument(
+        "-n", "--namespace", help="namespace to scan, or of manifests without one (default: that of the context)"
+    )
+    parser.add_argument("-A", "--all-namespaces", action="store_true", help="scan the whole cluster")
+    parser.add_argument("-l", "--selector", metavar="LABELS", help="scan the namespaces that have these labels")
+    _add_cluster(parser)
+    parser.add_argument(
+        "--profile",
+        type=_profile,
+        metavar="LEVEL[:VERSION]",
+        help="judge by this profile, e.g. baseline:v1.30 (default: restricted:latest)",
+    )
+    parser.add_argument(
+        "-o", "--output", choices=("table", "json", "yaml"), default="table", help="(default: %(default)s)"
+    )
+    parser.add_argument(
+        "--write-labels", action="store_true", help="print the commands that label what is ready, in safe order"
+    )
+    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="(default: %(default)s)")
 
 
 def _add_inputs(parser: argparse.ArgumentParser) -> None:

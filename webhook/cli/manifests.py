@@ -44,14 +44,15 @@ def _write(report: Report, options: ManifestOptions) -> None:
         case "diff":
             sys.stdout.write("".join(result.diff or "" for result in results if not result.error))
         case _:
-            write_table(report, sys.stdout, colour=_has_colour(options.color))
+            write_table(report, sys.stdout, colour=has_colour(options.color))
     if options.output in ("yaml", "diff"):
         for result in results:
             if result.error:
                 print(f"error: {result.error}", file=sys.stderr)
 
 
-def _has_colour(choice: str) -> bool:
+def has_colour(choice: str) -> bool:
+    """Whether to colour standard output, by the option: `auto`, `always` or `never`."""
     if choice == "auto":
         return sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
     return choice == "always"

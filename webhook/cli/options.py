@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast, get_type_hints
 
-from patches import LevelVersion
+from patches import LevelVersion, parse_level_version
 from webhook.cluster.options import ConnectionOptions
 from webhook.server.options import ServerOptions
 
@@ -128,6 +129,39 @@ class KrmOptions:
     images: Path | None = None
     namespace: str | None = None
     profile: LevelVersion | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanCommandOptions:
+    """The options of `scan`.
+
+    Attributes:
+        files: manifests to scan without a cluster; none to scan the cluster.
+        config: configuration file or directory; None for the default configuration.
+        objects: manifests of cluster objects, beside `files`.
+        images: file of kind ImageFacts; None for none.
+        namespace: the namespace to scan, or that of manifests without one; None for the context's.
+        all_namespaces: whether to scan the whole cluster.
+        selector: labels of the namespaces to scan; "" for any.
+        profile: the profile to judge by.
+        output: `table`, `json` or `yaml`.
+        write_labels: whether to print the commands that label what is ready instead.
+        color: `auto`, `always` or `never`.
+        connection: how to reach the cluster.
+    """
+
+    files: Sequence[str] = ()
+    config: Path | None = None
+    objects: Sequence[Path] = ()
+    images: Path | None = None
+    namespace: str | None = None
+    all_namespaces: bool = False
+    selector: str = ""
+    profile: LevelVersion = field(default_factory=partial(parse_level_version, "restricted"))
+    output: str = "table"
+    write_labels: bool = False
+    color: str = "auto"
+    connection: ConnectionOptions = field(default_factory=ConnectionOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

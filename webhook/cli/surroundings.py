@@ -6,20 +6,16 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from patches import Images
-from webhook.cli.loading import load_with_warnings
+from webhook.cli.loading import load_images, load_with_warnings
 from webhook.cli.options import ManifestOptions
 from webhook.documents.reader import Document
 from webhook.errors import BrokenDocument, ClusterError, InputError
 from webhook.gatherers.files import add_files
 from webhook.gatherers.gatherer import GatheredNamespaces
 from webhook.gatherers.manifests import ManifestGatherer
-from webhook.images.facts import current_facts, tag_age
-from webhook.images.file import load_image_facts
 from webhook.preview.preview import PreviewOptions, Surroundings, namespaces_of
 from webhook.preview.requests import DEFAULT_NAMESPACE, is_namespace
 from webhook.review.messages import printable
@@ -59,9 +55,7 @@ def find_surroundings(options: ManifestOptions, documents: Sequence[Document | B
         source = _NamespaceSource(ManifestGatherer(), namespace, namespaces_of(documents, PreviewOptions(namespace)))
     for note in add_files(source.gatherer, options.objects):
         print(note, file=sys.stderr)
-    if options.images is not None:
-        facts = current_facts(load_image_facts(options.images), datetime.now(UTC), tag_age(configuration))
-        source.gatherer.use_images(Images(facts))
+    source.gatherer.use_images(load_images(options.images, configuration))
     snapshots = {name: source.gatherer.snapshot(name) for name in source.names}
     gathered = GatheredNamespaces(snapshots, {})
     return Found(Surroundings(gathered, configuration, source.gatherer.server_minor), source.namespace)

@@ -26,17 +26,21 @@ _QUIET: Final = (Reason.UNSET, Reason.AUTHOR)
 _LONGEST_VALUE: Final = 60
 
 
-class _Paint:
+class Paint:
+    """Paints text, if there are to be colours."""
+
     def __init__(self, *, colour: bool) -> None:
+        """Paint if `colour`."""
         self._colour = colour
 
     def __call__(self, text: str, code: str) -> str:
+        """The text in the colour of an ANSI code; "" for none."""
         return f"{code}{text}{_RESET}" if self._colour and code else text
 
 
 def write_table(report: Report, out: TextIO, *, colour: bool) -> None:
     """Write the report to `out`, with ANSI colours if `colour`."""
-    paint = _Paint(colour=colour)
+    paint = Paint(colour=colour)
     out.writelines("\n".join([*_block(result, paint), "", ""]) for result in report.results)
     summary = report.summary
     after = "" if summary.compliant_after is msgspec.UNSET else f", {summary.compliant_after} once defaulted"
@@ -52,7 +56,7 @@ def write_table(report: Report, out: TextIO, *, colour: bool) -> None:
         out.write("Why a container does not start: docs/reasons.md#starting.\n")
 
 
-def _block(result: Result, paint: _Paint) -> list[str]:
+def _block(result: Result, paint: Paint) -> list[str]:
     if result.error:
         return [paint(f"error: {printable(str(result.error))}", _RED)]
     name = printable(f"{result.kind}/{result.name}")
@@ -66,7 +70,7 @@ def _block(result: Result, paint: _Paint) -> list[str]:
     return lines
 
 
-def _start_lines(rows: Sequence[StartRow], paint: _Paint) -> list[str]:
+def _start_lines(rows: Sequence[StartRow], paint: Paint) -> list[str]:
     width = max((len(row.forecast) for row in rows), default=0)
     return [
         "  " + paint(row.forecast.ljust(width), _FORECASTS[row.forecast]) + f"  {printable(_start_text(row))}"
@@ -80,7 +84,7 @@ def _start_text(row: StartRow) -> str:
     return text + because + (f"  ({row.cause})" if row.cause else "")
 
 
-def _default_lines(rows: Sequence[DefaultRow], paint: _Paint) -> list[str]:
+def _default_lines(rows: Sequence[DefaultRow], paint: Paint) -> list[str]:
     widths = [max((len(row.state) for row in rows), default=0), max((len(row.id) for row in rows), default=0)]
     return [
         "  "
@@ -98,7 +102,7 @@ def _explanation(row: DefaultRow) -> str:
     return value if row.reason in _QUIET else f"{value}  ({row.reason})"
 
 
-def _violation_lines(rows: Sequence[ViolationRow], edits: Sequence[EditRow], paint: _Paint) -> list[str]:
+def _violation_lines(rows: Sequence[ViolationRow], edits: Sequence[EditRow], paint: Paint) -> list[str]:
     lines = []
     for row in rows:
         lines.append("  " + paint("violates", _RED) + f"  {row.id}: {printable(f'{row.reason} ({row.detail})')}")

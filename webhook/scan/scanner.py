@@ -40,12 +40,13 @@ _MOST_OWNERS: Final = 8
 
 
 class Key(NamedTuple):
-    """What names a workload."""
+    """What names a workload. Of several manifests of one object each has a `copy` of its own."""
 
     namespace: str
     group: str
     kind: str
     name: str
+    copy: int = 0
 
 
 class _Judged(NamedTuple):
@@ -74,9 +75,7 @@ class _Entry:
 class Scanner:
     """Judges workloads at one profile. Pods of a workload that say the same are judged once."""
 
-    def __init__(
-        self, compiler: NamespaceCompiler, snapshot: Callable[[str], Snapshot], profile: LevelVersion
-    ) -> None:
+    def __init__(self, compiler: NamespaceCompiler, snapshot: Callable[[str], Snapshot], profile: LevelVersion) -> None:
         """Judge by this profile, in the namespaces that `snapshot` returns."""
         self._compile = lru_cache(_NAMESPACES)(lambda name: _target(compiler.compile(snapshot(name)), profile))
         self._profile = profile
@@ -108,6 +107,8 @@ class Scanner:
             InvalidObject: if a quantity is malformed.
         """
         judged = [self._judge(pod, key.namespace, line_of) for pod in pods]
+        while position is not None and key in self._entries:  # overlays and examples say things twice
+            key = key._replace(copy=key.copy + 1)
         entry = self._entry(key, text_of(pods[0].document.get("apiVersion")))
         entry.position = position
         entry.templates += judged
@@ -212,7 +213,8 @@ def _workload(key: Key, entry: _Entry) -> Workload:
     starts = {(start.container, start.image): start for part in parts for start in part.starts}
     return Workload(
         entry.api_version,
-        *key[2:],
+        key.kind,
+        key.name,
         key.namespace,
         verdict=worst([part.fit.verdict for part in parts]),
         fits=min((part.fit.fits for part in parts), key=lambda level: level.strictness),
@@ -248,7 +250,7 @@ def _edits(written: Sequence[_Judged], running: Sequence[_Judged]) -> list[EditR
 
 
 def _digest(document: Any) -> bytes:
-    """What tells a pod from others of its workload: all but what differs from one pod to the next and decides nothing."""
+    """What tells a pod from others of its workload: all but what differs in each pod and decides nothing."""
     spec = document.get("spec") if isinstance(document, dict) else None
     if not isinstance(spec, dict):
         raise InvalidObject("spec", "Expected `object`")

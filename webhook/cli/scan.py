@@ -1,0 +1,105 @@
+"""`scan`: says which namespaces can be labelled, what keeps the others from it, and whether their workloads start."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from patches import NEWEST_MINOR, DefaulterConfiguration, Verdict
+from webhook.cli.loading import load_images, load_with_warnings
+from webhook.cli.manifests import has_colour
+from webhook.cli.options import ScanCommandOptions
+from webhook.cli.scan_table import write_scan_table
+from webhook.documents.files import read_files
+from webhook.documents.writer import to_yaml
+from webhook.errors import ClusterError, InputError
+from webhook.gatherers.files import add_files
+from webhook.gatherers.gatherer import GatheredNamespaces
+from webhook.gatherers.manifests import ManifestGatherer
+from webhook.preview.preview import PreviewOptions, Surroundings, namespaces_of
+from webhook.review.messages import printable
+from webhook.scan.labels import label_commands
+from webhook.scan.manifests import ScanOptions, scan_manifests
+from webhook.scan.results import Scan
+
+OPTIONS: Final = ScanCommandOptions
+_CLEAR_LINE: Final = "\r\x1b[K"
+
+
+def run(options: ScanCommandOptions) -> int:
+    """Scan, print, and return the exit status: 0 if all is ready, 1 if something is not, 2 if something is unreadable.
+
+    Raises:
+        ConfigurationError: if the configuration cannot be used.
+        InputError: if a file cannot be read, options contradict each other, or the cluster does not answer.
+    """
+    if options.files and (options.all_namespaces or options.selector):
+        raise InputError("-f asks no cluster: leave out --all-namespaces and --selector")
+    if options.namespace and options.all_namespaces:
+        raise InputError("-n and --all-namespaces contradict each other")
+    configuration = load_with_warnings(options.config)
+    scan = _scan_files(options, configuration) if options.files else _scan_cluster(options, configuration)
+    for problem in scan.problems:
+        print(f"warning: {printable(problem)}", file=sys.stderr)
+    _write(scan, options)
+    if scan.errors:
+        return 2
+    return int(any(row.verdict in (Verdict.NEEDS_EDITS, Verdict.CANNOT) for row in scan.namespaces))
+
+
+def _scan_files(options: ScanCommandOptions, configuration: DefaulterConfiguration) -> Scan:
+    documents = list(read_files(options.files))
+    gatherer = ManifestGatherer()
+    for note in add_files(gatherer, options.objects):
+        print(note, file=sys.stderr)
+    gatherer.use_images(load_images(options.images, configuration))
+    scan_options = ScanOptions(options.profile, options.namespace or "default")
+    names = namespaces_of(documents, PreviewOptions(scan_options.namespace))
+    gathered = GatheredNamespaces({name: gatherer.snapshot(name) for name in names}, {})
+    return scan_manifests(documents, Surroundings(gathered, configuration, NEWEST_MINOR), scan_options)
+
+
+def _scan_cluster(options: ScanCommandOptions, configuration: DefaulterConfiguration) -> Scan:
+    from webhook.cluster.connection import connect  # noqa: PLC0415 (the client is large, and for files it is not needed)
+    from webhook.scan.cluster import ClusterScan, scan_cluster  # noqa: PLC0415
+
+    async def ask() -> Scan:
+        async with connect(options.connection) as client:
+            namespace = "" if options.all_namespaces or options.selector else options.namespace or client.namespace
+            images = load_images(options.images, configuration)
+            what = ClusterScan(options.profile, namespace, options.selector, configuration, images)
+            return await scan_cluster(client, what, _progress())
+
+    try:
+        return asyncio.run(ask())
+    except (ClusterError, ValueError) as error:
+        raise InputError(f"{error}; -f scans manifests without a cluster") from None
+
+
+def _progress() -> Callable[[str], None]:
+    """Shows on a terminal what is being read. "" clears it."""
+    if not sys.stderr.isatty():
+        return lambda _: None
+
+    def show(text: str) -> None:
+        print(f"{_CLEAR_LINE}{text}", end="", file=sys.stderr, flush=True)
+
+    return show
+
+
+def _write(scan: Scan, options: ScanCommandOptions) -> None:
+    if options.write_labels:
+        print(*label_commands(scan.namespaces, options.profile), sep="\n")
+        return
+    match options.output:
+        case "json":
+            print(msgspec.json.format(msgspec.json.encode(scan), indent=2).decode())
+        case "yaml":
+            value: Any = msgspec.to_builtins(scan)
+            sys.stdout.write(to_yaml(value))
+        case _:
+            write_scan_table(scan, sys.stdout, colour=has_colour(options.color))
