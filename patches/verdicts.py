@@ -1,9 +1,9 @@
 """Whether a workload fits a level: as it is, once defaulted, after edits, or not at all.
 
 What a workload needs by nature is no value of its manifest that could be another one: the namespaces of its host, a
-path or a port of its node, or to be a process of a Windows host. Who removes these has another program. Everything else
-that a profile forbids (privileged, a capability, a sysctl, root, a volume of another kind) is a value that its author
-may change, and often has set without need.
+path of its node, or to be a process of a Windows host. Who removes these has another program. Everything else that a
+profile forbids (privileged, a capability, a sysctl, a port of the node, root, a volume of another kind) is a value that
+its author may change, and often has set without need.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from patches.edits import Edit, shortest_edits
 from patches.evaluation import Evaluation, Stage
 from patches.standards.levels import Level, LevelVersion
 
-BY_NATURE: Final = frozenset({"hostNamespaces", "hostPathVolumes", "hostPorts", "windowsHostProcess"})
+BY_NATURE: Final = frozenset({"hostNamespaces", "hostPathVolumes", "windowsHostProcess"})
 """The checks that ask what a workload is for, not how careful its author was."""
 
 

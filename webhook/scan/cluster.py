@@ -227,8 +227,8 @@ class _Reader:
     async def _custom_kinds(self) -> list[Kind]:
         """The custom kinds with pod templates that this cluster serves."""
         wanted: dict[str, set[str]] = {}
-        for group, kind in self._templates.paths:
-            wanted.setdefault(group, set()).add(kind)
+        for name, kind in self._templates.paths:
+            wanted.setdefault(name, set()).add(kind)
         groups = msgspec.json.decode(await self._client.get("/apis"), type=_Groups).groups
         found = []
         for group in groups:

@@ -1,0 +1,170 @@
+"""`scan` on a real API server: what it says of namespaces is what happens when they are labelled."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+import pytest
+
+from patches import Action, Edit, Verdict, edit_document, parse_level_version
+from patches.model.pod import Origin, locate
+from patches.policy.policy import PREFIX, PSA_PREFIX
+from tests.cluster.client import MERGE_PATCH, pods, spread
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.telling import tell
+from tests.cluster.webhooks import defaulter, namespace
+from tests.shared_data import read_jsonl_gz, shared
+from webhook.cluster.connection import connect
+from webhook.cluster.options import ConnectionOptions
+from webhook.scan.cluster import ClusterScan, scan_cluster
+from webhook.scan.results import NamespaceResult, Scan, Workload
+
+pytestmark = pytest.mark.cluster
+
+_NAME: Final = "scan"
+_SPACES: Final = 60
+_PATHS: Final = {
+    "DaemonSet": "/apis/apps/v1/namespaces/{}/daemonsets",
+    "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
+    "StatefulSet": "/apis/apps/v1/namespaces/{}/statefulsets",
+    "ReplicationController": "/api/v1/namespaces/{}/replicationcontrollers",
+    "CronJob": "/apis/batch/v1/namespaces/{}/cronjobs",
+    "Job": "/apis/batch/v1/namespaces/{}/jobs",
+    "Pod": "/api/v1/namespaces/{}/pods",
+}
+_ENFORCE: Final = {"metadata": {"labels": {PSA_PREFIX + "enforce": "restricted"}}}
+
+
+class Scanned(NamedTuple):
+    """The namespaces as the scan has them, and the objects in them, by namespace, kind and name."""
+
+    scan: Scan
+    objects: dict[tuple[str, str, str], Any]
+
+    def of(self, verdict: Verdict) -> list[NamespaceResult]:
+        """Those of our namespaces with this verdict."""
+        return [row for row in self.scan.namespaces if row.name.startswith(_NAME) and row.verdict is verdict]
+
+    def value(self, row: Workload) -> Any:
+        """The object of a workload."""
+        return self.objects[row.namespace, row.kind, row.name]
+
+
+def _template(value: Any) -> Any:
+    """A pod as the controller of an object makes it, with a name of its own."""
+    pod = locate(value, Origin.MANIFEST)
+    assert pod is not None
+    node = value
+    for token in pod.prefix[1:].split("/") if pod.prefix else ():
+        node = node[token]
+    kept = {key: part for key, part in (node.get("metadata") or {}).items() if key in ("labels", "annotations")}
+    return {"metadata": {**kept, "generateName": "made-"}, "spec": node["spec"]}
+
+
+def _scan(plane: ControlPlane) -> Scan:
+    async def ask() -> Scan:
+        async with connect(ConnectionOptions(kubeconfig=plane.kubeconfig("scanner"))) as client:
+            return await scan_cluster(client, ClusterScan(parse_level_version("restricted")), lambda _: None)
+
+    return asyncio.run(ask())
+
+
+@pytest.fixture(scope="module")
+def scanned(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scanned]:
+    """Real workloads in many namespaces: each with its object, and most with a running pod of it."""
+    spaces = [f"{_NAME}-{index}" for index in range(_SPACES)]
+    labels = {PREFIX + "mode": "enforce", PREFIX + "profile": "restricted"}
+    directory = tmp_path_factory.mktemp(_NAME) / "served"
+    rows = [row["object"] for row in read_jsonl_gz(shared("corpus/workloads.jsonl.gz"))]
+    with defaulter(plane, directory, _NAME, objects=[namespace(name, labels) for name in spaces]):
+        objects: dict[tuple[str, str, str], Any] = {}
+        for index, value in enumerate(rows[:600]):
+            space = spaces[index % _SPACES] if index % 3 else spaces[index // 30 % _SPACES]
+            created = _create(plane, space, f"w-{index}", value, with_pod=index % 4 != 0)
+            if created is not None:
+                objects[space, value["kind"], f"w-{index}"] = created
+        yield Scanned(_scan(plane), objects)
+
+
+def _create(plane: ControlPlane, space: str, name: str, value: Any, *, with_pod: bool) -> Any:
+    """Create a workload, and a pod of it, as before we came; None if it or its pods are invalid."""
+    kept = {key: part for key, part in value["metadata"].items() if key in ("labels", "annotations")}
+    value = {**value, "metadata": {**kept, "name": name, "namespace": space}}
+    made = _template(value)
+    account = made["spec"].get("serviceAccountName") or made["spec"].get("serviceAccount") or "default"
+    plane.account(space, account)
+    if value["kind"] not in _PATHS or not plane.bypassing.create(pods(space), made, dry_run=True).ok:
+        return None
+    answer = plane.bypassing.create(_PATHS[value["kind"]].format(space), value)
+    if not answer.ok:
+        return None
+    if with_pod and value["kind"] != "Pod":
+        owner = {key: value[key] for key in ("apiVersion", "kind")} | {"name": name, "controller": True}
+        made["metadata"]["ownerReferences"] = [{**owner, "uid": answer.body["metadata"]["uid"]}]
+        assert plane.bypassing.create(pods(space), made).ok
+    return {"apiVersion": value["apiVersion"], "kind": value["kind"], **answer.body}
+
+
+def _refused(plane: ControlPlane, space: str, made: list[Any]) -> list[str]:
+    """What the API server says of pods that it refuses."""
+    answers = spread(lambda pod: plane.admin.create(pods(space), pod), made)
+    return [answer.message for answer in answers if not answer.ok]
+
+
+def test_all_that_was_created_is_judged(scanned: Scanned) -> None:
+    """Each object is one workload, with its running pod if it has one."""
+    found = {(row.namespace, row.kind, row.name) for space in scanned.scan.namespaces for row in space.workloads}
+    assert set(scanned.objects) <= found
+    assert Counter(row.verdict for space in scanned.scan.namespaces for row in space.workloads)[Verdict.CANNOT] > 10
+    counts = Counter(space.verdict for space in scanned.scan.namespaces if space.name.startswith(_NAME))
+    tell(f"{len(scanned.objects)} workloads; namespaces: {dict(counts)}")
+
+
+def test_compliant_is_what_kubernetes_own_dry_run_says(plane: ControlPlane, scanned: Scanned) -> None:
+    """Of the running pods alone: a label that is only tried warns of just the workloads whose pods violate."""
+    for space in scanned.scan.namespaces:
+        if not space.name.startswith(_NAME):
+            continue
+        path = f"/api/v1/namespaces/{space.name}"
+        answer = plane.admin.request("PATCH", path, _ENFORCE, MERGE_PATCH, dryRun="All")
+        warned = any("existing pods" in text for text in answer.warnings)
+        running = [row for row in space.workloads if row.pods or row.kind == "Pod"]
+        assert warned == any(row.verdict is not Verdict.COMPLIANT for row in running), (space.name, answer.warnings)
+
+
+def test_with_defaults_all_pods_come_back(plane: ControlPlane, scanned: Scanned) -> None:
+    """Labelled in fact, every workload that passes with defaults, and every one that complies, gets its pods."""
+    made: dict[str, list[Any]] = defaultdict(list)
+    ready = (Verdict.COMPLIANT, Verdict.WITH_DEFAULTS)
+    for space in scanned.scan.namespaces:
+        for row in space.workloads:
+            if row.verdict in ready and (row.namespace, row.kind, row.name) in scanned.objects:
+                made[space.name].append(_template(scanned.value(row)))
+    _label(plane, made)
+    assert [text for space, rows in made.items() for text in _refused(plane, space, rows)] == []
+    tell(f"{sum(map(len, made.values()))} workloads made anew in {len(made)} labelled namespaces, none refused")
+
+
+def test_edits_suffice(plane: ControlPlane, scanned: Scanned) -> None:
+    """Every list of edits, made in the object, lets its pods pass in the labelled namespace."""
+    made: dict[str, list[Any]] = defaultdict(list)
+    for space in scanned.scan.namespaces:
+        for row in space.workloads:
+            if row.verdict is Verdict.NEEDS_EDITS and (row.namespace, row.kind, row.name) in scanned.objects:
+                edits = [Edit(edit.id, Action(edit.action), edit.path, edit.value) for edit in row.edits or ()]
+                assert edits
+                made[space.name].append(_template(edit_document(scanned.value(row), edits)))
+    _label(plane, made)
+    refused = [text for space, rows in made.items() for text in _refused(plane, space, rows)]
+    assert refused == []
+    assert sum(map(len, made.values())) > 30
+    tell(f"{sum(map(len, made.values()))} workloads edited in {len(made)} labelled namespaces, none refused")
+
+
+def _label(plane: ControlPlane, spaces: dict[str, list[Any]]) -> None:
+    for space in spaces:
+        answer = plane.admin.request("PATCH", f"/api/v1/namespaces/{space}", _ENFORCE, MERGE_PATCH)
+        assert answer.ok, answer.message
