@@ -32,7 +32,7 @@ from patches.learning import (
     Suspicion,
     learn,
 )
-from patches.model.custom import WELL_KNOWN, CustomTemplates, TemplatePath, kind_of
+from patches.model.custom import WELL_KNOWN, CustomTemplates, kind_of
 from patches.model.decisions import Decision, Reason, State, Withheld
 from patches.model.images import NO_IMAGES, UNKNOWN_IMAGE, ImageFacts, Images, ImageUser
 from patches.model.notices import Notice, NoticeCode
@@ -42,7 +42,7 @@ from patches.model.quantities import nanos
 from patches.model.shapes import Quantity
 from patches.model.starting import Cause, Forecast, Start
 from patches.model.unknown_fields import FieldTypes, UnknownField, UnknownFields, unknown_fields
-from patches.policy.configuration import DefaulterConfiguration, Exemption, Mode, TemplateRule, json_schema
+from patches.policy.configuration import DefaulterConfiguration, Exemption, Mode, json_schema
 from patches.policy.configuration_warnings import configuration_warnings
 from patches.policy.limits import LimitItem
 from patches.policy.namespace import CompiledNamespace, Missing
@@ -61,6 +61,7 @@ from patches.policy.snapshot import (
     UnknownType,
     empty_snapshot,
 )
+from patches.policy.templates import custom_templates
 from patches.standards.checks import CHECK_FIELDS, CHECKS
 from patches.standards.checks.check import Check
 from patches.standards.checks.phrases import go_quoted
@@ -136,8 +137,6 @@ __all__ = [
     "Start",
     "State",
     "Suspicion",
-    "TemplatePath",
-    "TemplateRule",
     "UnknownField",
     "UnknownFields",
     "UnknownType",
@@ -147,6 +146,7 @@ __all__ = [
     "Withheld",
     "compile_namespace",
     "configuration_warnings",
+    "custom_templates",
     "edit_document",
     "empty_snapshot",
     "escape",

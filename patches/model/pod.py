@@ -104,10 +104,7 @@ class Pod:
 
     def __init__(self, document: Json, prefix: str, kind: str, origin: Origin) -> None:
         """View `document`, whose shape has been checked, at `prefix` ("" for a Pod)."""
-        node = document
-        if prefix:
-            for token in prefix[1:].split("/"):
-                node = node[int(token)] if isinstance(node, list) else node[token]
+        node = follow(document, prefix)
         self.document = document
         self.prefix = prefix
         self.kind = kind
@@ -187,6 +184,13 @@ class Pod:
     def view(self, document: Json) -> Pod:
         """The pod at the same place in another version of the document."""
         return Pod(document, self.prefix, self.kind, self.origin)
+
+
+def follow(document: Json, prefix: str) -> Json:
+    """The value where a template stands; `prefix` is a JSON Pointer without escapes, "" for the document itself."""
+    for token in prefix.split("/")[1:]:
+        document = document[int(token)] if isinstance(document, list) else document[token]
+    return document
 
 
 def field_path(pointer: str) -> str:

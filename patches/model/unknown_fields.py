@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final, NamedTuple, TypeAlias
 
-from patches.model.pod import Pod
+from patches.model.pod import Pod, field_path, follow
 from patches.model.shapes import Json
 
 FieldTypes: TypeAlias = Mapping[str, Mapping[str, str | list[str] | None]]
@@ -62,11 +62,8 @@ def unknown_fields(pod: Pod, types: FieldTypes, limit: int) -> UnknownFields:
         types: the API's, with Pod and PodTemplateSpec.
         limit: how many are described; the others are counted.
     """
-    value, tokens = pod.document, pod.prefix.split("/")[1:]
-    for token in tokens:
-        value = value[token]
-    root = _Node(".".join(tokens), "PodTemplateSpec" if tokens else "Pod")
-    found = _find(value, (root,), types)
+    root = _Node(field_path(pod.prefix), "PodTemplateSpec" if pod.prefix else "Pod")
+    found = _find(follow(pod.document, pod.prefix), (root,), types)
     return UnknownFields(
         tuple(_describe(name, nodes, types) for name, nodes in islice(found, limit)), sum(1 for _ in found)
     )

@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from patches import NEWEST_MINOR, DefaulterConfiguration, Level, TemplateRule, Verdict, parse_level_version
+from patches import NEWEST_MINOR, DefaulterConfiguration, Level, Verdict, parse_level_version
+from patches.policy.configuration import TemplateRule
 from tests.shared_data import read_jsonl_gz, shared
 from webhook.documents.reader import flatten, read_documents
 from webhook.gatherers.gatherer import GatheredNamespaces
@@ -99,9 +100,12 @@ def test_every_template_of_a_custom_workload_counts() -> None:
     """KubeRay's workers stand in a list; Knative's containers may lack names."""
     group = {"template": {"spec": _SPEC}}
     privileged = {"containers": [{"name": "w", **_SURE, "securityContext": {"privileged": True}}]}
-    ray = _object("RayCluster", {"headGroupSpec": group, "workerGroupSpecs": [group, {"template": {"spec": privileged}}]})
+    ray = _object(
+        "RayCluster", {"headGroupSpec": group, "workerGroupSpecs": [group, {"template": {"spec": privileged}}]}
+    )
     row = _only(_scan({**ray, "apiVersion": "ray.io/v1"}))
-    (edit,) = row.edits or ()
+    assert row.edits is not None
+    (edit,) = row.edits
     assert edit.path == "/spec/workerGroupSpecs/1/template/spec/containers/0/securityContext/privileged"
     service = _object("Service", {"template": {"spec": {"containers": [_SURE]}}})
     assert _only(_scan({**service, "apiVersion": "serving.knative.dev/v1"})).verdict is Verdict.WITH_DEFAULTS
@@ -138,12 +142,12 @@ def test_an_unreadable_object_is_an_error() -> None:
 def test_peers_manifests() -> None:
     """Thousands of files go through; each custom kind that is known without configuration is judged."""
     rows = read_jsonl_gz(shared("corpus/raw.jsonl.gz"))
-    documents = [
-        document for row in rows for document in flatten(read_documents(row["text"].encode(), row["path"]))
-    ]
+    documents = [document for row in rows for document in flatten(read_documents(row["text"].encode(), row["path"]))]
     surroundings = Surroundings(GatheredNamespaces({}, {}), DefaulterConfiguration(), NEWEST_MINOR)
     scan = scan_manifests(documents, surroundings, ScanOptions(parse_level_version("restricted")))
     print(scan.kinds)
     assert {"RayCluster", "RayJob", "RayService", "Rollout", "SparkApplication", "Service"} <= set(scan.kinds)
-    assert ("spot.io", "SpotDeployment", ["spec.template"]) in [(row.group, row.kind, row.paths) for row in scan.unjudged]
+    assert ("spot.io", "SpotDeployment", ["spec.template"]) in [
+        (row.group, row.kind, row.paths) for row in scan.unjudged
+    ]
     assert len(scan.errors) < 100

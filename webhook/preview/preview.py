@@ -9,14 +9,17 @@ from typing import Any
 from msgspec import UNSET
 
 from patches import (
+    CompiledNamespace,
     DefaulterConfiguration,
     Evaluation,
     LevelVersion,
     Mode,
     NamespaceCompiler,
+    Origin,
     Pod,
     Stage,
     Withheld,
+    custom_templates,
     evaluate,
     field_path,
     shortest_edits,
@@ -39,6 +42,7 @@ from webhook.preview.results import (
     Violations,
     default_row,
     edit_row,
+    join_results,
     start_row,
     violation_row,
 )
@@ -153,26 +157,55 @@ class _Previewer:
         self._gatherer = gatherer
         self._compiler = NamespaceCompiler(surroundings.configuration, surroundings.server_minor)
         self._options = options
+        self._templates = custom_templates(surroundings.configuration)
 
     def preview(self, manifest: Manifest) -> _Row:
         try:
-            pod, old = manifest.locate()
+            pods, old = self._locate(manifest)
         except InvalidObject as error:
             return _Row(Result(error=failure(manifest.document, error)))
-        if pod is None:
+        if not pods:
             return _Row(_unchanged_result(manifest, self._options))
         try:
-            return self._preview_pod(manifest, pod, old)
+            rows = [self._preview_pod(manifest, pod, old) for pod in pods]
+            return rows[0] if len(rows) == 1 else self._join(manifest, pods, rows)
         except InvalidObject as error:  # a malformed quantity, which is read only when a rule needs it
             return _Row(Result(error=manifest.failure(error)))
 
-    def _preview_pod(self, manifest: Manifest, pod: Pod, old: Pod | None) -> _Row:
-        name = manifest.namespace or self._options.namespace
-        namespace = self._compiler.compile(self._gatherer.snapshot(name))
+    def _locate(self, manifest: Manifest) -> tuple[Sequence[Pod], Pod | None]:
+        """Find the pods in an object, custom ones included; an admission review has one at most."""
+        if manifest.request is None:
+            return self._templates.locate(manifest.value, Origin.MANIFEST), None
+        pod, old = manifest.locate()
+        return (() if pod is None else (pod,)), old
+
+    def _join(self, manifest: Manifest, pods: Sequence[Pod], rows: Sequence[_Row]) -> _Row:
+        """Join what becomes of the several templates of one object: they stand in different places of it."""
+        joined = join_results([row.result for row in rows])
+        if self._options.patch:
+            namespace = self._namespace(manifest)[0]
+            for pod in pods:
+                joined.patched = evaluate(pod.view(joined.patched), namespace, annotate=False).patched
+            joined.diff = _diff(manifest, manifest.value, joined.patched, self._options)
+        return _Row(
+            joined,
+            has_pod=True,
+            compliant_before=all(row.compliant_before for row in rows),
+            compliant_after=all(row.compliant_after for row in rows),
+        )
+
+    def _namespace(self, manifest: Manifest) -> tuple[CompiledNamespace, Mode]:
+        """The namespace of a manifest as a preview evaluates it, and the mode that it really has."""
+        namespace = self._compiler.compile(self._gatherer.snapshot(manifest.namespace or self._options.namespace))
         mode = namespace.policy.mode
         namespace = namespace.enforcing()  # in the modes warn and audit, people want to see what enforce would do
         if self._options.profile is not None:
             namespace = namespace.retargeted(self._options.profile)
+        return namespace, mode
+
+    def _preview_pod(self, manifest: Manifest, pod: Pod, old: Pod | None) -> _Row:
+        name = manifest.namespace or self._options.namespace
+        namespace, mode = self._namespace(manifest)
         evaluation = evaluate(pod, namespace, old=old, user=manifest.user, annotate=False)
         if evaluation.exempt:
             row = _exempt_row(manifest, evaluation, self._options)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -12,6 +12,8 @@ from patches import Action, Cause, Decision, Edit, Forecast, Operation, Reason, 
 from webhook.documents.writer import to_yaml
 from webhook.review.edits import edit_text
 from webhook.review.messages import printable
+
+T = TypeVar("T")
 
 
 class DefaultRow(msgspec.Struct):
@@ -105,6 +107,35 @@ class Result(msgspec.Struct, rename="camel"):
     starts: list[StartRow] | UnsetType = UNSET
     warnings: list[str] | UnsetType = UNSET
     error: Failure | UnsetType = UNSET
+
+
+def join_results(results: Sequence[Result]) -> Result:
+    """Join the results of several templates of one object. The caller renews `patched` and `diff`."""
+    first = results[0]
+    joined = msgspec.structs.replace(first, diff=UNSET)
+    joined.violations = Violations(_each_once(one.violations.before for one in results if one.violations))
+    if first.violations and first.violations.after is not UNSET:
+        joined.violations.after = _each_once(one.violations.after for one in results if one.violations)
+    joined.edits = None if any(one.edits is None for one in results) else _all(one.edits for one in results)
+    joined.starts = _all(one.starts for one in results)
+    joined.warnings = _each_once(one.warnings for one in results)
+    joined.allowed = all(one.allowed for one in results)
+    if first.patch is not UNSET:
+        joined.patch = _all(one.patch for one in results)
+        joined.defaults = _all(one.defaults for one in results)
+    return joined
+
+
+def _all(lists: Iterable[Sequence[T] | UnsetType | None]) -> list[T]:
+    return [row for rows in lists for row in rows or ()]
+
+
+def _each_once(lists: Iterable[Sequence[T] | UnsetType | None]) -> list[T]:
+    found: list[T] = []
+    for row in _all(lists):
+        if row not in found:
+            found.append(row)
+    return found
 
 
 class Summary(msgspec.Struct):

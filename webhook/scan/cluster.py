@@ -26,6 +26,7 @@ from patches import (
     Objects,
     Origin,
     Snapshot,
+    custom_templates,
     empty_snapshot,
     kind_of,
 )
@@ -36,7 +37,7 @@ from webhook.gatherers.manifests import ManifestGatherer
 from webhook.preview.manifests import metadata_of, text_of
 from webhook.scan.results import Scan
 from webhook.scan.scanner import Key, Scanner, owner_of
-from webhook.scan.templates import UnjudgedKinds, custom_templates
+from webhook.scan.templates import UnjudgedKinds
 
 PAGE: Final = 500
 """Objects in a page: as kubectl asks for."""
@@ -167,7 +168,7 @@ class _Reader:
         self._progress = progress
         self._problems: list[str] = []
         self._unjudged = UnjudgedKinds()
-        self._templates: CustomTemplates = custom_templates(what.configuration.templates)
+        self._templates: CustomTemplates = custom_templates(what.configuration)
 
     async def scan(self) -> Scan:
         about = KubeconfigGatherer(self._client)

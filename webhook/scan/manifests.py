@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from patches import CustomTemplates, LevelVersion, NamespaceCompiler, Origin, kind_of
+from patches import CustomTemplates, LevelVersion, NamespaceCompiler, Origin, custom_templates, kind_of
 from webhook.documents.document import Document
 from webhook.errors import BrokenDocument, InvalidObject
 from webhook.gatherers.manifests import ManifestGatherer
@@ -14,7 +14,7 @@ from webhook.preview.preview import Surroundings, read_object
 from webhook.preview.results import Failure
 from webhook.scan.results import Position, Scan
 from webhook.scan.scanner import Key, Scanner, owner_of
-from webhook.scan.templates import UnjudgedKinds, custom_templates, find_templates
+from webhook.scan.templates import UnjudgedKinds, find_templates
 
 
 class ScanOptions(NamedTuple):
@@ -44,7 +44,7 @@ def scan_manifests(
     compiler = NamespaceCompiler(surroundings.configuration, surroundings.server_minor)
     reader = _Reader(
         Scanner(compiler, gatherer.snapshot, options.profile),
-        custom_templates(surroundings.configuration.templates),
+        custom_templates(surroundings.configuration),
         options,
     )
     for manifest in manifests:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from patches import CustomTemplates, TemplatePath, TemplateRule, kind_of
+from patches import kind_of
 from webhook.scan.results import Unjudged
 
 _DEEPEST: Final = 12
@@ -19,11 +19,6 @@ _PATTERNS: Final = (
     "kustomize.config.k8s.io",
 )
 """Groups, and their subgroups, of objects that describe pods and make none: policies, definitions, reviews."""
-
-
-def custom_templates(rules: Iterable[TemplateRule]) -> CustomTemplates:
-    """The custom kinds that hold pod templates, with those of the configuration."""
-    return CustomTemplates(TemplatePath(rule.group, rule.kind, rule.path) for rule in rules)
 
 
 def find_templates(value: Any) -> list[str]:
