@@ -203,6 +203,7 @@ def test_the_schema_is_drawn_from_the_types() -> None:
         "observer",
         "exceptions",
         "placeholders",
+        "templates",
         "settings",
     }
     assert "enforce-version" in parts["LevelDefaults"]["properties"]
