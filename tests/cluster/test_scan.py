@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pytest
@@ -14,11 +15,14 @@ from patches.model.pod import Origin, locate
 from patches.policy.policy import PREFIX, PSA_PREFIX
 from tests.cluster.client import MERGE_PATCH, pods, spread
 from tests.cluster.control_plane import ControlPlane
+from tests.cluster.rights import calls_of
 from tests.cluster.telling import tell
 from tests.cluster.webhooks import defaulter, namespace
+from tests.manifests.building import NAME, build, find, write_overlay
 from tests.shared_data import read_jsonl_gz, shared
 from webhook.cluster.connection import connect
 from webhook.cluster.options import ConnectionOptions
+from webhook.errors import ClusterError
 from webhook.scan.cluster import ClusterScan, scan_cluster
 from webhook.scan.results import NamespaceResult, Scan, Workload
 
@@ -35,6 +39,7 @@ _PATHS: Final = {
     "Job": "/apis/batch/v1/namespaces/{}/jobs",
     "Pod": "/api/v1/namespaces/{}/pods",
 }
+_RBAC: Final = "/apis/rbac.authorization.k8s.io/v1"
 _OF_HOST: Final = ("hostPath", "hostNetwork", "hostPID")
 """Workloads with these words get namespaces of their own, or there were few without one that cannot pass."""
 _ENFORCE: Final = {"metadata": {"labels": {PSA_PREFIX + "enforce": "restricted"}}}
@@ -66,10 +71,11 @@ def _template(value: Any) -> Any:
     return {"metadata": {**kept, "generateName": "made-"}, "spec": node["spec"]}
 
 
-def _scan(plane: ControlPlane) -> Scan:
+def _scan(kubeconfig: Path, space: str = "", selector: str = "") -> Scan:
     async def ask() -> Scan:
-        async with connect(ConnectionOptions(kubeconfig=plane.kubeconfig("scanner"))) as client:
-            return await scan_cluster(client, ClusterScan(parse_level_version("restricted")), lambda _: None)
+        async with connect(ConnectionOptions(kubeconfig=kubeconfig)) as client:
+            what = ClusterScan(parse_level_version("restricted"), space, selector)
+            return await scan_cluster(client, what, lambda _: None)
 
     return asyncio.run(ask())
 
@@ -89,7 +95,7 @@ def scanned(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> It
             created = _create(plane, space, f"w-{index}", value, with_pod=index % 4 != 0)
             if created is not None:
                 objects[space, value["kind"], f"w-{index}"] = created
-        yield Scanned(_scan(plane), objects)
+        yield Scanned(_scan(plane.kubeconfig("scanner")), objects)
 
 
 def _create(plane: ControlPlane, space: str, name: str, value: Any, *, with_pod: bool) -> Any:
@@ -124,6 +130,16 @@ def test_all_that_was_created_is_judged(scanned: Scanned) -> None:
     assert Counter(row.verdict for space in scanned.scan.namespaces for row in space.workloads)[Verdict.CANNOT] > 10
     counts = Counter(space.verdict for space in scanned.scan.namespaces if space.name.startswith(_NAME))
     tell(f"{len(scanned.objects)} workloads; namespaces: {dict(counts)}")
+
+
+def test_one_namespace_and_its_selector(plane: ControlPlane, scanned: Scanned) -> None:
+    """Each scans what it names, and says the same of it."""
+    kubeconfig = plane.kubeconfig("scanner")
+    whole = {row.name: row for row in scanned.scan.namespaces}
+    (one,) = _scan(kubeconfig, f"{_NAME}-3").namespaces
+    assert one == whole[f"{_NAME}-3"]
+    chosen = _scan(kubeconfig, selector=f"kubernetes.io/metadata.name in ({_NAME}-4,{_NAME}-5)").namespaces
+    assert chosen == [whole[f"{_NAME}-4"], whole[f"{_NAME}-5"]]
 
 
 def test_compliant_is_what_kubernetes_own_dry_run_says(plane: ControlPlane, scanned: Scanned) -> None:
@@ -171,3 +187,37 @@ def _label(plane: ControlPlane, spaces: dict[str, list[Any]]) -> None:
     for space in spaces:
         answer = plane.admin.request("PATCH", f"/api/v1/namespaces/{space}", _ENFORCE, MERGE_PATCH)
         assert answer.ok, answer.message
+
+
+def test_every_right_of_the_role_is_used(plane: ControlPlane, tmp_path: Path) -> None:
+    """The role of the component is enough, and nothing in it is too much, but for custom kinds that are not served."""
+    objects = build(write_overlay(tmp_path, "scan"))
+    role = find(objects, "ClusterRole", f"{NAME}-scan")
+    plane.admin.must("POST", f"{_RBAC}/clusterroles", role)
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": f"{NAME}-scan"}
+    subjects = [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "reader"}]
+    binding = {"metadata": {"name": "reader"}, "roleRef": reference, "subjects": subjects}
+    plane.admin.must("POST", f"{_RBAC}/clusterrolebindings", binding)
+    granted = {
+        (verb, group, resource)
+        for rule in role["rules"]
+        for verb in rule["verbs"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        if "." not in group or (group.endswith("k8s.io") and "x-k8s" not in group)
+    }
+    kubeconfig = plane.kubeconfig("reader", f"system:serviceaccounts:{NAME}")
+    for space in ("", "default"):
+        scan = _scan(kubeconfig, space)
+        assert scan.problems == []
+    calls = [event["objectRef"] for event in calls_of(plane, "reader") if "resource" in event.get("objectRef", {})]
+    assert {(event.get("apiGroup", ""), event["resource"]) for event in calls} == {
+        row[1:] for row in granted
+    }
+    assert len(calls) < 40
+
+
+def test_what_may_not_be_read_is_said(plane: ControlPlane) -> None:
+    """Without a right to its namespace or pods there is no answer."""
+    with pytest.raises(ClusterError, match="403"):
+        _scan(plane.kubeconfig("nobody", "nobodies"), "default")

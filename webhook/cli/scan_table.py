@@ -110,7 +110,7 @@ def _unjudged(row: Unjudged) -> str:
     name = printable(f"{row.count} {row.kind}" + (f" of {row.group}" if row.group else ""))
     if not row.paths:
         return f"{name}: without a pod template"
-    rules = "; ".join(f"{{group: {row.group}, kind: {row.kind}, path: {path}}}" for path in row.paths)
+    rules = "; ".join(f"{{group: {row.group}, kind: {row.kind}, path: '{path}'}}" for path in row.paths)
     return f"{name}: nobody configured where it holds a pod template; `templates:` may have {printable(rules)}"
 
 

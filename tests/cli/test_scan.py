@@ -1,0 +1,105 @@
+"""`scan` on the command line: outputs, exit status, and what contradicts itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from webhook.cli import main
+
+
+def _write(directory: Path, **specs: Any) -> str:
+    """A pod in a namespace of the same name, for each."""
+    for name, spec in specs.items():
+        container = {"name": "app", "image": "i", **spec.pop("container", {})}
+        metadata = {"name": name, "namespace": name}
+        value = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [container], **spec}}
+        (directory / f"{name}.json").write_text(json.dumps(value), encoding="utf-8")
+    return str(directory)
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> str:
+    """A namespace with defaults, one that needs edits, and one that cannot."""
+    careless = {"container": {"securityContext": {"privileged": True}}}
+    return _write(tmp_path, plain={}, careless=careless, agent={"hostNetwork": True})
+
+
+def test_the_table_says_what_to_do(mixed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is ready has a line in the summary alone."""
+    assert main(["scan", "-f", mixed]) == 1
+    out = capsys.readouterr().out
+    assert "remove spec.containers[0].securityContext.privileged  (line 1)" in out
+    assert "fits privileged: host namespaces (hostNetwork=true)" in out
+    assert "Pod/plain" not in out
+    assert "3 namespaces, 3 workloads: 1 namespace ready for restricted:latest" in out
+    assert "\x1b" not in out
+
+
+def test_colours_and_starts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What will not start is said even of what passes."""
+    security = {"runAsUser": 0, "runAsNonRoot": True}
+    path = _write(tmp_path, root={"container": {"securityContext": security}})
+    assert main(["scan", "-f", path, "--profile", "baseline", "--color", "always"]) == 0
+    out = capsys.readouterr().out
+    assert "\x1b[32mcompliant" in out
+    assert "container app (image i) will-not-start, because: container's runAsUser breaks non-root policy" in out
+    assert "1 will-not-start" in out
+
+
+@pytest.mark.parametrize(("output", "read"), [("json", json.loads), ("yaml", yaml.safe_load)])
+def test_programs_get_everything(mixed: str, output: str, read: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same in JSON and YAML."""
+    assert main(["scan", "-f", mixed, "-o", output]) == 1
+    scan = read(capsys.readouterr().out)
+    assert {row["name"]: row["verdict"] for row in scan["namespaces"]} == {
+        "agent": "cannot",
+        "careless": "needs edits",
+        "plain": "with defaults",
+    }
+    assert scan["namespaces"][0]["workloads"][0]["nature"] == ["hostNamespaces"]
+
+
+def test_labels_in_safe_order(mixed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of what is ready: warn, enforce, then Kubernetes' own label."""
+    assert main(["scan", "-f", mixed, "--write-labels", "--profile", "restricted:v1.30"]) == 1
+    lines = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("# ")]
+    start = "kubectl label --overwrite namespace plain"
+    ours = "pod-security-defaulter.io"
+    assert lines == [
+        f"{start} {ours}/mode=warn {ours}/profile=restricted {ours}/profile-version=v1.30",
+        f"{start} {ours}/mode=enforce",
+        f"{start} pod-security.kubernetes.io/enforce=restricted pod-security.kubernetes.io/enforce-version=v1.30",
+    ]
+
+
+def test_what_is_not_judged_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the line that the configuration may have; what cannot be read makes the status 2."""
+    spec = {"parts": [{"spec": {"containers": [{"name": "c", "image": "i"}]}}]}
+    widget = {"apiVersion": "example.org/v1", "kind": "Widget", "metadata": {"name": "w"}, "spec": spec}
+    (tmp_path / "a.json").write_text(json.dumps(widget), encoding="utf-8")
+    (tmp_path / "b.json").write_text('{"apiVersion": "apps/v1", "kind": "Deployment"}', encoding="utf-8")
+    assert main(["scan", "-f", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "{group: example.org, kind: Widget, path: 'spec.parts[]'}" in out
+    assert "1 Deployment of apps: without a pod template" in out
+    (tmp_path / "c.json").write_text('{"apiVersion": "v1", "kind": "Pod", "spec": 3}', encoding="utf-8")
+    assert main(["scan", "-f", str(tmp_path)]) == 2
+    assert "error: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [("-f", ".", "-A"), ("-f", ".", "-l", "a=b"), ("-n", "a", "-A")])
+def test_contradictions(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    """Are refused before anything is read."""
+    assert main(["scan", *arguments]) == 2
+    assert "error: -" in capsys.readouterr().err
+
+
+def test_without_a_cluster(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The error names the way without one."""
+    assert main(["scan", "--kubeconfig", str(tmp_path / "none")]) == 2
+    assert "-f scans manifests without a cluster" in capsys.readouterr().err
