@@ -211,9 +211,7 @@ def test_every_right_of_the_role_is_used(plane: ControlPlane, tmp_path: Path) ->
         scan = _scan(kubeconfig, space)
         assert scan.problems == []
     calls = [event["objectRef"] for event in calls_of(plane, "reader") if "resource" in event.get("objectRef", {})]
-    assert {(event.get("apiGroup", ""), event["resource"]) for event in calls} == {
-        row[1:] for row in granted
-    }
+    assert {(event.get("apiGroup", ""), event["resource"]) for event in calls} == {row[1:] for row in granted}
     assert len(calls) < 40
 
 

@@ -104,6 +104,9 @@ def test_each_default_can_be_switched(default: str) -> None:
         {"settings": {"identity": {"fsGroup": 2**31}}},
         {"settings": {"runtimeClassName": {"enabled": True}}},
         {"placeholders": "auto"},
+        {"templates": [{"group": "example.org", "kind": "Widget"}]},
+        {"templates": [{"group": "example.org", "kind": "Widget", "path": "spec..template"}]},
+        {"templates": [{"group": "example.org", "kind": "Widget", "path": "spec.parts[0].template"}]},
         {"exceptions": [{"images": ["*"]}]},
         {"exceptions": [{"images": ["*"], "defaults": []}]},
         {"exceptions": [{"images": [], "defaults": ["os"]}]},
@@ -151,6 +154,7 @@ def test_what_is_accepted() -> None:
         patchTemplates=True,
         exceptions=[{"containers": ["a"], "images": ["*/a:*"], "namespaces": ["*"], "defaults": ["runAsNonRoot"]}],
         placeholders=["auto", "mesh.example/placeholder"],
+        templates=[{"group": "example.org", "kind": "Widget", "path": "spec.parts[].pod-template"}],
         settings={
             "seccompProfile": {"type": "Localhost", "localhostProfile": "p.json"},
             "identity": {"enabled": True, "runAsUser": 0, "runAsGroup": 2**31 - 1, "fsGroup": None},
