@@ -42,12 +42,20 @@ from patches.model.quantities import nanos
 from patches.model.shapes import Quantity
 from patches.model.starting import Cause, Forecast, Start
 from patches.model.unknown_fields import FieldTypes, UnknownField, UnknownFields, unknown_fields
-from patches.policy.configuration import DefaulterConfiguration, Exemption, Mode, json_schema
+from patches.policy.configuration import DefaulterConfiguration, Exemption, Mode, enabled_ids, json_schema
 from patches.policy.configuration_warnings import configuration_warnings
 from patches.policy.limits import LimitItem
 from patches.policy.namespace import CompiledNamespace, Missing
 from patches.policy.nodes import Node, user_namespaces_everywhere
-from patches.policy.policy import Policy, relevant_marks
+from patches.policy.policy import (
+    MODE_LABEL,
+    PROFILE_LABEL,
+    PROFILE_VERSION_LABEL,
+    PSA_PREFIX,
+    SKIP_ANNOTATION,
+    Policy,
+    relevant_marks,
+)
 from patches.policy.snapshot import (
     UNKNOWN,
     UNKNOWN_BINDINGS,
@@ -76,8 +84,13 @@ __all__ = [
     "CHECKS",
     "CHECK_FIELDS",
     "DEFAULTS",
+    "MODE_LABEL",
     "NEWEST_MINOR",
     "NO_IMAGES",
+    "PROFILE_LABEL",
+    "PROFILE_VERSION_LABEL",
+    "PSA_PREFIX",
+    "SKIP_ANNOTATION",
     "STEADY",
     "TEMPLATES",
     "UNKNOWN",
@@ -149,6 +162,7 @@ __all__ = [
     "custom_templates",
     "edit_document",
     "empty_snapshot",
+    "enabled_ids",
     "escape",
     "evaluate",
     "field_path",

@@ -103,7 +103,29 @@ def _parser() -> argparse.ArgumentParser:
         default="explain",
         help="explained YAML, plain YAML, JSON, or the JSON Schema of the file (default: explain)",
     )
+    _add_export(commands.add_parser("export", help="print the configuration as Kubernetes' own admission policies"))
     return parser
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "kind",
+        choices=("mutatingadmissionpolicy", "validatingadmissionpolicy"),
+        help="the policy that adds defaults, or the one that warns of what is violated",
+    )
+    _add_config(parser)
+    parser.add_argument("--static", action="store_true", help="for files that the API server reads at its start")
+    parser.add_argument("--defaults", type=_ids, metavar="ID,…", help="carry these (default: all that are enabled)")
+
+
+def _ids(text: str) -> frozenset[str]:
+    from patches import DEFAULTS  # noqa: PLC0415 (only this option needs it)
+
+    ids = frozenset(text.split(","))
+    unknown = ids - {row.id for row in DEFAULTS}
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{text!r}: no default is called {', '.join(sorted(unknown))}")
+    return ids
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:

@@ -192,6 +192,23 @@ class ConfigOptions:
     output: str = "explain"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportOptions:
+    """The options of `export`.
+
+    Attributes:
+        kind: `mutatingadmissionpolicy` or `validatingadmissionpolicy`.
+        config: configuration file or directory; None for the default configuration.
+        static: whether the API server shall read the policies from a file.
+        defaults: ids of the defaults to carry; None for all that are enabled.
+    """
+
+    kind: str
+    config: Path | None = None
+    static: bool = False
+    defaults: frozenset[str] | None = None
+
+
 def read_options(arguments: argparse.Namespace, kind: type[T]) -> T:
     """Make the options of a command from the parsed arguments of the same names, nested options included."""
     values: dict[str, Any] = {}

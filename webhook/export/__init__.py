@@ -1,0 +1,1 @@
+"""Translates the configuration to Kubernetes' own admission policies. It decides nothing: `patches/defaults` does."""
