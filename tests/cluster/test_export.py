@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
 import pytest
-import yaml
 
-from patches import APPLIED_ANNOTATION, DefaulterConfiguration, Origin, compile_namespace, evaluate, locate
-from patches.policy.policy import MODE_LABEL, PREFIX, PSA_PREFIX, SKIP_ANNOTATION
+from patches import DefaulterConfiguration, Origin, compile_namespace, evaluate, locate
+from patches.policy.policy import MODE_LABEL
 from patches.policy.snapshot import Snapshot, empty_snapshot
-from tests.cluster import binaries, random_pods
-from tests.cluster.client import pods, spread
+from tests.cluster import random_pods
+from tests.cluster.client import MERGE_PATCH, pods, spread
 from tests.cluster.control_plane import ControlPlane
-from tests.cluster.differences import normalized
-from tests.cluster.programs import control_plane
 from tests.cluster.telling import tell
 from tests.shared_data import read_jsonl_gz, shared
 from webhook.export.policies import carried_by, mutating_policy, validating_policy
@@ -42,6 +41,7 @@ _EVERYTHING: Final = {
 }
 _CONFIGURATIONS: Final[dict[str, Any]] = {"default": {}, "everything": _EVERYTHING}
 _UNCARRIED: Final = ("identity", "runtimeClassName", "imagePullPolicy")
+_TOKEN: Final = re.compile(r"kube-api-access-[a-z0-9]{5}\b")  # the name of an injected volume
 _ENFORCE: Final = {MODE_LABEL: "enforce"}
 
 
@@ -94,7 +94,7 @@ def _sources() -> dict[str, Callable[[], list[Any]]]:
         return [row["pod"] for row in read_jsonl_gz(shared("conformance/legality.jsonl.gz")) if row["accepted"]]
 
     def generated() -> list[Any]:
-        chance = random.Random(_SEED)
+        chance = random.Random(_SEED)  # noqa: S311 (a draw that repeats)
         return [random_pods.pod(chance) for _ in range(_GENERATED)]
 
     return {"corpus": corpus, "legality": legality, "generated": generated}
@@ -131,19 +131,15 @@ def _expected(pod: Any, configuration: DefaulterConfiguration, snapshot: Snapsho
     return evaluate(found, compile_namespace(snapshot, configuration), annotate=False).patched
 
 
-def _comparable(pod: Any) -> Any:
-    """What an author or a default wrote: nothing that differs from request to request, and no list left empty."""
-    value = normalized(pod)
-    value["metadata"] = {key: value["metadata"].get(key) for key in ("labels", "annotations")}
-    spec = value["spec"]
-    for holder, key in [(spec, "volumes"), *((row, "volumeMounts") for row in _containers(spec))]:
-        if holder.get(key) == []:
-            del holder[key]
-    return value
-
-
-def _containers(spec: Any) -> list[Any]:
-    return [*spec.get("initContainers", ()), *spec["containers"], *spec.get("ephemeralContainers", ())]
+def _comparable(pod: Any) -> str:
+    """What an author or a default wrote, as text: nothing that differs between two requests, and no list left empty."""
+    metadata = {key: pod["metadata"].get(key) for key in ("labels", "annotations")}
+    spec = dict(pod["spec"])
+    for name in ("initContainers", "containers", "ephemeralContainers"):
+        if name in spec:
+            spec[name] = [{key: value for key, value in row.items() if value != []} for row in spec[name]]
+    written = {key: value for key, value in spec.items() if value != []}
+    return _TOKEN.sub("kube-api-access-", json.dumps([metadata, written], sort_keys=True))
 
 
 @pytest.mark.parametrize("source", _sources())
@@ -155,26 +151,179 @@ def test_what_is_added_is_what_the_engine_adds(
     spaces = (f"{name}-without", f"{name}-with")
     rows = _sources()[source]()
     _prepare(plane, spaces, rows)
-    snapshot = empty_snapshot(spaces[1], _ENFORCE)
+    snapshot = replace(empty_snapshot(spaces[1]), labels=_ENFORCE)
 
     def differs(pod: Any) -> str | None:
         without, with_ = (
-            plane.admin.create(
-                pods(space), {**pod, "metadata": {**pod["metadata"], "namespace": space}}, dry_run=True
-            )
+            plane.admin.create(pods(space), {**pod, "metadata": {**pod["metadata"], "namespace": space}}, dry_run=True)
             for space in spaces
         )
         if not without.ok:
             return ""
         if not with_.ok:
             return f"{pod['metadata']}: {with_.message}"
-        expected = _comparable(_expected(without.body, configuration, snapshot))
-        same = msgspec.json.encode(expected, order="sorted") == msgspec.json.encode(
-            _comparable(with_.body), order="sorted"
-        )
-        return None if same else f"{pod}\nexpected {expected}\ngot {_comparable(with_.body)}"
+        expected, got = _comparable(_expected(without.body, configuration, snapshot)), _comparable(with_.body)
+        if got == expected:
+            return None if got != _comparable(without.body) else "unchanged"
+        return f"{pod['metadata']}\nexpected {expected}\ngot      {got}"
 
     found = spread(differs, rows)
-    tell(f"export, {name}, {source}: {len(found) - found.count('')} of {len(rows)} pods accepted, and the same")
-    assert [row for row in found if row] == []
-    assert len(found) - found.count("") > len(rows) / 2
+    accepted, changed = len(found) - found.count(""), found.count(None)
+    tell(f"export, {name}, {source}: {accepted} of {len(rows)} pods accepted, {changed} changed, all as by the engine")
+    assert [row for row in found if row not in (None, "", "unchanged")] == []
+    assert accepted > len(rows) / 2
+    assert changed > accepted * 0.9
+
+
+# --- labels, updates, templates, warnings -----------------------------------------------------------------------------
+
+_PSA_WARN: Final = PSA_PREFIX + "warn"
+_LABELS: Final[dict[str, dict[str, str]]] = {
+    "baseline": {PREFIX + "profile": "baseline"},
+    "privileged": {PREFIX + "profile": "privileged"},
+    "invalid": {PREFIX + "profile": "strict"},
+    "enforced": {PSA_PREFIX + "enforce": "baseline"},
+    "old": {PREFIX + "profile-version": "v1.24"},
+    "v34": {PREFIX + "profile-version": "v1.34"},
+    "old-warn": {_PSA_WARN: "restricted", f"{_PSA_WARN}-version": "v1.20"},
+    "follows": {
+        PREFIX + "profile": "restricted",
+        PSA_PREFIX + "enforce": "restricted",
+        PSA_PREFIX + "enforce-version": "v1.24",
+    },
+    "off": {MODE_LABEL: "off"},
+    "warn": {MODE_LABEL: "warn"},
+}
+_CONTAINER: Final = {"name": "c", "image": "registry.example/i:1"}
+_PODS: Final[dict[str, Any]] = {
+    "plain": {"containers": [_CONTAINER]},
+    "windows": {"containers": [_CONTAINER], "nodeSelector": {"kubernetes.io/os": "windows"}},
+    "user-namespace": {
+        "containers": [{**_CONTAINER, "securityContext": {"runAsUser": 0}}, {**_CONTAINER, "name": "d"}],
+        "hostUsers": False,
+    },
+    "placeholder": {"containers": [_CONTAINER, {"name": "sidecar", "image": "auto"}]},
+    "low-port": {"containers": [{**_CONTAINER, "ports": [{"containerPort": 80}]}]},
+}
+
+
+@pytest.mark.parametrize("labels", _LABELS)
+def test_labels_count_as_in_the_engine(
+    plane: ControlPlane, exported: tuple[str, DefaulterConfiguration], labels: str
+) -> None:
+    """The mode, the profile and every version that decides what is added."""
+    name, configuration = exported
+    space = plane.namespace(f"{name}-labels-{labels}", {**_ENFORCE, **_LABELS[labels]})
+    snapshot = replace(empty_snapshot(space), labels={**_ENFORCE, **_LABELS[labels]})
+    without = [_create(plane, f"{name}-without", spec) for spec in _PODS.values()]
+    expected = [row if labels in ("off", "warn") else _expected(row, configuration, snapshot) for row in without]
+    assert [_comparable(_create(plane, space, spec)) for spec in _PODS.values()] == [
+        _comparable(row) for row in expected
+    ]
+
+
+def test_a_namespace_opts_out_of_defaults(plane: ControlPlane, exported: tuple[str, DefaulterConfiguration]) -> None:
+    """By the annotation that the webhook reads."""
+    name, _ = exported
+    annotations = {SKIP_ANNOTATION: "seccompProfile, capabilities"}
+    space = plane.namespace(f"{name}-skip", _ENFORCE, annotations=annotations)
+    spec = _create(plane, space, _PODS["plain"])["spec"]
+    assert "seccompProfile" not in spec["securityContext"]
+    assert spec["containers"][0]["securityContext"].get("capabilities") is None
+    assert spec["containers"][0]["securityContext"]["allowPrivilegeEscalation"] is False
+
+
+def _create(plane: ControlPlane, space: str, spec: Any) -> Any:
+    answer = plane.admin.create(pods(space), {"metadata": {"name": "p"}, "spec": spec}, dry_run=True)
+    assert answer.ok, answer.message
+    return answer.body
+
+
+def test_an_update_changes_new_ephemeral_containers_alone(
+    plane: ControlPlane, exported: tuple[str, DefaulterConfiguration]
+) -> None:
+    """As the engine, in a pod that was there before the policies."""
+    name, configuration = exported
+    space = plane.namespace(f"{name}-ephemeral", {MODE_LABEL: "off"})
+    first = {"name": "e1", "image": "i", "securityContext": {"runAsUser": 0}}
+    old = plane.admin.must("POST", pods(space), {"metadata": {"name": "p"}, "spec": {"containers": [_CONTAINER]}})
+    path = f"{pods(space)}/p/ephemeralcontainers"
+    old = plane.admin.must("PUT", path, {**old, "spec": {**old["spec"], "ephemeralContainers": [first]}})
+    added = [*old["spec"]["ephemeralContainers"], {"name": "e2", "image": "i"}, {**first, "name": "e3"}]
+    new = {**old, "spec": {**old["spec"], "ephemeralContainers": added}}
+    without = plane.admin.request("PUT", path, new, dryRun="All").body
+    plane.admin.must("PATCH", f"/api/v1/namespaces/{space}", {"metadata": {"labels": _ENFORCE}}, MERGE_PATCH)
+    found, before = locate(without, Origin.ADMISSION), locate(old, Origin.ADMISSION)
+    assert found is not None
+    snapshot = replace(empty_snapshot(space), labels=_ENFORCE)
+    expected = evaluate(found, compile_namespace(snapshot, configuration), old=before, annotate=False).patched
+    assert _comparable(expected) != _comparable(without)
+
+    def got() -> str:
+        return _comparable(plane.admin.request("PUT", path, new, dryRun="All").body)
+
+    until(lambda: got() != _comparable(without), "the new label counts")
+    assert got() == _comparable(expected)
+
+
+def test_templates_are_never_touched(plane: ControlPlane, exported: tuple[str, DefaulterConfiguration]) -> None:
+    """A Deployment is stored as it is without policies."""
+    name, _ = exported
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [_CONTAINER]}}
+    value = {"metadata": {"name": "d"}, "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": template}}
+    stored = [
+        plane.admin.create(f"/apis/apps/v1/namespaces/{name}-{space}/deployments", value, dry_run=True).body["spec"]
+        for space in ("with", "without")
+    ]
+    assert stored[0] == stored[1]
+
+
+def test_a_warning_names_what_is_still_violated(
+    plane: ControlPlane, exported: tuple[str, DefaulterConfiguration]
+) -> None:
+    """And a pod that passes gives none."""
+    space = f"{exported[0]}-with"
+
+    def warnings(spec: Any) -> list[str]:
+        value = {"metadata": {"name": "p"}, "spec": spec}
+        answer = plane.admin.create(pods(space), value, dry_run=True)
+        return [row.rpartition("': ")[2] or row for row in answer.warnings if "pod-security-defaulter" in row]
+
+    assert warnings(_PODS["plain"]) == []
+    privileged = {**_CONTAINER, "securityContext": {"privileged": True}}
+    found = "\n".join(warnings({"containers": [privileged], "hostPID": True}))
+    for text in ("shares namespaces", "is privileged", "allowPrivilegeEscalation", "drop ALL", "runAsNonRoot"):
+        assert text in found
+    assert "hostPath" not in found
+
+
+# --- the files of the control plane -----------------------------------------------------------------------------------
+
+
+def test_the_api_server_loads_static_policies_from_its_files(tmp_path: Path) -> None:
+    """Nothing is created through the API, and both policies act from the start."""
+    found = binaries.find("etcd", "kube-apiserver")
+    plugins = []
+    for plugin, kind, objects in (
+        ("MutatingAdmissionPolicy", "mutating", _export(_configuration({}), static=True)[:2]),
+        ("ValidatingAdmissionPolicy", "validating", _export(_configuration({}), static=True)[2:]),
+    ):
+        (tmp_path / kind).mkdir()
+        (tmp_path / kind / "policies.yaml").write_text(yaml.safe_dump_all(objects), encoding="utf-8")
+        configuration = {
+            "apiVersion": "apiserver.config.k8s.io/v1",
+            "kind": f"{plugin}Configuration",
+            "staticManifestsDir": str(tmp_path / kind),
+        }
+        plugins.append({"name": plugin, "configuration": configuration})
+    value = {"apiVersion": "apiserver.config.k8s.io/v1", "kind": "AdmissionConfiguration", "plugins": plugins}
+    (tmp_path / "admission.yaml").write_text(yaml.safe_dump(value), encoding="utf-8")
+    (tmp_path / "plane").mkdir()
+    with control_plane(
+        tmp_path / "plane", found, [f"--admission-control-config-file={tmp_path / 'admission.yaml'}"]
+    ) as plane:
+        if plane.minor < 37:
+            pytest.skip(f"manifest-based admission is on from 1.37; this API server is 1.{plane.minor}")
+        plane.namespace("static-with", _ENFORCE)
+        _await(plane, "static-with")
+        assert plane.admin.must("GET", f"{_REGISTRATION}/mutatingadmissionpolicies")["items"] == []

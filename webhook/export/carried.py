@@ -144,7 +144,8 @@ _HOST_USERS: Final = Carried(
         {
             "ids": f"[{_SECURITY}.?runAsUser.orValue(0), {_SECURITY}.?runAsGroup.orValue(0),"
             f" {_SECURITY}.?fsGroup.orValue(0)]\n+ {_SECURITY}.?supplementalGroups.orValue([])\n"
-            f"+ variables.all.map(c, {_OWN}.?runAsUser.orValue(0)) + variables.all.map(c, {_OWN}.?runAsGroup.orValue(0))",
+            f"+ variables.all.map(c, {_OWN}.?runAsUser.orValue(0))\n"
+            f"+ variables.all.map(c, {_OWN}.?runAsGroup.orValue(0))",
             "onNetwork": "variables.volumes.exists(v, "
             + _any_of("v", _NETWORK)
             + "\n|| v.?csi.?driver.orValue('') in ["
@@ -347,7 +348,8 @@ def _resources_obstacle(configuration: DefaulterConfiguration) -> str:
 
 def _resources_variables(configuration: DefaulterConfiguration) -> Variables:
     variables = {
-        "resourceless": f"!({_active('resources')} && {_CREATES}) || size(object.spec.?resources.?requests.orValue({{}})) > 0\n"
+        "resourceless": f"!({_active('resources')} && {_CREATES})\n"
+        "|| size(object.spec.?resources.?requests.orValue({})) > 0\n"
         "|| size(object.spec.?resources.?limits.orValue({})) > 0 ? [] : variables.fillable"
     }
     for name in _requests(configuration):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -20,6 +21,6 @@ def text(value: str) -> str:
     return "'" + json.dumps(value)[1:-1].replace('\\"', '"').replace("'", "\\'") + "'"
 
 
-def texts(values: object) -> str:
+def texts(values: Iterable[str]) -> str:
     """Write strings as a list of CEL, sorted."""
-    return "[" + ", ".join(text(value) for value in sorted(values)) + "]"  # type: ignore[call-overload]
+    return "[" + ", ".join(text(value) for value in sorted(values)) + "]"

@@ -12,13 +12,18 @@ _LINUX: Final = _RESTRICTED + "(variables.windows && variables.profileVersion >=
 _NON_ROOT: Final = f"{_OWN}.?runAsNonRoot.orValue({_SECURITY}.?runAsNonRoot.orValue(false))"
 _SECCOMP: Final = f"{_OWN}.?seccompProfile.?type.orValue({_SECURITY}.?seccompProfile.?type.orValue(''))"
 _ROOT_PASSES: Final = "(variables.profileVersion >= 35 && !object.spec.?hostUsers.orValue(true))"
+_HOST: Final = " || ".join(f"object.spec.?{key}.orValue(false)" for key in ("hostNetwork", "hostPID", "hostIPC"))
+_DROPS_ALL: Final = (
+    f"'ALL' in {_OWN}.?capabilities.?drop.orValue([])"
+    f" && {_OWN}.?capabilities.?add.orValue([]).all(name, name == 'NET_BIND_SERVICE')"
+)
+_USER: Final = f"{_SECURITY}.?runAsUser.orValue(1) != 0"
 
 VALIDATIONS: Final = [
     {"expression": expression, "message": message}
     for expression, message in (
         (
-            f"{_BASELINE}!(object.spec.?hostNetwork.orValue(false) || object.spec.?hostPID.orValue(false)"
-            " || object.spec.?hostIPC.orValue(false))",
+            f"{_BASELINE}!({_HOST})",
             "the pod shares namespaces of its host (baseline: host namespaces)",
         ),
         (
@@ -38,8 +43,7 @@ VALIDATIONS: Final = [
             "a container lacks allowPrivilegeEscalation: false (restricted)",
         ),
         (
-            f"{_LINUX}variables.all.all(c, 'ALL' in {_OWN}.?capabilities.?drop.orValue([])"
-            f" && {_OWN}.?capabilities.?add.orValue([]).all(name, name == 'NET_BIND_SERVICE'))",
+            f"{_LINUX}variables.all.all(c, {_DROPS_ALL})",
             "a container does not drop ALL capabilities, or adds some (restricted)",
         ),
         (
@@ -47,8 +51,7 @@ VALIDATIONS: Final = [
             "a container lacks runAsNonRoot: true (restricted)",
         ),
         (
-            f"{_RESTRICTED}{_ROOT_PASSES} || ({_SECURITY}.?runAsUser.orValue(1) != 0"
-            f" && variables.all.all(c, {_OWN}.?runAsUser.orValue(1) != 0))",
+            f"{_RESTRICTED}{_ROOT_PASSES} || ({_USER} && variables.all.all(c, {_OWN}.?runAsUser.orValue(1) != 0))",
             "runAsUser is 0 (restricted)",
         ),
         (
