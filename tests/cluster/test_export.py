@@ -9,17 +9,20 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import pytest
+import yaml
 
-from patches import DefaulterConfiguration, Origin, compile_namespace, evaluate, locate
-from patches.policy.policy import MODE_LABEL
-from patches.policy.snapshot import Snapshot, empty_snapshot
-from tests.cluster import random_pods
+from patches import DefaulterConfiguration, Origin, Snapshot, compile_namespace, empty_snapshot, evaluate, locate
+from patches.policy.policy import MODE_LABEL, PREFIX, PSA_PREFIX, SKIP_ANNOTATION
+from tests.cluster import binaries, random_pods
 from tests.cluster.client import MERGE_PATCH, pods, spread
 from tests.cluster.control_plane import ControlPlane
+from tests.cluster.policies import until
+from tests.cluster.programs import control_plane
 from tests.cluster.telling import tell
 from tests.shared_data import read_jsonl_gz, shared
 from webhook.export.policies import carried_by, mutating_policy, validating_policy
@@ -40,7 +43,6 @@ _EVERYTHING: Final = {
     "settings": {"readOnlyRootFilesystem": _ON, "hostUsers": _ON, "appArmorProfile": _ON},
 }
 _CONFIGURATIONS: Final[dict[str, Any]] = {"default": {}, "everything": _EVERYTHING}
-_UNCARRIED: Final = ("identity", "runtimeClassName", "imagePullPolicy")
 _TOKEN: Final = re.compile(r"kube-api-access-[a-z0-9]{5}\b")  # the name of an injected volume
 _ENFORCE: Final = {MODE_LABEL: "enforce"}
 
