@@ -20,6 +20,7 @@ from patches.model.starting import Cause
 from patches.policy.configuration import DefaulterConfiguration, enabled_ids, json_schema
 from patches.standards.checks import CHECKS
 from webhook.documents.writer import to_yaml
+from webhook.export.carried import CARRIED
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 _LINK: Final = re.compile(r"\[([^\]]*)\]\([^)]*\)")
@@ -43,6 +44,7 @@ def tables() -> dict[Path, str]:
         ),
         docs / "checks.md": replace_tables(docs / "checks.md", {"checks": _check_rows()}),
         docs / "defaults.md": replace_tables(docs / "defaults.md", {"defaults": _default_rows()}),
+        docs / "export.md": replace_tables(docs / "export.md", {"export": _export_rows()}),
         docs / "reasons.md": replace_tables(docs / "reasons.md", _reason_rows()),
         docs / "configuration.md": replace_tables(docs / "configuration.md", {"configuration": _configuration()}),
         docs / "configuration.schema.json": _json(json_schema()),
@@ -81,6 +83,19 @@ def _default_rows() -> list[str]:
         for default in DEFAULTS
     )
     return _table(("default", "adds", "from profile", "out of the box"), rows)
+
+
+def _export_rows() -> list[str]:
+    carried = {row.id: row for row in CARRIED}
+    rows = (
+        (
+            f"[`{default.id}`](defaults.md#{default.id})",
+            "yes" if default.id in carried else "no",
+            (carried[default.id].webhook_only or "nothing more") if default.id in carried else "all of it",
+        )
+        for default in DEFAULTS
+    )
+    return _table(("default", "in a policy", "only in the webhook"), rows)
 
 
 def _reason_rows() -> dict[str, list[str]]:

@@ -42,4 +42,4 @@ def _write_text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
 
 
 _Dumper.add_representer(str, _write_text)
-_Dumper.ignore_aliases = lambda *_: True  # type: ignore[method-assign, assignment]
+_Dumper.ignore_aliases = lambda *_: True  # type: ignore[method-assign]

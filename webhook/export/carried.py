@@ -203,7 +203,7 @@ _RUN_AS_NON_ROOT: Final = Carried(
 
 def _seccomp(configuration: DefaulterConfiguration) -> str:
     settings = configuration.settings.seccomp_profile
-    profile = {"type": settings.type}
+    profile: dict[str, str] = {"type": settings.type}
     if settings.localhost_profile is not None:
         profile["localhostProfile"] = settings.localhost_profile
     return literal(profile)

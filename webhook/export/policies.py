@@ -79,7 +79,7 @@ def mutating_policy(configuration: DefaulterConfiguration, ids: Collection[str],
     rows = [row for row in CARRIED if row.id in ids]
     variables = {
         **_of_namespace(configuration),
-        "active": _active(ids),
+        "active": _active(configuration, ids),
         **_of_pod(configuration),
         **_decisions(configuration, rows, ids),
     }
@@ -221,14 +221,17 @@ def _of_namespace(configuration: DefaulterConfiguration) -> Variables:
     }
 
 
-def _active(ids: Collection[str]) -> str:
-    """The ids of the defaults that act, by the profile and the namespace's annotation."""
+def _active(configuration: DefaulterConfiguration, ids: Collection[str]) -> str:
+    """The ids of the defaults that act: by the profile, the namespace's annotation and, if it counts, the pod's."""
     baseline = [row.id for row in DEFAULTS if row.id in ids and row.level is Level.BASELINE]
-    skipped = f"namespaceObject.?metadata.?annotations[?{text(SKIP_ANNOTATION)}].orValue('')"
+    names = f".?metadata.?annotations[?{text(SKIP_ANNOTATION)}].orValue('').split(',').map(name, name.trim())"
+    skipped = [f"namespaceObject{names}"]
+    if configuration.allow_pod_skip:
+        skipped.append(f"(request.operation == 'CREATE' ? object{names} : [])")
     return (
         f"(variables.profile == 'restricted' ? {texts(ids)}\n"
         f": variables.profile == 'baseline' ? {texts(baseline)} : [])\n"
-        f".filter(id, !(id in {skipped}.split(',').map(name, name.trim())))"
+        ".filter(id, " + " && ".join(f"!(id in {row})" for row in skipped) + ")"
     )
 
 
