@@ -15,11 +15,21 @@ from __future__ import annotations
 
 from patches.compiler import NamespaceCompiler, compile_namespace
 from patches.defaults import DEFAULTS
+from patches.defaults.allow_privilege_escalation import SYS_ADMIN
+from patches.defaults.app_armor_profile import ANNOTATION as APP_ARMOR_ANNOTATION
+from patches.defaults.automount_service_account_token import MOUNT_PATH as TOKEN_MOUNT_PATH
+from patches.defaults.automount_service_account_token import TOKEN_SOURCES
+from patches.defaults.automount_service_account_token import VOLUME_PREFIX as TOKEN_VOLUME_PREFIX
+from patches.defaults.capabilities import PORT_SYSCTLS
 from patches.defaults.cloud_identities import find_cloud_identity
 from patches.defaults.default import Default
+from patches.defaults.host_users import MAPPED_IDS, NETWORK_DRIVERS, NETWORK_VOLUMES
+from patches.defaults.os import LINUX_CONTAINER_SECURITY, LINUX_POD, LINUX_POD_SECURITY
+from patches.defaults.seccomp_profile import POD_ANNOTATION as SECCOMP_POD_ANNOTATION
+from patches.defaults.seccomp_profile import RUNTIME_DEFAULT as RUNTIME_DEFAULT_ANNOTATIONS
 from patches.edits import Action, Edit, edit_document, shortest_edits
 from patches.errors import DefaulterError, InvalidObject, ObjectTooLarge, invalid_object
-from patches.evaluation import APPLIED_ANNOTATION, Evaluation, Stage, evaluate, validate
+from patches.evaluation import APPLIED_ANNOTATION, MIRROR_ANNOTATION, Evaluation, Stage, evaluate, validate
 from patches.learning import (
     STEADY,
     Certainty,
@@ -37,7 +47,7 @@ from patches.model.decisions import Decision, Reason, State, Withheld
 from patches.model.images import NO_IMAGES, UNKNOWN_IMAGE, ImageFacts, Images, ImageUser
 from patches.model.notices import Notice, NoticeCode
 from patches.model.patch import Operation, escape, unescape
-from patches.model.pod import TEMPLATES, Origin, Pod, field_path, locate
+from patches.model.pod import OS_LABELS, TEMPLATES, Origin, Pod, field_path, locate
 from patches.model.quantities import nanos
 from patches.model.shapes import Quantity
 from patches.model.starting import Cause, Forecast, Start
@@ -80,19 +90,35 @@ from patches.verdicts import BY_NATURE, Fit, Verdict, fit, worst
 
 __all__ = [
     "APPLIED_ANNOTATION",
+    "APP_ARMOR_ANNOTATION",
     "BY_NATURE",
     "CHECKS",
     "CHECK_FIELDS",
     "DEFAULTS",
+    "LINUX_CONTAINER_SECURITY",
+    "LINUX_POD",
+    "LINUX_POD_SECURITY",
+    "MAPPED_IDS",
+    "MIRROR_ANNOTATION",
     "MODE_LABEL",
+    "NETWORK_DRIVERS",
+    "NETWORK_VOLUMES",
     "NEWEST_MINOR",
     "NO_IMAGES",
+    "OS_LABELS",
+    "PORT_SYSCTLS",
     "PROFILE_LABEL",
     "PROFILE_VERSION_LABEL",
     "PSA_PREFIX",
+    "RUNTIME_DEFAULT_ANNOTATIONS",
+    "SECCOMP_POD_ANNOTATION",
     "SKIP_ANNOTATION",
     "STEADY",
+    "SYS_ADMIN",
     "TEMPLATES",
+    "TOKEN_MOUNT_PATH",
+    "TOKEN_SOURCES",
+    "TOKEN_VOLUME_PREFIX",
     "UNKNOWN",
     "UNKNOWN_BINDINGS",
     "UNKNOWN_IMAGE",

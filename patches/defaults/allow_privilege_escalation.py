@@ -17,7 +17,7 @@ from patches.model.pod import ContainerView
 from patches.standards.levels import Level
 
 ID: Final = "allowPrivilegeEscalation"
-_SYS_ADMIN: Final = frozenset({"SYS_ADMIN", "CAP_SYS_ADMIN", "ALL", "CAP_ALL"})
+SYS_ADMIN: Final = frozenset({"SYS_ADMIN", "CAP_SYS_ADMIN", "ALL", "CAP_ALL"})
 
 
 def apply(draft: Draft) -> None:
@@ -46,7 +46,7 @@ def _obstacle(draft: Draft, container: ContainerView) -> Reason | None:
         return None
     if "CAP_SYS_ADMIN" in added:
         return Reason.CAP_SYS_ADMIN
-    if any(name.upper() in _SYS_ADMIN for name in added):
+    if any(name.upper() in SYS_ADMIN for name in added):
         return Reason.SYS_ADMIN
     return None
 

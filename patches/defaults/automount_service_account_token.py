@@ -32,7 +32,7 @@ from patches.standards.levels import Level
 ID: Final = "automountServiceAccountToken"
 VOLUME_PREFIX: Final = "kube-api-access-"
 MOUNT_PATH: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
-_SOURCES: Final = [
+TOKEN_SOURCES: Final = [
     {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
     {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
     {
@@ -116,7 +116,7 @@ def _is_injected(pod: Pod, volume: Volume) -> bool:
     name = volume["name"]
     fields: Any = volume
     return (
-        fields == {"name": name, "projected": {"sources": _SOURCES, "defaultMode": 420}}
+        fields == {"name": name, "projected": {"sources": TOKEN_SOURCES, "defaultMode": 420}}
         and not _claimed(pod, name)
         and all(
             mount == {"name": name, "readOnly": True, "mountPath": MOUNT_PATH}

@@ -37,7 +37,7 @@ _ALL: Final = "ALL"
 _BIND: Final = "NET_BIND_SERVICE"
 _ONLY_BIND: Final = frozenset({_BIND})
 _FIRST_OPEN_PORT: Final = 1024
-_PORT_SYSCTLS: Final = ("net.ipv4.ip_unprivileged_port_start", "net/ipv4/ip_unprivileged_port_start")
+PORT_SYSCTLS: Final = ("net.ipv4.ip_unprivileged_port_start", "net/ipv4/ip_unprivileged_port_start")
 _PORT: Final = re.compile(r"\s*(0|[1-9][0-9]{0,4})\s*", re.ASCII)
 _NONE: Final[Capabilities] = {}
 
@@ -141,7 +141,7 @@ def _wants_bind(draft: Draft, container: ContainerView, capabilities: Capabiliti
 def _first_open_port(pod: Pod) -> int:
     """The lowest port that any user may bind. A sysctl with a malformed value counts as unset."""
     for sysctl in pod.security.get("sysctls") or ():
-        if sysctl.get("name") in _PORT_SYSCTLS:
+        if sysctl.get("name") in PORT_SYSCTLS:
             number = _PORT.fullmatch(sysctl.get("value") or "")
             if number:
                 return int(number[1])

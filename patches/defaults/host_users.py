@@ -26,13 +26,13 @@ from patches.policy.snapshot import UNKNOWN
 from patches.standards.levels import Level
 
 ID: Final = "hostUsers"
-_NETWORK: Final = ("azureFile", "cephfs", "glusterfs", "nfs", "quobyte")
+NETWORK_VOLUMES: Final = ("azureFile", "cephfs", "glusterfs", "nfs", "quobyte")
 """The sources of volumes that are network filesystems, which the kernel does not mount with mapped ids."""
-_NETWORK_DRIVERS: Final = frozenset(
+NETWORK_DRIVERS: Final = frozenset(
     {"efs.csi.aws.com", "file.csi.azure.com", "nfs.csi.k8s.io", "smb.csi.k8s.io"},
 )
 """CSI drivers of such filesystems, where a pod names one itself."""
-_IDS: Final = 65536
+MAPPED_IDS: Final = 65536
 """The ids of a pod's user namespace, as a kubelet gives them out. It can be configured to give more."""
 _CLAIMS: Final = ("ephemeral", "persistentVolumeClaim")
 
@@ -111,7 +111,7 @@ def _obstacle(draft: Draft) -> Reason | None:
         return Reason.RAW_BLOCK_VOLUME
     if any(map(_is_on_network, draft.pod.spec.get("volumes") or ())):
         return Reason.VOLUME_NOT_IDMAPPED
-    if any(number is not None and number >= _IDS for number in _ids(draft)):
+    if any(number is not None and number >= MAPPED_IDS for number in _ids(draft)):
         return Reason.ID_NOT_MAPPED
     return _obstacle_of_nodes(draft) if draft.policy.settings.host_users.enabled else _obstacle_for_images(draft)
 
@@ -130,8 +130,8 @@ def _ids(draft: Draft) -> Iterator[int | None]:
 
 def _is_on_network(volume: Volume) -> bool:
     csi = volume.get("csi")
-    return (csi is not None and csi.get("driver") in _NETWORK_DRIVERS) or any(
-        volume.get(source) is not None for source in _NETWORK
+    return (csi is not None and csi.get("driver") in NETWORK_DRIVERS) or any(
+        volume.get(source) is not None for source in NETWORK_VOLUMES
     )
 
 

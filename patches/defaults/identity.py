@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, cast
 
-from patches.defaults.automount_service_account_token import VOLUME_PREFIX as TOKEN_PREFIX
+from patches.defaults.automount_service_account_token import VOLUME_PREFIX as TOKEN_VOLUME_PREFIX
 from patches.defaults.default import Default
 from patches.defaults.draft import Draft
 from patches.model.decisions import Reason
@@ -114,7 +114,7 @@ def _mounts_volume_with_owner(draft: Draft) -> bool:
 
 def _takes_owner(volume: Volume) -> bool:
     """Whether the kubelet changes the owner of a volume. One without a source becomes an emptyDir."""
-    if volume["name"].startswith(TOKEN_PREFIX):
+    if volume["name"].startswith(TOKEN_VOLUME_PREFIX):
         return False
     sources = {key for key, value in volume.items() if key != "name" and value is not None}
     return not sources or not sources.isdisjoint(_TAKING_FS_GROUP)

@@ -19,7 +19,7 @@ from patches.model.decisions import Reason
 from patches.standards.levels import Level
 
 ID: Final = "os"
-_POD_SECURITY: Final = (
+LINUX_POD_SECURITY: Final = (
     "seccompProfile",
     "appArmorProfile",
     "seLinuxOptions",
@@ -31,8 +31,8 @@ _POD_SECURITY: Final = (
     "supplementalGroups",
     "supplementalGroupsPolicy",
 )
-_POD: Final = ("hostUsers", "shareProcessNamespace", "resources")
-_CONTAINER_SECURITY: Final = (
+LINUX_POD: Final = ("hostUsers", "shareProcessNamespace", "resources")
+LINUX_CONTAINER_SECURITY: Final = (
     "seccompProfile",
     "appArmorProfile",
     "seLinuxOptions",
@@ -71,9 +71,9 @@ def _linux_field(draft: Draft) -> bool:
         pod.spec.get("hostPID") is True
         or pod.spec.get("hostIPC") is True
         or bool(pod.security.get("sysctls"))
-        or _any_set(pod.spec, _POD)
-        or _any_set(pod.security, _POD_SECURITY)
-        or any(_any_set(container.security, _CONTAINER_SECURITY) for container in pod.containers)
+        or _any_set(pod.spec, LINUX_POD)
+        or _any_set(pod.security, LINUX_POD_SECURITY)
+        or any(_any_set(container.security, LINUX_CONTAINER_SECURITY) for container in pod.containers)
     )
 
 

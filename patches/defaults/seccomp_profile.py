@@ -24,7 +24,7 @@ from patches.standards.levels import Level
 ID: Final = "seccompProfile"
 POD_ANNOTATION: Final = "seccomp.security.alpha.kubernetes.io/pod"
 CONTAINER_ANNOTATION: Final = "container.seccomp.security.alpha.kubernetes.io/"
-_RUNTIME_DEFAULT: Final = ("runtime/default", "docker/default")
+RUNTIME_DEFAULT: Final = ("runtime/default", "docker/default")
 
 
 def apply(draft: Draft) -> None:
@@ -83,7 +83,7 @@ def _agrees(annotation: str | None, profile: dict[str, Json]) -> bool:
     if annotation is None:
         return True
     if profile["type"] == "RuntimeDefault":
-        return annotation in _RUNTIME_DEFAULT
+        return annotation in RUNTIME_DEFAULT
     return annotation == f"localhost/{profile['localhostProfile']}"
 
 

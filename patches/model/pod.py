@@ -78,7 +78,7 @@ class ContainerView(NamedTuple):
 
 
 _STATEFUL_SET: Final = "StatefulSet"
-_OS_LABELS: Final = ("kubernetes.io/os", "beta.kubernetes.io/os")
+OS_LABELS: Final = ("kubernetes.io/os", "beta.kubernetes.io/os")
 _NO_METADATA: Final[ObjectMeta] = {}
 _NO_SPEC: Final[PodSpec] = {}
 _NO_POD_SECURITY: Final[PodSecurityContext] = {}
@@ -137,7 +137,7 @@ class Pod:
     def selects_windows(self) -> bool:
         """Whether the nodeSelector says Windows, which real manifests write without `os`."""
         selector = self.spec.get("nodeSelector") or _NO_ANNOTATIONS
-        return {selector[key] for key in _OS_LABELS if key in selector} == {"windows"}
+        return {selector[key] for key in OS_LABELS if key in selector} == {"windows"}
 
     @property
     def for_windows(self) -> bool:

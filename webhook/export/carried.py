@@ -10,8 +10,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from patches import DefaulterConfiguration
-from webhook.export.cel import literal, text
+from patches import (
+    APP_ARMOR_ANNOTATION,
+    LINUX_CONTAINER_SECURITY,
+    LINUX_POD,
+    LINUX_POD_SECURITY,
+    MAPPED_IDS,
+    NETWORK_DRIVERS,
+    NETWORK_VOLUMES,
+    OS_LABELS,
+    PORT_SYSCTLS,
+    RUNTIME_DEFAULT_ANNOTATIONS,
+    SECCOMP_POD_ANNOTATION,
+    SYS_ADMIN,
+    TOKEN_MOUNT_PATH,
+    TOKEN_SOURCES,
+    TOKEN_VOLUME_PREFIX,
+    DefaulterConfiguration,
+)
+from webhook.export.cel import literal, text, texts
 
 Variables = dict[str, str]
 """Expressions by name, in order: each may use those above it."""
@@ -77,38 +94,11 @@ def _each(default: str, condition: str) -> str:
 
 # --- os ---------------------------------------------------------------------------------------------------------------
 
-_OS_POD: Final = ("hostUsers", "shareProcessNamespace", "resources")
-_OS_SECURITY: Final = (
-    "seccompProfile",
-    "appArmorProfile",
-    "seLinuxOptions",
-    "seLinuxChangePolicy",
-    "runAsUser",
-    "runAsGroup",
-    "fsGroup",
-    "fsGroupChangePolicy",
-    "supplementalGroups",
-    "supplementalGroupsPolicy",
-)
-_OS_CONTAINER: Final = (
-    "seccompProfile",
-    "appArmorProfile",
-    "seLinuxOptions",
-    "capabilities",
-    "privileged",
-    "procMount",
-    "readOnlyRootFilesystem",
-    "allowPrivilegeEscalation",
-    "runAsUser",
-    "runAsGroup",
-)
-
 
 def _any_of(parent: str, keys: tuple[str, ...]) -> str:
     return " || ".join(f"{parent}.?{key}.hasValue()" for key in keys)
 
 
-_OS_LABELS: Final = ("kubernetes.io/os", "beta.kubernetes.io/os")
 _SELECTOR: Final = "object.spec.?nodeSelector"
 _OS: Final = Carried(
     id="os",
@@ -116,15 +106,15 @@ _OS: Final = Carried(
     variables=_constant(
         {
             "selectsWindows": " && ".join(
-                f"{_SELECTOR}[?{text(key)}].orValue('windows') == 'windows'" for key in _OS_LABELS
+                f"{_SELECTOR}[?{text(key)}].orValue('windows') == 'windows'" for key in OS_LABELS
             )
             + " && ("
-            + " || ".join(f"{_SELECTOR}[?{text(key)}].hasValue()" for key in _OS_LABELS)
+            + " || ".join(f"{_SELECTOR}[?{text(key)}].hasValue()" for key in OS_LABELS)
             + ")",
             "linuxField": "object.spec.?hostPID.orValue(false) || object.spec.?hostIPC.orValue(false)\n"
             f"|| size({_SECURITY}.?sysctls.orValue([])) > 0\n"
-            f"|| {_any_of('object.spec', _OS_POD)}\n|| {_any_of(_SECURITY, _OS_SECURITY)}\n"
-            f"|| variables.all.exists(c, {_any_of(_OWN, _OS_CONTAINER)})",
+            f"|| {_any_of('object.spec', LINUX_POD)}\n|| {_any_of(_SECURITY, LINUX_POD_SECURITY)}\n"
+            f"|| variables.all.exists(c, {_any_of(_OWN, LINUX_CONTAINER_SECURITY)})",
             "os": f"{_active('os')} && {_CREATES} && variables.selectsWindows && !has(object.spec.os)\n"
             "&& variables.oldestRestricted >= 25 && !variables.linuxField",
         }
@@ -134,9 +124,6 @@ _OS: Final = Carried(
 
 # --- hostUsers --------------------------------------------------------------------------------------------------------
 
-_NETWORK: Final = ("azureFile", "cephfs", "glusterfs", "nfs", "quobyte")
-_DRIVERS: Final = ("efs.csi.aws.com", "file.csi.azure.com", "nfs.csi.k8s.io", "smb.csi.k8s.io")
-_IDS: Final = 65536
 _HOST_USERS: Final = Carried(
     id="hostUsers",
     webhook_only="whether the nodes offer user namespaces; users of images; `rootImages: userNamespace`",
@@ -147,15 +134,13 @@ _HOST_USERS: Final = Carried(
             f"+ variables.all.map(c, {_OWN}.?runAsUser.orValue(0))\n"
             f"+ variables.all.map(c, {_OWN}.?runAsGroup.orValue(0))",
             "onNetwork": "variables.volumes.exists(v, "
-            + _any_of("v", _NETWORK)
-            + "\n|| v.?csi.?driver.orValue('') in ["
-            + ", ".join(map(text, _DRIVERS))
-            + "])",
+            + _any_of("v", NETWORK_VOLUMES)
+            + f"\n|| v.?csi.?driver.orValue('') in {texts(NETWORK_DRIVERS)})",
             "hostUsers": f"{_active('hostUsers')} && {_CREATES} && !has(object.spec.hostUsers) && !variables.windows\n"
             "&& !object.spec.?hostNetwork.orValue(false) && !object.spec.?hostPID.orValue(false)"
             " && !object.spec.?hostIPC.orValue(false)\n"
             "&& !variables.all.exists(c, size(c.it.?volumeDevices.orValue([])) > 0)\n"
-            f"&& !variables.onNetwork && !variables.ids.exists(id, id >= {_IDS})",
+            f"&& !variables.onNetwork && !variables.ids.exists(id, id >= {MAPPED_IDS})",
         }
     ),
     operations=lambda _: _add_to_pod("variables.hostUsers", "hostUsers", "false"),
@@ -211,8 +196,8 @@ def _seccomp(configuration: DefaulterConfiguration) -> str:
 
 def _seccomp_variables(configuration: DefaulterConfiguration) -> Variables:
     local = configuration.settings.seccomp_profile.localhost_profile
-    agreeing = ["runtime/default", "docker/default"] if local is None else [f"localhost/{local}"]
-    annotation = "variables.annotations[?'seccomp.security.alpha.kubernetes.io/pod']"
+    agreeing = [*RUNTIME_DEFAULT_ANNOTATIONS] if local is None else [f"localhost/{local}"]
+    annotation = f"variables.annotations[?{text(SECCOMP_POD_ANNOTATION)}]"
     return {
         "wantsSeccomp": f"{_active('seccompProfile')} && !variables.windows && !{_SECURITY}.?seccompProfile.hasValue()",
         "seccompProfileAtPod": f"variables.wantsSeccomp && {_CREATES}\n"
@@ -242,7 +227,7 @@ _APP_ARMOR_PROFILE: Final = Carried(
             "appArmorProfile": f"{_active('appArmorProfile')} && {_CREATES} && !variables.windows\n"
             f"&& !{_SECURITY}.?appArmorProfile.hasValue()\n"
             f"&& !variables.all.all(c, {_OWN}.?appArmorProfile.hasValue())\n"
-            "&& !variables.annotations.exists(key, key.startsWith('container.apparmor.security.beta.kubernetes.io/'))"
+            f"&& !variables.annotations.exists(key, key.startsWith({text(APP_ARMOR_ANNOTATION)}))"
         }
     ),
     operations=lambda _: _add_to_pod(
@@ -252,7 +237,6 @@ _APP_ARMOR_PROFILE: Final = Carried(
 
 # --- of each container ------------------------------------------------------------------------------------------------
 
-_SYS_ADMIN: Final = "['ALL', 'CAP_ALL', 'CAP_SYS_ADMIN', 'SYS_ADMIN']"
 _ALLOW_PRIVILEGE_ESCALATION: Final = Carried(
     id="allowPrivilegeEscalation",
     webhook_only="",
@@ -261,7 +245,7 @@ _ALLOW_PRIVILEGE_ESCALATION: Final = Carried(
             "allowPrivilegeEscalation": _each(
                 "allowPrivilegeEscalation",
                 f"!{_OWN}.?allowPrivilegeEscalation.hasValue()\n"
-                f"  && !{_ADDED}.exists(name, name.upperAscii() in {_SYS_ADMIN})",
+                f"  && !{_ADDED}.exists(name, name.upperAscii() in {texts(SYS_ADMIN)})",
             )
         }
     ),
@@ -281,7 +265,7 @@ def _capabilities_variables(configuration: DefaulterConfiguration) -> Variables:
             f"    || ({_ADDED}.all(name, name == 'NET_BIND_SERVICE') && ({_USER} != 0 || variables.rootPasses)))",
         ),
         "openPorts": f"{_SECURITY}.?sysctls.orValue([]).filter(s,\n"
-        "  s.name in ['net.ipv4.ip_unprivileged_port_start', 'net/ipv4/ip_unprivileged_port_start']\n"
+        f"  s.name in {texts(PORT_SYSCTLS)}\n"
         "  && s.?value.orValue('').matches('^\\\\s*(0|[1-9][0-9]{0,4})\\\\s*$')).map(s, int(s.value.trim()))",
         "firstOpenPort": "size(variables.openPorts) > 0 ? variables.openPorts[0] : 1024",
     }
@@ -388,19 +372,7 @@ _RESOURCES: Final = Carried(
 
 # --- automountServiceAccountToken -------------------------------------------------------------------------------------
 
-_MOUNT_PATH: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
-_PROJECTED: Final = {
-    "defaultMode": 420,
-    "sources": [
-        {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
-        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
-        {
-            "downwardAPI": {
-                "items": [{"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}]
-            }
-        },
-    ],
-}
+_PROJECTED: Final = {"defaultMode": 420, "sources": TOKEN_SOURCES}
 
 
 def _token_obstacle(configuration: DefaulterConfiguration) -> str:
@@ -413,9 +385,9 @@ def _token_obstacle(configuration: DefaulterConfiguration) -> str:
 def _token_variables(configuration: DefaulterConfiguration) -> Variables:
     everyone = configuration.settings.automount_service_account_token.service_accounts == "all"
     account = "true" if everyone else "object.spec.?serviceAccountName.orValue('default') in ['', 'default']"
-    mount = "{'name': dyn(v.name), 'readOnly': dyn(true), 'mountPath': dyn(" + text(_MOUNT_PATH) + ")}"
+    mount = "{'name': dyn(v.name), 'readOnly': dyn(true), 'mountPath': dyn(" + text(TOKEN_MOUNT_PATH) + ")}"
     return {
-        "tokens": "variables.volumes.filter(v, v.name.startsWith('kube-api-access-'))",
+        "tokens": f"variables.volumes.filter(v, v.name.startsWith({text(TOKEN_VOLUME_PREFIX)}))",
         "injected": "variables.tokens.all(v, size(v) == 2\n"
         f"  && v.?projected.orValue({{}}) == {literal(_PROJECTED)}\n"
         "  && !object.metadata.?managedFields.orValue([]).exists(e,\n"

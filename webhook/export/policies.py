@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from patches import (
     DEFAULTS,
+    MIRROR_ANNOTATION,
     MODE_LABEL,
     PROFILE_LABEL,
     PROFILE_VERSION_LABEL,
@@ -151,7 +152,7 @@ def _selector(configuration: DefaulterConfiguration, modes: list[str]) -> Any:
 def _conditions(configuration: DefaulterConfiguration) -> list[Any]:
     conditions = {
         "not-deleted": "!has(object.metadata.deletionTimestamp)",
-        "no-mirror-pod": "!('kubernetes.io/config.mirror' in object.metadata.?annotations.orValue({}))",
+        "no-mirror-pod": f"!({text(MIRROR_ANNOTATION)} in object.metadata.?annotations.orValue({{}}))",
     }
     exemptions = configuration.exemptions
     if exemptions.usernames:
