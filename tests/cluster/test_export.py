@@ -16,7 +16,17 @@ import msgspec
 import pytest
 import yaml
 
-from patches import DefaulterConfiguration, Origin, Snapshot, compile_namespace, empty_snapshot, evaluate, locate
+from patches import (
+    TOKEN_MOUNT_PATH,
+    TOKEN_SOURCES,
+    DefaulterConfiguration,
+    Origin,
+    Snapshot,
+    compile_namespace,
+    empty_snapshot,
+    evaluate,
+    locate,
+)
 from patches.policy.policy import MODE_LABEL, PREFIX, PSA_PREFIX, SKIP_ANNOTATION
 from tests.cluster import binaries, random_pods
 from tests.cluster.client import MERGE_PATCH, pods, spread
@@ -240,6 +250,29 @@ def _create(plane: ControlPlane, space: str, spec: Any) -> Any:
     answer = plane.admin.create(pods(space), {"metadata": {"name": "p"}, "spec": spec}, dry_run=True)
     assert answer.ok, answer.message
     return answer.body
+
+
+def test_a_written_token_volume_is_its_authors(
+    plane: ControlPlane, exported: tuple[str, DefaulterConfiguration]
+) -> None:
+    """Exactly like the injected one, but listed in managedFields: it stays, as with the engine."""
+    space = f"{exported[0]}-with"
+    name = "kube-api-access-mine0"
+    projected = {"sources": TOKEN_SOURCES, "defaultMode": 420}
+    mount = {"name": name, "readOnly": True, "mountPath": TOKEN_MOUNT_PATH}
+    spec = {
+        "containers": [{**_CONTAINER, "volumeMounts": [mount]}],
+        "volumes": [{"name": name, "projected": projected}],
+    }
+    value = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "applied"}, "spec": spec}
+    path, content = f"{pods(space)}/applied", "application/apply-patch+yaml"
+    answer = plane.admin.request("PATCH", path, value, content, dryRun="All", fieldManager="author")
+    assert answer.ok, answer.message
+    assert "automountServiceAccountToken" not in answer.body["spec"]
+    assert [row["name"] for row in answer.body["spec"]["volumes"]] == [name]
+    created = _create(plane, space, spec)["spec"]  # the API server lists what a request has before admission
+    assert "automountServiceAccountToken" not in created
+    assert [row["name"] for row in created["volumes"]] == [name]
 
 
 def test_an_update_changes_new_ephemeral_containers_alone(
