@@ -44,7 +44,15 @@ from patches.learning import (
 )
 from patches.model.custom import WELL_KNOWN, CustomTemplates, kind_of
 from patches.model.decisions import Decision, Reason, State, Withheld
-from patches.model.images import NO_IMAGES, UNKNOWN_IMAGE, ImageFacts, Images, ImageUser
+from patches.model.images import (
+    NO_IMAGES,
+    UNKNOWN_IMAGE,
+    ImageFacts,
+    ImageReference,
+    Images,
+    ImageUser,
+    parse_image_reference,
+)
 from patches.model.notices import Notice, NoticeCode
 from patches.model.patch import Operation, escape, unescape
 from patches.model.pod import OS_LABELS, TEMPLATES, Origin, Pod, field_path, locate
@@ -145,6 +153,7 @@ __all__ = [
     "Fit",
     "Forecast",
     "ImageFacts",
+    "ImageReference",
     "ImageUser",
     "Images",
     "InvalidObject",
@@ -202,6 +211,7 @@ __all__ = [
     "learn",
     "locate",
     "nanos",
+    "parse_image_reference",
     "parse_level_version",
     "relevant_marks",
     "shortest_edits",

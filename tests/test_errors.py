@@ -47,6 +47,7 @@ _STATUSES: Final[Mapping[str, _Statuses]] = {
     "DocumentTooLarge": _Statuses(_BUG, 2),
     "UnwritableValue": _Statuses(_BUG, 2),
     "ClusterError": _Statuses(_BUG, 2),
+    "RegistryError": _Statuses(_BUG),
     "NamespaceUnknown": _Statuses(HTTPStatus.SERVICE_UNAVAILABLE),
     "RequestError": _Statuses(_BUG),
     "UndecodableReview": _Statuses(HTTPStatus.BAD_REQUEST),

@@ -11,6 +11,7 @@
     │   │   └── DocumentTooLarge     or exceeds a bound
     │   └── UnwritableValue          a value has no YAML form
     ├── ClusterError                 the API server refuses, or does not answer
+    ├── RegistryError                a registry refuses, does not answer, or answers what cannot be used
     ├── NamespaceUnknown             the policy of a namespace cannot be learnt
     └── RequestError                 a request over HTTP cannot be answered
         ├── UndecodableReview        its body is no AdmissionReview
@@ -132,6 +133,14 @@ class ClusterError(DefaulterError):
     def gone(self) -> bool:
         """Whether the resourceVersion is too old to continue from, so that a new list is needed."""
         return self.status == HTTPStatus.GONE
+
+
+class RegistryError(DefaulterError):
+    """A registry refused, did not answer, or answered what cannot be used. `status` is as in HTTP; 0 for all others."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class NamespaceUnknown(DefaulterError):

@@ -8,11 +8,11 @@ as a container runtime does. Source: `distribution/reference`; `GetImageUser` an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from enum import Enum
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 _DISTINCT_REFERENCES: Final = 4096
 _HUB: Final = "docker.io"
@@ -100,6 +100,16 @@ class Images:
             return UNKNOWN_IMAGE
         return self._by_key.get(reference_key(reference), UNKNOWN_IMAGE)
 
+    def joined(self, facts: Mapping[str, ImageFacts]) -> Images:
+        """Return these facts with others; of what both say of an image, these count."""
+        joined = Images({})
+        joined._by_key = dict(self._by_key)
+        for reference, found in facts.items():
+            known = self.find(reference)
+            said = {row.name: value for row in fields(known) if (value := getattr(known, row.name)) not in (None, ())}
+            joined._by_key[reference_key(reference)] = replace(found, **said)
+        return joined
+
     def __len__(self) -> int:
         return len(self._by_key)
 
@@ -113,15 +123,21 @@ class Images:
 NO_IMAGES: Final = Images(MappingProxyType({}))
 
 
-@lru_cache(_DISTINCT_REFERENCES)
-def reference_key(reference: str) -> str:
-    """Return what is equal for two references to one image: the digest, else `host/path:tag`.
+class ImageReference(NamedTuple):
+    """Where an image is: the host of its registry, its repository there, and a tag; a digest outranks the tag."""
 
-    `nginx` is `docker.io/library/nginx:latest`. A digest names the content wherever it is stored, and outranks a tag.
+    host: str
+    repository: str
+    tag: str
+    digest: str
+
+
+def parse_image_reference(reference: str) -> ImageReference:
+    """Read a reference as a container runtime does: `nginx` is `docker.io/library/nginx:latest`.
+
+    Nothing is checked: what no runtime would take leads to parts that no registry has.
     """
     name, _, digest = reference.partition("@")
-    if digest:
-        return digest
     path, colon, tag = name.rpartition(":")
     if not colon or "/" in tag:  # a colon before a slash belongs to the port of a host
         path, tag = name, "latest"
@@ -130,4 +146,14 @@ def reference_key(reference: str) -> str:
         host, rest = _HUB, path
     if host in _HUB_ALIASES:
         host, rest = _HUB, rest if "/" in rest else f"library/{rest}"
-    return f"{host}/{rest}:{tag}"
+    return ImageReference(host, rest, tag, digest)
+
+
+@lru_cache(_DISTINCT_REFERENCES)
+def reference_key(reference: str) -> str:
+    """Return what is equal for two references to one image: the digest, else `host/path:tag`.
+
+    A digest names the content wherever it is stored.
+    """
+    parsed = parse_image_reference(reference)
+    return parsed.digest or f"{parsed.host}/{parsed.repository}:{parsed.tag}"

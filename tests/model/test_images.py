@@ -72,6 +72,19 @@ def test_facts_are_found_by_any_spelling() -> None:
     assert len(images) == 2
 
 
+def test_facts_are_joined() -> None:
+    """What is known already counts, field by field, whatever the spelling; and it stays as it was."""
+    known = Images({"nginx": ImageFacts(exposed_ports=(80,), file_capabilities=False), "redis": ImageFacts(user="7")})
+    found = ImageFacts(user="web", uid=101, exposed_ports=(81,), volumes=("/a",))
+    joined = known.joined({"docker.io/nginx:latest": found, "caddy": ImageFacts(user="")})
+    assert joined.find("nginx") == ImageFacts(
+        user="web", uid=101, exposed_ports=(80,), volumes=("/a",), file_capabilities=False
+    )
+    assert [joined.find(name).user for name in ("redis", "caddy")] == ["7", ""]
+    assert known.find("nginx").user is None
+    assert len(known) == 2
+
+
 def test_equal_facts_are_equal() -> None:
     """So that a follower can tell whether anything changed."""
     assert Images({"nginx": ImageFacts(user="")}) == Images({"docker.io/nginx:latest": ImageFacts(user="")})
