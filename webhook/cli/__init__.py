@@ -262,6 +262,19 @@ def _add_documents(parser: argparse.ArgumentParser, outputs: Sequence[str]) -> N
     )
     _add_inputs(parser)
     parser.add_argument(
+        "--images-from-registry",
+        action="store_true",
+        help="ask registries, as the user whom docker or podman has logged in, for what no file says of an image",
+    )
+    parser.add_argument(
+        "--private-registry",
+        dest="private_registries",
+        action="append",
+        default=[],
+        metavar="HOST[:PORT]",
+        help="a registry that may be in a private network; those with a login may anyway; repeatable",
+    )
+    parser.add_argument(
         "-n",
         "--namespace",
         help="namespace of objects without one (default: that of the context, or default); asks the current cluster",

@@ -65,6 +65,8 @@ class ManifestOptions:
         config: configuration file or directory; None for the default configuration.
         objects: manifests of cluster objects.
         images: file of kind ImageFacts; None for none.
+        images_from_registry: whether to ask registries for what no file says of an image.
+        private_registries: hosts of registries that may have addresses of a private network.
         namespace: namespace of objects without one; None if the option is not given.
         offline: whether to ask no cluster.
         profile: the profile to judge by; None for each namespace's own.
@@ -77,6 +79,8 @@ class ManifestOptions:
     config: Path | None = None
     objects: Sequence[Path] = ()
     images: Path | None = None
+    images_from_registry: bool = False
+    private_registries: Sequence[str] = ()
     namespace: str | None = None
     offline: bool = False
     profile: LevelVersion | None = None

@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 from webhook.cli.loading import load_images, load_with_warnings
 from webhook.cli.options import ManifestOptions
+from webhook.cli.registries import ask_registries
 from webhook.documents.reader import Document
 from webhook.errors import BrokenDocument, ClusterError, InputError
 from webhook.gatherers.files import add_files
 from webhook.gatherers.gatherer import GatheredNamespaces
 from webhook.gatherers.manifests import ManifestGatherer
-from webhook.preview.preview import PreviewOptions, Surroundings, namespaces_of
+from webhook.preview.preview import PreviewOptions, Surroundings, images_of, namespaces_of
 from webhook.preview.requests import DEFAULT_NAMESPACE, is_namespace
 from webhook.review.messages import printable
 
@@ -55,7 +56,10 @@ def find_surroundings(options: ManifestOptions, documents: Sequence[Document | B
         source = _NamespaceSource(ManifestGatherer(), namespace, namespaces_of(documents, PreviewOptions(namespace)))
     for note in add_files(source.gatherer, options.objects):
         print(note, file=sys.stderr)
-    source.gatherer.use_images(load_images(options.images, configuration))
+    images = load_images(options.images, configuration)
+    if options.images_from_registry:
+        images = ask_registries(images_of(documents, configuration), images, options.private_registries)
+    source.gatherer.use_images(images)
     snapshots = {name: source.gatherer.snapshot(name) for name in source.names}
     gathered = GatheredNamespaces(snapshots, {})
     return Found(Surroundings(gathered, configuration, source.gatherer.server_minor), source.namespace)

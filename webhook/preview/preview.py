@@ -124,6 +124,21 @@ def namespaces_of(documents: Sequence[Document | BrokenDocument], options: Previ
     return tuple(dict.fromkeys(found)) or (options.namespace,)
 
 
+def images_of(documents: Sequence[Document | BrokenDocument], configuration: DefaulterConfiguration) -> tuple[str, ...]:
+    """The images that containers in the documents name, each once."""
+    templates = custom_templates(configuration)
+    found: dict[str, None] = {}
+    for document in documents:
+        if isinstance(document, Document):
+            try:
+                pods = templates.locate(read_manifest(document).value, Origin.MANIFEST)
+            except InvalidObject:
+                continue  # the preview reports it as an error
+            images = (view.value.get("image") for pod in pods for view in pod.containers)
+            found |= dict.fromkeys(image for image in images if image)
+    return tuple(found)
+
+
 def _namespace_of(document: Document) -> str:
     try:
         return read_manifest(document).namespace
