@@ -1,8 +1,9 @@
 """The patch builder: it records RFC 6902 operations on raw JSON, and keeps the document that they lead to.
 
 Operations are applied to a copy-on-write document as they are recorded: only the maps and lists on the way to a change
-are copied, the rest is shared with the original and the recorded values, which are never modified. A parent that is
-missing or null gets one `add` of its own, because an operation whose parent does not exist fails the whole request.
+are copied, the rest is shared with the original and the values given, which are never modified. A parent that is
+missing or null is added first, because an operation whose parent does not exist fails the whole request. What changes
+below it later goes into the value of that one `add`: an API server pays for each operation.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def unescape(token: str) -> str:
 class PatchBuilder:
     """Records operations, and keeps `document` as they leave it. The original document is never modified."""
 
-    __slots__ = ("_lists", "_owned", "document", "operations")
+    __slots__ = ("_added", "_lists", "_owned", "document", "operations")
 
     def __init__(self, document: Json) -> None:
         """Start from `document`, without operations."""
@@ -41,6 +42,7 @@ class PatchBuilder:
         self.operations: list[Operation] = []
         self._owned: dict[str, Any] = {}
         self._lists: set[str] = set()
+        self._added: set[str] = set()  # parents that were missing, and what is below them: no more operations there
 
     def add(self, parent: str, key: str, value: Json) -> str:
         """Set `key` in the map at the pointer `parent`; returns the pointer of the new value."""
@@ -48,7 +50,8 @@ class PatchBuilder:
         if node is None:
             node = self._own(parent, dict)
         path = f"{parent}/{escape(key)}"
-        self.operations.append({"op": "add", "path": path, "value": value})
+        if parent not in self._added:
+            self.operations.append({"op": "add", "path": path, "value": value})
         node[key] = value
         if path in self._owned:
             self._forget(path)
@@ -57,7 +60,8 @@ class PatchBuilder:
     def append(self, parent: str, value: Json) -> str:
         """Append to the list at the pointer `parent`; returns the pointer that the new element has."""
         node = self._own(parent, list)
-        self.operations.append({"op": "add", "path": f"{parent}/-", "value": value})
+        if parent not in self._added:
+            self.operations.append({"op": "add", "path": f"{parent}/-", "value": value})
         node.append(value)
         return f"{parent}/{len(node) - 1}"
 
@@ -65,7 +69,8 @@ class PatchBuilder:
         """Replace the existing `key` of the map at `parent`; returns its pointer."""
         node = self._own(parent, dict)
         path = f"{parent}/{escape(key)}"
-        self.operations.append({"op": "replace", "path": path, "value": value})
+        if parent not in self._added:
+            self.operations.append({"op": "replace", "path": path, "value": value})
         node[key] = value
         if path in self._owned:
             self._forget(path)
@@ -74,7 +79,8 @@ class PatchBuilder:
     def remove(self, parent: str, index: int) -> None:
         """Remove the element `index` of the list at the pointer `parent`. Later elements move up."""
         node = self._own(parent, list)
-        self.operations.append({"op": "remove", "path": f"{parent}/{index}"})
+        if parent not in self._added:
+            self.operations.append({"op": "remove", "path": f"{parent}/{index}"})
         del node[index]
         if parent in self._lists:  # its elements are cached by positions, which have moved
             self._forget(f"{parent}/")
@@ -83,6 +89,7 @@ class PatchBuilder:
     def _forget(self, prefix: str) -> None:
         for pointer in [pointer for pointer in self._owned if pointer.startswith(prefix)]:
             del self._owned[pointer]
+            self._added.discard(pointer)
 
     def _own(self, pointer: str, kind: type[dict[str, Any] | list[Any]]) -> Any:
         """The map or list at `pointer`, copied once so that it may change, and created if it is missing or null."""
@@ -103,11 +110,12 @@ class PatchBuilder:
             else:
                 key = unescape(token)
                 child = parent.get(key)
-            if child is None:
-                self.operations.append({"op": "add", "path": pointer, "value": kind()})
-                node = kind()
-            else:
-                node = child.copy()
+            node = kind() if child is None else child.copy()
+            if head in self._added:
+                self._added.add(pointer)
+            elif child is None:
+                self.operations.append({"op": "add", "path": pointer, "value": node})
+                self._added.add(pointer)
             parent[key] = node
         owned[pointer] = node
         return node

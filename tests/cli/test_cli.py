@@ -311,7 +311,7 @@ def test_demo_shows_a_review_answered(tmp_path: Path) -> None:
         text = "".join(lines)
         try:
             assert "What came back: allowed true" in text
-            assert "add  /spec/securityContext/runAsNonRoot = true" in text
+            assert 'add  /spec/securityContext = {"runAsNonRoot": true' in text
             curl = text[text.index("curl ") : text.index("\nEOF\n") + 5]
             pasted = subprocess.run(["bash", "-c", curl], capture_output=True, text=True, timeout=30, check=True)
             assert json.loads(pasted.stdout)["response"]["allowed"] is True

@@ -20,6 +20,7 @@ from patches.policy.configuration import DefaulterConfiguration
 from patches.policy.snapshot import empty_snapshot
 from tests.defaults.cases import view
 from tests.defaults.test_everything_on import EVERYTHING
+from tests.patches.written import written
 from tests.shared_data import read_jsonl_gz, shared
 
 AT_LEAST: Final = {
@@ -53,7 +54,7 @@ def rows() -> list[tuple[Any, Evaluation]]:
 def is_made(addition: Any, outcome: Evaluation) -> bool:
     """Whether the engine makes an addition: at its very place, or at the end of the list that stands there."""
     path = addition["patch"][-1]["path"]
-    return any(operation["path"] in (path, f"{path}/-") for operation in outcome.operations)
+    return not written(outcome.operations).keys().isdisjoint((path, f"{path}/-"))
 
 
 def test_nothing_that_was_refused_is_added(rows: list[tuple[Any, Evaluation]]) -> None:

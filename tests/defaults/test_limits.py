@@ -19,6 +19,7 @@ from patches.policy.limits import Limits, compile_limits
 from patches.policy.policy import resolve
 from tests.defaults.cases import view
 from tests.patches.build import namespace
+from tests.patches.written import written
 from tests.shared_data import read_jsonl_gz, shared
 from webhook.gatherers.objects import limit_items
 
@@ -69,7 +70,7 @@ def test_what_fits_is_added_and_nothing_else() -> None:
         own = entry["pod"]["spec"].get("resources") or {}
         pod_level = bool(own.get("requests") or own.get("limits"))
         outcome = evaluate(view(entry["pod"], Origin.MANIFEST), namespace(policy, limits=limits))
-        values = {operation["path"]: operation.get("value") for operation in outcome.operations}
+        values = written(outcome.operations)
         for addition in entry["adds"]:
             made = values.get(addition["path"]) == addition["value"]
             assert made == (addition["accepted"] and not pod_level), (entry["pod"], addition)

@@ -48,14 +48,13 @@ def test_add_to_the_document_itself() -> None:
 
 
 @pytest.mark.parametrize("value", [{}, {"a": None}, {"a": {"b~/": None}}])
-def test_each_missing_parent_gets_one_add(value: Any) -> None:
-    """A parent that is missing or null is made first, once; an operation without parents would be a 500."""
+def test_a_missing_parent_is_added_with_all_that_comes_below(value: Any) -> None:
+    """A parent that is missing or null is added once, as a whole; an operation without parents would be a 500."""
     patch = build(value, lambda patch: (patch.add("/a/b~0~1", "c", 1), patch.add("/a/b~0~1", "d", 2)))
-    made = [{"op": "add", "path": "/a/b~0~1", "value": {}}]
-    if not value.get("a"):
-        made.insert(0, {"op": "add", "path": "/a", "value": {}})
-    assert patch.operations[:-2] == made
-    assert patch.document == {"a": {"b~/": {"c": 1, "d": 2}}}
+    whole = {"a": {"b~/": {"c": 1, "d": 2}}}
+    first = ("/a", whole["a"]) if not value.get("a") else ("/a/b~0~1", whole["a"]["b~/"])
+    assert patch.operations == [{"op": "add", "path": first[0], "value": first[1]}]
+    assert patch.document == whole
 
 
 @pytest.mark.parametrize("parent", [{}, []])
@@ -70,12 +69,9 @@ def test_an_empty_parent_needs_no_add(parent: Any) -> None:
 
 @pytest.mark.parametrize("value", [{"a": {}}, {"a": {"list": None}}])
 def test_append_to_a_list_that_is_missing(value: Any) -> None:
-    """The list is made first."""
+    """The list is added with the element."""
     patch = build(value, lambda patch: patch.append("/a/list", {"x": 1}))
-    assert patch.operations == [
-        {"op": "add", "path": "/a/list", "value": []},
-        {"op": "add", "path": "/a/list/-", "value": {"x": 1}},
-    ]
+    assert patch.operations == [{"op": "add", "path": "/a/list", "value": [{"x": 1}]}]
     assert patch.document == {"a": {"list": [{"x": 1}]}}
 
 
@@ -137,6 +133,39 @@ def test_removal_from_one_list_leaves_others_alone() -> None:
         patch.add("/ll/1", "b", 2)
 
     assert build(value, change).document == {"l": [2], "ll": [{}, {"a": 1, "b": 2}]}
+
+
+def test_all_changes_below_an_added_parent_are_one_operation() -> None:
+    """Additions, replacements, removals and lists alike; the next change elsewhere is one more."""
+
+    def change(patch: PatchBuilder) -> None:
+        patch.append("/a/list", {"name": "x"})
+        patch.append("/a/list", {"name": "y"})
+        patch.add("/a/list/1/deep", "k", 1)
+        patch.remove("/a/list", 0)
+        patch.add("/a/list/0/deep", "l", 2)
+        patch.add("/a", "b", "old")
+        patch.replace("/a", "b", {"given": True})
+        patch.add("/a/b", "more", 3)
+        patch.add("/c", "d", 4)
+
+    patch = build({"c": {}}, change)
+    whole = {"list": [{"name": "y", "deep": {"k": 1, "l": 2}}], "b": {"given": True, "more": 3}}
+    assert patch.document == {"a": whole, "c": {"d": 4}}
+    assert [operation["path"] for operation in patch.operations] == ["/a", "/c/d"]
+
+
+def test_an_added_parent_that_is_overwritten_is_no_longer_ours() -> None:
+    """What comes below its successor is an operation again."""
+
+    def change(patch: PatchBuilder) -> None:
+        patch.add("/a/b", "x", 1)
+        patch.add("/a", "b", {"given": 2})
+        patch.add("/a/b", "y", 3)
+
+    patch = build({"a": {}}, change)
+    assert patch.document == {"a": {"b": {"given": 2, "y": 3}}}
+    assert [operation["path"] for operation in patch.operations] == ["/a/b", "/a/b", "/a/b/y"]
 
 
 @pytest.mark.parametrize("how", ["add", "replace"])

@@ -263,8 +263,7 @@ def test_a_manifest_of_a_template_is_patched() -> None:
         (
             {"name": "p"},
             [
-                {"op": "add", "path": "/metadata/annotations", "value": {}},
-                {"op": "add", "path": APPLIED_PATH, "value": EVERYTHING},
+                {"op": "add", "path": "/metadata/annotations", "value": {APPLIED: EVERYTHING}},
             ],
         ),
         (

@@ -23,6 +23,7 @@ from patches.policy.policy import Policy
 from patches.policy.snapshot import UNKNOWN
 from patches.standards.judge import judge
 from patches.standards.levels import LATEST, Level, LevelVersion, Version
+from tests.patches.written import written
 from tests.properties.api_server import complaints
 from tests.properties.choices import choosing
 from tests.properties.pods import APPLIED, TOKEN, TOKEN_MOUNT, document, pod
@@ -196,7 +197,7 @@ def test_what_was_accepted_is_accepted(value: Json, origin: Origin, rules: Polic
 def test_every_decision_is_borne_out(value: Json, origin: Origin, rules: Policy, known: CompiledNamespace) -> None:
     """What is said to be applied is there, what is kept or in conflict is as the author wrote it."""
     outcome = evaluate(view(value, origin), replace(known, policy=rules))
-    added = {operation["path"] for operation in outcome.operations}
+    added = written(outcome.operations)
     for decision in outcome.decisions:
         assert decision.id in rules.enabled
         if decision.state is State.APPLIED and decision.reason is Reason.UNSET:
