@@ -75,6 +75,8 @@ fields: $(TOOLS) ## read the fields that pods have from the API server of `make 
 
 bench: $(RUNTIME) ## measure time and memory per review
 	$(BIN)/python -m bench
+	@if command -v go >/dev/null; then $(BIN)/python -m bench.admission; \
+		else echo 'no Go on the PATH: not compared with other webhooks'; fi
 
 # IMAGE_FLAGS are for the builder: `--secret id=pip.conf,src=FILE` for another package index.
 BUILDER ?= $(firstword $(foreach tool,buildah docker,$(shell command -v $(tool))))

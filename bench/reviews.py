@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 _TOKEN: Final = "kube-api-access-b8b69"  # noqa: S105 (a volume's name)
-_SHARED: Final = Path(os.environ.get("PSD_SHARED") or Path(__file__).resolve().parents[2] / "shared")
+SHARED: Final = Path(os.environ.get("PSD_SHARED") or Path(__file__).resolve().parents[2] / "shared")
 
 
 def recorded_review() -> dict[str, Any] | None:
     """The recorded one-container pod of median size, or None where the recordings are not there."""
-    file = _SHARED / "reviews" / "corpus.jsonl.gz"
+    file = SHARED / "reviews" / "corpus.jsonl.gz"
     if not file.exists():
         return None
     with gzip.open(file) as lines:

@@ -1,0 +1,231 @@
+"""CPU time per review of the whole server, beside webhooks that do nothing: `python -m bench.admission`.
+
+Over TLS, with the log at `info` in JSON and metrics. Each server is on the first core and the load, sixteen
+connections, on the last. The servers take turns, and what counts is CPU time as a multiple of that of the Go webhook in
+main.go within one round: times differ from machine to machine, ratios hardly. It fails if a ratio is more than a tenth
+above that of baseline.json. Needs Go on the PATH.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import platform
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from bench.reviews import SHARED, review_of
+
+_HERE: Final = Path(__file__).parent
+_BASELINE: Final = _HERE / "baseline.json"
+_TOLERANCE: Final = 1.1
+_ROUNDS: Final = 3
+_CONNECTIONS: Final = 16
+_PATIENCE: Final = 20.0
+"""Seconds within which a server has to listen."""
+_GO: Final = "Go, no-op"
+_AIOHTTP: Final = "aiohttp, no-op"
+_OURS: Final = "ours, log info JSON"
+_QUIET: Final = "ours, log warning"
+
+
+class Row(NamedTuple):
+    """What one server took in one round."""
+
+    micros: float
+    p50: float
+    p99: float
+    mebibytes: float
+
+
+def main() -> int:
+    """Measure, print, and compare with the baseline."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--reviews", type=int, default=6_000, help="reviews for each server in each round")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="write a bar chart, as SVG")
+    parser.add_argument("--save", action="store_true", help="make these ratios the baseline")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        found = _measure(Path(name), options.reviews)
+    report = _report(found)
+    _print(report)
+    if options.json:
+        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    if options.plot:
+        options.plot.write_text(plot(report), encoding="utf-8")
+    if options.save:
+        ratios = {name: row["ratio"] for name, row in report["servers"].items()}
+        _BASELINE.write_text(json.dumps(ratios, indent=2) + "\n", encoding="utf-8")
+        return 0
+    worse = slower(report, json.loads(_BASELINE.read_text(encoding="utf-8")))
+    for line in worse:
+        print(line)
+    return 1 if worse else 0
+
+
+def slower(report: dict[str, Any], baseline: dict[str, float]) -> list[str]:
+    """The servers of ours whose ratio exceeds that of the baseline by more than the tolerance, a line each."""
+    return [
+        f"slower than the baseline: {name}: {row['ratio']:.2f} x, was {baseline[name]:.2f} x"
+        for name, row in report["servers"].items()
+        if name in (_OURS, _QUIET) and row["ratio"] > baseline[name] * _TOLERANCE
+    ]
+
+
+def plot(report: dict[str, Any]) -> str:
+    """A bar for each server: microseconds of CPU per review."""
+    rows = list(report["servers"].items())
+    widest = max(row["micros"] for _, row in rows)
+    lines = [
+        f'<text x="150" y="{number * 30 + 20}" text-anchor="end">{name}</text>'
+        f'<rect x="160" y="{number * 30 + 6}" width="{row["micros"] / widest * 300:.0f}" height="20" fill="#326ce5"/>'
+        f'<text x="{row["micros"] / widest * 300 + 168:.0f}" y="{number * 30 + 20}">'
+        f"{row['micros']:.0f} µs, {row['ratio']:.1f} x</text>"
+        for number, (name, row) in enumerate(rows)
+    ]
+    size = f'width="600" height="{len(rows) * 30 + 8}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="13">'
+    title = "<title>Microseconds of CPU per review</title>"
+    return "\n".join([head, title, *lines, "</svg>", ""])
+
+
+def _measure(directory: Path, reviews: int) -> dict[str, list[Row]]:
+    program = directory / "admission"
+    subprocess.run(["go", "build", "-o", str(program), "."], cwd=_HERE, check=True)  # noqa: S603, S607 (of the PATH)
+    bodies = directory / "reviews.jsonl"
+    bodies.write_bytes(b"\n".join(_bodies()))
+    certs, port = directory / "certs", str(_free_port())
+    ours = [*(sys.executable, "-m", "webhook", "serve", "--self-signed", str(certs), "--log-format", "json")]
+    ours += ["--health-port", "0", "--port", port]
+    pair = [str(certs / "tls.crt"), str(certs / "tls.key")]
+    commands = {
+        _OURS: [*ours, "--log-level", "info"],
+        _QUIET: [*ours, "--log-level", "warning"],
+        _GO: [str(program), "serve", port, *pair],
+        _AIOHTTP: [sys.executable, str(_HERE / "noop.py"), port, *pair],
+    }
+    found: dict[str, list[Row]] = {name: [] for name in (_GO, _AIOHTTP, _QUIET, _OURS)}
+    for _ in range(_ROUNDS):
+        for name, command in commands.items():
+            with _server(command, directory / "log") as pid:
+                _wait(int(port))
+                load = [str(program), "load", f"https://127.0.0.1:{port}/mutate?timeout=10s", str(certs / "ca.crt")]
+                _post([*load, str(bodies)], reviews // 10)  # warms up
+                before = _cpu_seconds(pid)
+                times = _post([*load, str(bodies)], reviews)
+                micros = (_cpu_seconds(pid) - before) / reviews * 1e6
+                found[name].append(Row(micros, times[len(times) // 2], times[len(times) * 99 // 100], _resident(pid)))
+    return found
+
+
+def _bodies() -> list[bytes]:
+    """Pods as an API server sends them: those recorded, where they are there, else made ones."""
+    file = SHARED / "reviews" / "corpus.jsonl.gz"
+    if not file.exists():
+        return [json.dumps(review_of(1), separators=(",", ":")).encode()]
+    with gzip.open(file) as lines:
+        reviews = [json.loads(line)["review"] for line in lines]
+    pods = [review for review in reviews if review["request"]["kind"]["kind"] == "Pod"]
+    return [json.dumps(review, separators=(",", ":")).encode() for review in pods]
+
+
+@contextmanager
+def _server(command: Sequence[str], log: Path) -> Iterator[int]:
+    """Run a server on the first core; its process id. Its log goes to a file."""
+    with log.open("wb") as errors:
+        process = subprocess.Popen(command, stdout=errors, stderr=errors)  # noqa: S603
+        try:
+            os.sched_setaffinity(process.pid, {min(os.sched_getaffinity(0))})
+            yield process.pid
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _wait(port: int) -> None:
+    """Wait until a server listens."""
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _post(command: Sequence[str], reviews: int) -> list[float]:
+    """Post reviews; the sorted milliseconds that each took."""
+    others = sorted(os.sched_getaffinity(0))
+    pinned = ["taskset", "-c", str(others[-1]), *command, str(reviews), str(_CONNECTIONS)]
+    answered = subprocess.run(pinned, capture_output=True, text=True, check=True).stdout.split()  # noqa: S603
+    if int(answered[0]) != reviews:
+        raise SystemExit(f"{reviews - int(answered[0])} of {reviews} reviews were not allowed")
+    return sorted(int(each) / 1000 for each in answered[1:])
+
+
+def _cpu_seconds(pid: int) -> float:
+    """The CPU time of a process so far, by the number of its clock (clock_getcpuclockid)."""
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+def _resident(pid: int) -> float:
+    return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def _report(found: dict[str, list[Row]]) -> dict[str, Any]:
+    """The medians, and the median of the ratios to the Go webhook within each round."""
+    servers = {}
+    for name, rows in found.items():
+        ratios = [row.micros / go.micros for row, go in zip(rows, found[_GO], strict=True)]
+        medians = {field: round(statistics.median(getattr(row, field) for row in rows), 2) for field in Row._fields}
+        servers[name] = {**medians, "ratio": round(statistics.median(ratios), 2)}
+    go = subprocess.run(["go", "version"], capture_output=True, text=True, check=True).stdout.split()[2]  # noqa: S607
+    return {"machine": _machine(), "versions": _versions(go), "servers": servers}
+
+
+def _machine() -> str:
+    match = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
+    return f"{match[1] if match else platform.machine()}, {os.cpu_count()} cores"
+
+
+def _versions(go: str) -> dict[str, str]:
+    names = ("aiohttp", "uvloop", "msgspec")
+    return {"Python": platform.python_version(), "Go": go, **{name: version(name) for name in names}}
+
+
+def _print(report: dict[str, Any]) -> None:
+    print(report["machine"] + "; " + ", ".join(f"{name} {number}" for name, number in report["versions"].items()))
+    print(f"{'server':<22}{'CPU µs':>8}{'x Go':>7}{'p50 ms':>8}{'p99 ms':>8}{'MiB':>7}")
+    for name, row in report["servers"].items():
+        print(
+            f"{name:<22}{row['micros']:>8.0f}{row['ratio']:>7.2f}{row['p50']:>8.2f}{row['p99']:>8.2f}"
+            f"{row['mebibytes']:>7.0f}"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,3 @@
+module bench/admission
+
+go 1.22
