@@ -89,3 +89,15 @@ def test_both_kinds_together() -> None:
     assert compose_bindings("shop", stores) == Bindings({"app": "RoleBinding shop/one"})
     assert compose_bindings("bank", stores).find("anyone") == "ClusterRoleBinding all"
     assert compose_bindings("shop", []).find("app") is UNKNOWN
+
+
+def test_a_store_that_is_no_longer_followed() -> None:
+    """It knows nothing, as before its first list."""
+    changes = Changes()
+    store = BindingStore(ROLE_BINDINGS, changes.note)
+    store.replace([Item("shop", "b", APP), Item("shop", "broken", None)])
+    store.forget()
+    assert (store.of("shop"), len(store), store.complete) == ({}, 0, False)
+    store.replace([])
+    assert store.complete
+    assert changes == [None] * 3

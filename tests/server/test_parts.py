@@ -92,3 +92,19 @@ async def test_a_bound_account_that_loses_its_token(tmp_path: Path, caplog: pyte
             assert "ClusterRoleBinding reader" in await _warnings(live)
     for binding in BINDINGS:
         assert caplog.text.count(f"{binding}: watch failed") == 1
+
+
+async def test_the_configuration_decides_whether_bindings_are_followed(tmp_path: Path) -> None:
+    """From the start or by a changed file. Not asked for they are unknown again; asked for again, listed anew."""
+    path = tmp_path / "configuration.yaml"
+    path.write_text(_ALL)
+    async with server() as (played, client):
+        for binding in BINDINGS:
+            played.lists[binding] = [page()]
+        async with following(played, client, path) as live:
+            for lists, scope in ((1, "unbound"), (2, "all")):
+                await until(lambda: live.find_at_once("shop").bindings.complete)
+                assert [len(played.queries(binding)) for binding in BINDINGS] == [lists, lists]
+                path.write_text(_ALL.replace("all", "default"))
+                await until(lambda: not live.find_at_once("shop").bindings.complete)
+                path.write_text(_ALL.replace("all", scope))

@@ -49,12 +49,16 @@ class BindingStore:
 
     def replace(self, items: Sequence[Item[frozenset[Subject]]]) -> None:
         """Replace all bindings by a full list."""
-        self._subjects.clear()
-        self._unreadable.clear()
-        self._rows.clear()
+        self._clear()
         for item in items:
             self._add(item)
         self.synced = True
+        self._on_change(None)
+
+    def forget(self) -> None:
+        """Forget all bindings: they are no longer followed."""
+        self._clear()
+        self.synced = False
         self._on_change(None)
 
     def put(self, item: Item[frozenset[Subject]]) -> None:
@@ -74,6 +78,11 @@ class BindingStore:
     def of(self, namespace: str) -> dict[str, str]:
         """The first binding by name of each ServiceAccount of a namespace that has one; that of all is under ""."""
         return {account: min(bindings) for account, bindings in self._rows.get(namespace, {}).items()}
+
+    def _clear(self) -> None:
+        self._subjects.clear()
+        self._unreadable.clear()
+        self._rows.clear()
 
     def _name(self, item: Item[frozenset[Subject]]) -> str:
         return f"{self._kind} {item.namespace}/{item.name}" if item.namespace else f"{self._kind} {item.name}"

@@ -37,6 +37,7 @@ from webhook.gatherers.bindings import BINDINGS, BindingStore, compose_bindings
 from webhook.gatherers.gatherer import LOOKUP_SECONDS, GatheredNamespaces
 from webhook.gatherers.lookups import NAMESPACES, RUNTIME_CLASSES, Lookups
 from webhook.gatherers.nodes import NODES, NodeFollower
+from webhook.gatherers.on_demand import OnDemand
 from webhook.gatherers.store import ClusterScopedStore, NamespacedStore
 from webhook.gatherers.version import follow_version
 
@@ -98,7 +99,11 @@ class LiveGatherer:
         self._accounts: NamespacedStore[ServiceAccount] = NamespacedStore(self._forget)
         self._runtime_classes: ClusterScopedStore[RuntimeClass] = ClusterScopedStore(self._forget_after_first_list)
         self._bindings = tuple(BindingStore(path, self._forget) for path in BINDINGS)
-        self._bindings_wanted = asyncio.Event()
+        reflectors = [
+            Reflector(client, path, objects.bound_accounts, store)
+            for path, store in zip(BINDINGS, self._bindings, strict=True)
+        ]
+        self._binding_follower = OnDemand(reflectors, self._forget_bindings)
         self._nodes = NodeFollower(client, self._snapshots.clear)
         self._kinds = (
             self._follow(NAMESPACES, objects.marks, self._namespaces),
@@ -119,17 +124,7 @@ class LiveGatherer:
                 tasks.create_task(kind.reflector.run())
             tasks.create_task(self._nodes.run())
             tasks.create_task(follow_version(self._client, self._set_minor, self._relisted))
-            tasks.create_task(self._follow_bindings())
-
-    def follow_bindings(self) -> None:
-        """Follow who has rights, from now on: the configuration asks for it, and so gives the right to."""
-        self._bindings_wanted.set()
-
-    async def _follow_bindings(self) -> None:
-        await self._bindings_wanted.wait()
-        async with asyncio.TaskGroup() as tasks:
-            for path, store in zip(BINDINGS, self._bindings, strict=True):
-                tasks.create_task(Reflector(self._client, path, objects.bound_accounts, store).run())
+            tasks.create_task(self._binding_follower.run())
 
     @property
     def server_minor(self) -> int:
@@ -156,6 +151,10 @@ class LiveGatherer:
     def follow_nodes(self, *, needed: bool) -> None:
         """Follow what the nodes offer from now on, or no longer. Without the right to, it stays unknown."""
         self._nodes.follow(needed=needed)
+
+    def follow_bindings(self, *, needed: bool) -> None:
+        """Follow who has rights from now on, or no longer. Without the right to, it stays unknown."""
+        self._binding_follower.follow(needed=needed)
 
     def use_images(self, images: Images) -> None:
         """Replace what is known of images."""
@@ -234,6 +233,10 @@ class LiveGatherer:
         """Forget all snapshots after the first list of RuntimeClasses. Later changes show in their shared rows."""
         if names is None:
             self._snapshots.clear()
+
+    def _forget_bindings(self) -> None:
+        for store in self._bindings:
+            store.forget()
 
     def _set_minor(self, minor: int) -> None:
         if minor != self.known_minor:

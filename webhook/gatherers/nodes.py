@@ -1,41 +1,36 @@
-"""Follows the Nodes of a cluster while a configuration asks what they offer.
-
-It takes a right that not every installation has. Without it what the nodes offer is unknown, and nothing waits for it.
-"""
+"""Follows the Nodes of a cluster while a configuration asks what they offer."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
-from typing import Final, NoReturn
+from typing import Final
 
 from patches import UNKNOWN, Node, UnknownType, user_namespaces_everywhere
 from webhook.cluster.api import ClusterClient
 from webhook.cluster.items import Item
 from webhook.cluster.reflector import Reflector
 from webhook.gatherers import objects
+from webhook.gatherers.on_demand import OnDemand
 
 NODES: Final = "/api/v1/nodes"
 _UNREADABLE: Final = Node(takes_linux_pods=True, user_namespaces=frozenset())
 
 
-class NodeFollower:
+class NodeFollower(OnDemand):
     """Keeps what the nodes offer while `run` runs and it is needed.
 
     Attributes:
         user_namespaces: the runtime handlers that offer user namespaces on every node; UNKNOWN while they are not
             followed, and before the first list.
-        needed: whether the nodes are to be followed.
     """
 
     def __init__(self, client: ClusterClient, on_change: Callable[[], None]) -> None:
         """Start without nodes. `on_change` is called after each change of `user_namespaces`."""
         self.user_namespaces: frozenset[str] | UnknownType = UNKNOWN
-        self.needed = False
         self._on_change = on_change
         self._nodes: dict[str, Node] = {}
         self._reflector = Reflector(client, NODES, objects.node, _Sink(self._nodes, self._update))
-        self._changed = asyncio.Event()
+        super().__init__((self._reflector,), self._forget_all)
 
     def __len__(self) -> int:
         return len(self._nodes)
@@ -45,31 +40,13 @@ class NodeFollower:
         """When the API server last sent something about nodes, on the monotonic clock; None if it never has."""
         return self._reflector.last_contact
 
-    def follow(self, *, needed: bool) -> None:
-        """Follow the nodes from now on, or no longer."""
-        if needed != self.needed:
-            self.needed = needed
-            self._changed.set()
-
-    async def run(self) -> NoReturn:
-        """Follow the nodes while they are needed, until cancelled."""
-        while True:
-            self._changed.clear()
-            async with asyncio.TaskGroup() as tasks:
-                following = tasks.create_task(self._reflector.run()) if self.needed else None
-                await self._changed.wait()
-                if following is not None:
-                    following.cancel()
-            self._forget()
-
     def _update(self) -> None:
         found = user_namespaces_everywhere(self._nodes.values())
         if found != self.user_namespaces:
             self.user_namespaces = found
             self._on_change()
 
-    def _forget(self) -> None:
-        self._reflector.version = ""
+    def _forget_all(self) -> None:
         self._nodes.clear()
         self.user_namespaces = UNKNOWN
         self._on_change()
