@@ -113,16 +113,54 @@ def test_a_namespace_cannot_fill_the_book(monkeypatch: pytest.MonkeyPatch) -> No
     assert book.learn(lesson("evil:9", uid=1), "evil", NOW)
 
 
+@pytest.mark.parametrize("pods_first", [False, True])
+def test_a_restart_gives_a_namespace_no_second_share(monkeypatch: pytest.MonkeyPatch, *, pods_first: bool) -> None:
+    """What was written before it counts, whichever is seen first; the other tenant has its own share still."""
+    monkeypatch.setattr(books, "_MOST_IN_NAMESPACE", 3)
+    before = ImageBook()
+    for number in range(3):
+        assert before.learn(lesson(f"evil:{number}", uid=1), "evil", NOW)
+    assert before.learn(lesson("shop:0", uid=1), "shop", NOW)
+    assert before.learn(lesson("evil:0", uid=2), "shop", NOW)  # it stays in the share of who brought it
+    written = read_image_facts(write_image_facts(before.entries).encode(), "f")
+    after = ImageBook()
+    if not pods_first:
+        after.adopt(written, {})
+    for number in range(3):
+        assert after.learn(lesson(f"evil-again:{number}", uid=1), "evil", NOW) is pods_first
+    if pods_first:
+        after.adopt(written, {})
+    names = [reference.split(":")[0] for reference in after.entries]
+    assert sorted(names) == ["evil-again" if pods_first else "evil"] * 3 + ["shop"]
+    took = [after.learn(lesson(f"shop:{number}", uid=1), "shop", NOW) for number in (1, 2, 3)]
+    assert took == [True, True, False]
+
+
+def test_what_a_person_declares_is_in_nobodys_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where an entry that was learnt becomes declared, and is learnt again when it no longer is."""
+    monkeypatch.setattr(books, "_MOST_IN_NAMESPACE", 1)
+    book = taught(lesson(uid=101))
+    assert not book.learn(lesson("redis", uid=1), "shop", NOW)
+    declared = {"nginx": ImageEntry(uid=5, namespace="shop")}
+    book.adopt(declared, {})
+    assert book.learn(lesson("redis", uid=1), "shop", NOW)
+    book.adopt({}, declared)
+    assert not book.learn(lesson(uid=101), "shop", NOW)
+    book.adopt({"old": ImageEntry(uid=1, source=Source.RUNNING, seen=NOW)}, {})
+    assert list(book.entries) == ["redis", "old"]  # of nobody knows whom
+
+
 def test_what_is_written_is_read() -> None:
     """As JSON, which is YAML, with the same meaning as any file of the kind; a spoilt one names the place."""
     entries = {
         "nginx:1": ImageEntry(user="", uid=0, source=Source.KUBELET, seen=NOW),
         "a@sha256:b": ImageEntry(uid=7, file_capabilities=True, exposed_ports=(80,), source=Source.RUNNING, seen=NOW),
+        "redis": ImageEntry(uid=999, source=Source.RUNNING, seen=NOW, namespace="shop"),
     }
     text = write_image_facts(entries)
     assert read_image_facts(text.encode(), "f") == entries
     assert read_image_facts(yaml.safe_dump(yaml.safe_load(text)).encode(), "f") == entries
-    assert text.count("\n") == 4
+    assert text.count("\n") == 5
     spoilt = text.replace('"kubelet"', '"rumour"')
     with pytest.raises(Exception, match=r"f:3: images\[nginx:1\].source"):
         read_image_facts(spoilt.encode(), "f")

@@ -35,7 +35,13 @@ class Source(StrEnum):
 
 
 class ImageEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel", omit_defaults=True):
-    """What a file says of one image. See `patches.ImageFacts`; a field that is not set is unknown."""
+    """What a file says of one image. See `patches.ImageFacts`; a field that is not set is unknown.
+
+    Attributes:
+        source: where it comes from.
+        seen: when it was seen.
+        namespace: whose pod it was first learnt from, and to whose share of the book it counts.
+    """
 
     user: str | int | None = None
     uid: _Id | None = None
@@ -45,6 +51,7 @@ class ImageEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
     file_capabilities: bool | tuple[str, ...] | None = None
     source: Source = Source.DECLARED
     seen: Annotated[datetime, Meta(tz=True)] | None = None
+    namespace: str = ""
 
     def facts(self) -> ImageFacts:
         """The facts, as the engine knows them."""

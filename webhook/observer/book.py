@@ -27,7 +27,6 @@ class ImageBook:
         """Start empty."""
         self._entries: dict[str, ImageEntry] = {}
         self._since: dict[str, datetime] = {}
-        self._namespaces: dict[str, str] = {}
         self._counts: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -45,6 +44,8 @@ class ImageBook:
     def adopt(self, entries: Entries, before: Entries) -> None:
         """Take over what a ConfigMap says now: what is new there, and what a person declared or no longer declares.
 
+        What would exceed the share of its namespace is left out: pods may have been seen before the ConfigMap was read.
+
         Args:
             entries: what it says now.
             before: what it said before.
@@ -53,8 +54,9 @@ class ImageBook:
             if entry.source is Source.DECLARED and reference not in entries:
                 self._remove(reference)
         for reference, entry in entries.items():
-            if entry.source is Source.DECLARED or reference not in self._entries:
-                self._entries[reference] = entry
+            new = reference not in self._entries and self._counts[entry.namespace] < _MOST_IN_NAMESPACE
+            if entry.source is Source.DECLARED or new:
+                self._put(reference, entry)
                 if entry.seen is not None:
                     self._since[reference] = entry.seen
 
@@ -70,14 +72,11 @@ class ImageBook:
         if known is None and not self._has_room(reference, namespace):
             return False
         source = Source.KUBELET if lesson.by_kubelet else Source.RUNNING
-        entry = _merge(known, lesson.facts, source, now)
+        entry = _merge(known or ImageEntry(namespace=namespace), lesson.facts, source, now)
         if known is not None and entry.facts() == known.facts() and not _aged(known, now):
             return False
-        if known is None:
-            self._namespaces[reference] = namespace
-            self._counts[namespace] += 1
         new = known is None or entry.facts() != known.facts()
-        self._entries[reference] = entry
+        self._put(reference, entry)
         if new:
             self._since[reference] = now
         return new
@@ -105,12 +104,21 @@ class ImageBook:
             self._remove(reference)
         return len(self._entries) < before
 
+    def _put(self, reference: str, entry: ImageEntry) -> None:
+        self._uncount(reference)
+        self._entries[reference] = entry
+        if _counts(entry):
+            self._counts[entry.namespace] += 1
+
     def _remove(self, reference: str) -> None:
+        self._uncount(reference)
         self._entries.pop(reference, None)
         self._since.pop(reference, None)
-        namespace = self._namespaces.pop(reference, None)
-        if namespace is not None:
-            self._counts[namespace] -= 1
+
+    def _uncount(self, reference: str) -> None:
+        known = self._entries.get(reference)
+        if known is not None and _counts(known):
+            self._counts[known.namespace] -= 1
 
     def _has_room(self, reference: str, namespace: str) -> bool:
         return (
@@ -120,13 +128,17 @@ class ImageBook:
         )
 
 
+def _counts(entry: ImageEntry) -> bool:
+    """Whether it counts to the share of a namespace: a person has brought what is declared."""
+    return entry.namespace != "" and entry.source is not Source.DECLARED
+
+
 def _aged(entry: ImageEntry, now: datetime) -> bool:
     return entry.seen is not None and now - entry.seen > _REFRESH
 
 
-def _merge(known: ImageEntry | None, facts: ImageFacts, source: Source, now: datetime) -> ImageEntry:
+def _merge(entry: ImageEntry, facts: ImageFacts, source: Source, now: datetime) -> ImageEntry:
     """What is known of an image once more is. A user that contradicts the known one replaces it: the tag was moved."""
-    entry = known or ImageEntry()
     if facts.user is not None or facts.uid is not None:
         same = facts.uid is None or entry.uid is None or facts.uid == entry.uid
         named = same and entry.user is not None and facts.user is None
