@@ -1,0 +1,117 @@
+"""Whose token is of use, under `serviceAccounts: unbound`: drawn accounts and bindings, and the authorizer."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any, Final
+
+import pytest
+
+from tests.cluster.client import spread
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.following import following
+from tests.cluster.kubectl import Kubectl
+from tests.cluster.telling import fresh, tell
+from tests.gatherers.live_faults import until
+from tests.review.builders import operations, pod, request
+from webhook.review.reviewer import Reviewer
+
+pytestmark = pytest.mark.cluster
+
+_GROUP: Final = "rbac.authorization.k8s.io"
+_RBAC: Final = f"/apis/{_GROUP}/v1"
+_NAMESPACES: Final = tuple(f"need-{number}" for number in range(20))
+_ACCOUNTS: Final = tuple(f"account-{number}" for number in range(10))
+_BINDING_NAMESPACES: Final = _NAMESPACES[:3]
+_BINDINGS: Final = 80
+_GROUPS_OF_NAMESPACES: Final = 4
+_UNBOUND: Final = {"automountServiceAccountToken": {"serviceAccounts": "unbound"}}
+
+
+def test_the_authorizer_agrees(plane: ControlPlane, kubectl: Kubectl) -> None:
+    """An account keeps its token where `kubectl auth can-i --list` says that it may do more than every account may."""
+    draw = random.Random(fresh())  # noqa: S311 (it draws cases)
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    spread(lambda name: plane.namespace(name, labels), (*_NAMESPACES, "need-none"))
+    accounts = [(namespace, name) for namespace in _NAMESPACES for name in _ACCOUNTS]
+    spread(lambda row: plane.account(*row), accounts)
+    for role in ("need", "need-of-all"):  # what all may do is told apart from what some may
+        rule = {"apiGroups": ["example.com"], "resources": [role], "verbs": ["get"]}
+        plane.admin.must("POST", f"{_RBAC}/clusterroles", {"metadata": {"name": role}, "rules": [rule]})
+    for number, name in enumerate(("system:serviceaccounts", "system:authenticated")):
+        _bind(plane, f"need-of-all-{number}", "need-of-all", _group(name), _place(draw))
+    drawn = [_subject(draw) for _ in range(_BINDINGS)]
+    drawn += [_group(f"system:serviceaccounts:{name}") for name in draw.sample(_NAMESPACES, _GROUPS_OF_NAMESPACES)]
+    spread(lambda row: _bind(plane, *row), [(f"need-{n}", "need", row, _place(draw)) for n, row in enumerate(drawn)])
+    try:
+        common = _may(kubectl, "need-none", "default")
+        may = spread(lambda row: _may(kubectl, *row), accounts)
+        expected = {row for row, rights in zip(accounts, may, strict=True) if rights - common}
+        kept = asyncio.run(_keeping(plane, accounts))
+    finally:
+        for kind in ("clusterrolebindings", "clusterroles"):
+            for item in plane.admin.must("GET", f"{_RBAC}/{kind}")["items"]:
+                if item["metadata"]["name"].startswith("need"):
+                    plane.admin.must("DELETE", f"{_RBAC}/{kind}/{item['metadata']['name']}")
+    assert kept == expected
+    assert 0 < len(kept) < len(accounts)
+    tell(f"{len(accounts)} accounts, {len(drawn) + 2} bindings: {len(kept)} accounts have rights and keep their token")
+
+
+async def _keeping(plane: ControlPlane, accounts: list[tuple[str, str]]) -> set[tuple[str, str]]:
+    """The accounts whose pods keep the token."""
+    kept = set()
+    async with following(plane, settings=_UNBOUND) as live:
+        live.gatherer.follow_bindings(needed=True)
+        await until(lambda: live.find_at_once("need-none").bindings.complete)
+        reviewer = Reviewer(live.namespaces)
+        for namespace, account in accounts:
+            body = pod(metadata={"namespace": namespace}, serviceAccountName=account)
+            patch = operations(await reviewer.mutate(request(body, namespace=namespace)))
+            assert any(row["path"].startswith("/spec/") for row in patch), patch
+            if not any(row["path"] == "/spec/automountServiceAccountToken" for row in patch):
+                kept.add((namespace, account))
+    return kept
+
+
+def _may(kubectl: Kubectl, namespace: str, account: str) -> set[str]:
+    """What an account may do in any of the namespaces that have RoleBindings, a rule each."""
+    user = f"--as=system:serviceaccount:{namespace}:{account}"
+    return {
+        f"{place} {' '.join(line.split())}"
+        for place in _BINDING_NAMESPACES
+        for line in kubectl.run("auth", "can-i", "--list", "--no-headers", user, "-n", place).stdout.splitlines()
+    }
+
+
+def _bind(plane: ControlPlane, name: str, role: str, subject: Any, place: str) -> None:
+    """Give a role to a subject, in a namespace or, where that is "", in all."""
+    ref = {"apiGroup": _GROUP, "kind": "ClusterRole", "name": role}
+    path = f"namespaces/{place}/rolebindings" if place else "clusterrolebindings"
+    plane.admin.must("POST", f"{_RBAC}/{path}", {"metadata": {"name": name}, "roleRef": ref, "subjects": [subject]})
+
+
+def _place(draw: random.Random) -> str:
+    return draw.choice(("", *_BINDING_NAMESPACES))
+
+
+def _subject(draw: random.Random) -> Any:
+    """An account in one of the ways to name it, or someone who only looks like one."""
+    namespace, name = draw.choice(_NAMESPACES), draw.choice(_ACCOUNTS)
+    user = {"apiGroup": _GROUP, "kind": "User"}
+    return draw.choice(
+        [
+            {"kind": "ServiceAccount", "namespace": namespace, "name": name},
+            {"kind": "ServiceAccount", "namespace": "need-nowhere", "name": name},
+            {**user, "name": f"system:serviceaccount:{namespace}:{name}"},
+            {**user, "name": f"{namespace}:{name}"},
+            {**user, "name": f"system:serviceaccounts:{namespace}"},
+            _group(f"system:serviceaccount:{namespace}:{name}"),
+            _group(f"system:serviceaccounts:{namespace}-nowhere"),
+        ]
+    )
+
+
+def _group(name: str) -> Any:
+    return {"apiGroup": _GROUP, "kind": "Group", "name": name}
