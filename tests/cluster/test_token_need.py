@@ -29,34 +29,51 @@ _GROUPS_OF_NAMESPACES: Final = 4
 _UNBOUND: Final = {"automountServiceAccountToken": {"serviceAccounts": "unbound"}}
 
 
-def test_the_authorizer_agrees(plane: ControlPlane, kubectl: Kubectl) -> None:
+async def test_the_authorizer_agrees(plane: ControlPlane, kubectl: Kubectl) -> None:
     """An account keeps its token where `kubectl auth can-i --list` says that it may do more than every account may."""
-    draw = random.Random(fresh())  # noqa: S311 (it draws cases)
+    accounts = [(namespace, name) for namespace in _NAMESPACES for name in _ACCOUNTS]
+    try:
+        bindings = await asyncio.to_thread(_prepare, plane, accounts)
+        expected = await asyncio.to_thread(_bound, kubectl, accounts)
+        kept = await _keeping(plane, accounts)
+    finally:
+        await asyncio.to_thread(_clear, plane)
+    assert kept == expected
+    assert 0 < len(kept) < len(accounts)
+    tell(f"{len(accounts)} accounts, {bindings} bindings: {len(kept)} accounts have rights and keep their token")
+
+
+def _prepare(plane: ControlPlane, accounts: list[tuple[str, str]]) -> int:
+    """Create the accounts, and draw the bindings. Returns how many."""
+    draw = random.Random(fresh())  # noqa: S311 (test data)
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     spread(lambda name: plane.namespace(name, labels), (*_NAMESPACES, "need-none"))
-    accounts = [(namespace, name) for namespace in _NAMESPACES for name in _ACCOUNTS]
     spread(lambda row: plane.account(*row), accounts)
     for role in ("need", "need-of-all"):  # what all may do is told apart from what some may
         rule = {"apiGroups": ["example.com"], "resources": [role], "verbs": ["get"]}
         plane.admin.must("POST", f"{_RBAC}/clusterroles", {"metadata": {"name": role}, "rules": [rule]})
-    for number, name in enumerate(("system:serviceaccounts", "system:authenticated")):
-        _bind(plane, f"need-of-all-{number}", "need-of-all", _group(name), _place(draw))
-    drawn = [_subject(draw) for _ in range(_BINDINGS)]
-    drawn += [_group(f"system:serviceaccounts:{name}") for name in draw.sample(_NAMESPACES, _GROUPS_OF_NAMESPACES)]
-    spread(lambda row: _bind(plane, *row), [(f"need-{n}", "need", row, _place(draw)) for n, row in enumerate(drawn)])
-    try:
-        common = _may(kubectl, "need-none", "default")
-        may = spread(lambda row: _may(kubectl, *row), accounts)
-        expected = {row for row, rights in zip(accounts, may, strict=True) if rights - common}
-        kept = asyncio.run(_keeping(plane, accounts))
-    finally:
-        for kind in ("clusterrolebindings", "clusterroles"):
-            for item in plane.admin.must("GET", f"{_RBAC}/{kind}")["items"]:
-                if item["metadata"]["name"].startswith("need"):
-                    plane.admin.must("DELETE", f"{_RBAC}/{kind}/{item['metadata']['name']}")
-    assert kept == expected
-    assert 0 < len(kept) < len(accounts)
-    tell(f"{len(accounts)} accounts, {len(drawn) + 2} bindings: {len(kept)} accounts have rights and keep their token")
+    rows = [("need-of-all", _group(name)) for name in ("system:serviceaccounts", "system:authenticated")]
+    rows += [("need", _subject(draw)) for _ in range(_BINDINGS)]
+    for name in draw.sample(_NAMESPACES, _GROUPS_OF_NAMESPACES):
+        rows.append(("need", _group(f"system:serviceaccounts:{name}")))
+    for number, (role, subject) in enumerate(rows):
+        _bind(plane, f"need-{number}", role, subject, _place(draw))
+    return len(rows)
+
+
+def _clear(plane: ControlPlane) -> None:
+    """Take the rights away. The accounts and RoleBindings do no harm to other tests."""
+    for kind in ("clusterrolebindings", "clusterroles"):
+        for item in plane.admin.must("GET", f"{_RBAC}/{kind}")["items"]:
+            if item["metadata"]["name"].startswith("need-") or item["metadata"]["name"] == "need":
+                plane.admin.must("DELETE", f"{_RBAC}/{kind}/{item['metadata']['name']}")
+
+
+def _bound(kubectl: Kubectl, accounts: list[tuple[str, str]]) -> set[tuple[str, str]]:
+    """The accounts that may do more than one without bindings."""
+    common = _may(kubectl, "need-none", "default")
+    rights = spread(lambda row: _may(kubectl, *row), accounts)
+    return {account for account, may in zip(accounts, rights, strict=True) if may - common}
 
 
 async def _keeping(plane: ControlPlane, accounts: list[tuple[str, str]]) -> set[tuple[str, str]]:
