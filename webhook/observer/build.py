@@ -43,12 +43,14 @@ async def build_observer(config: Path | None, connection: ConnectionOptions, sta
     def conditions() -> Iterable[Condition]:
         yield Condition("configuration", ok=True, detail=f"{file.loaded.generation} {file.problem}")
         yield Condition("pods and facts of images", observer.synced, f"{len(observer.book)} images")
+        yield Condition("writing", ok=True, detail=observer.writer.problem)  # another replica could not do it either
 
     def gauges() -> Iterable[Gauge]:
         yield from configuration_gauges(file.loaded.generation, reloaded=not file.problem)
         yield from image_gauges(observer.book.counts())
         yield from observer_gauges(
             is_leader=observer.leads,
+            written=not observer.writer.problem,
             hanging=observer.hanging,
             suspected=observer.reporter.suspected,
             healed=observer.reporter.healed,

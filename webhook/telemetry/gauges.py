@@ -52,10 +52,11 @@ def leader(*, is_leader: bool) -> Gauge:
 
 
 def observer_gauges(
-    *, is_leader: bool, hanging: int, suspected: Mapping[tuple[str, str], int], healed: int
+    *, is_leader: bool, written: bool, hanging: int, suspected: Mapping[tuple[str, str], int], healed: int
 ) -> Iterator[Gauge]:
     """What an observer sees and does; only the leader does anything."""
     yield Gauge("psd_observer_leader", "Whether this observer writes what is learnt.", {}, is_leader)
+    yield Gauge("psd_observer_write_success", "Whether the last attempt to write it did not fail.", {}, written)
     yield Gauge("psd_hanging_pods", "Pods that never start because of a default.", {}, hanging)
     for (default, certainty), count in suspected.items():
         labels = {"default": default, "certainty": certainty}
