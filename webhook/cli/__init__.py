@@ -20,6 +20,7 @@ _FIX_STATUS: Final = (
     "change, 2 if the input cannot be read."
 )
 _KRM_STATUS: Final = "Exit status: 0 if all was read, whether it complies or not, 2 if the input cannot be read."
+_REPORTS: Final = ("sarif", "junit")
 _SCAN_STATUS: Final = "Exit status: 0 if all is ready, 1 if something is not, 2 if the input cannot be read."
 _CERTS_STATUS: Final = "Exit status: 0 if all is well, 1 if there is a problem, 2 if the certificates cannot be read."
 
@@ -70,13 +71,13 @@ def _parser() -> argparse.ArgumentParser:
             help="show which defaults would be added, and what would still violate the profile",
             epilog=_STATUS,
         ),
-        ("table", "json", "yaml", "diff"),
+        ("table", "json", "yaml", "diff", *_REPORTS),
     )
     _add_documents(
         commands.add_parser(
             "check", help="show what violates the profile as written, without defaults", epilog=_STATUS
         ),
-        ("table", "json"),
+        ("table", "json", *_REPORTS),
     )
     _add_fix(
         commands.add_parser("fix", help="write the defaults into manifests, by inserting lines", epilog=_FIX_STATUS)
@@ -303,6 +304,7 @@ def _add_fix(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file would change")
     parser.add_argument("--diff", action="store_true", help="print a diff, and write nothing")
+    parser.add_argument("-o", "--output", choices=("sarif",), help="print SARIF with the insertions, and write nothing")
 
 
 def _add_filter(parser: argparse.ArgumentParser) -> None:
@@ -339,7 +341,7 @@ def _add_scan(parser: argparse.ArgumentParser) -> None:
         help="judge by this profile, e.g. baseline:v1.30 (default: restricted:latest)",
     )
     parser.add_argument(
-        "-o", "--output", choices=("table", "json", "yaml"), default="table", help="(default: %(default)s)"
+        "-o", "--output", choices=("table", "json", "yaml", *_REPORTS), default="table", help="(default: %(default)s)"
     )
     parser.add_argument(
         "--write-labels", action="store_true", help="print the commands that label what is ready, in safe order"

@@ -8,7 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from patches import State
 from webhook.cli.options import FixOptions, ManifestOptions
+from webhook.cli.reports import write_report
 from webhook.cli.surroundings import find_surroundings
 from webhook.documents.differences import diff_lines
 from webhook.documents.document import Document
@@ -23,6 +25,7 @@ from webhook.fix.writing import write_whole
 from webhook.preview.manifests import read_manifest
 from webhook.preview.preview import PreviewOptions, preview
 from webhook.preview.results import Result
+from webhook.reports.findings import BY_HAND, UNSET, Finding, Severity, Subject, subjects_of_results
 from webhook.review.messages import printable
 
 OPTIONS: Final = FixOptions
@@ -63,13 +66,17 @@ def run(options: FixOptions) -> int:
     for (path, document), result in zip(documents, report.results, strict=True):
         rows[path].append(_Row(document, result))
     changed = left = 0
+    subjects: list[Subject] = []
     for path, data in inputs.items():
         fixed = _fix(path, data, rows[path])
         changed += fixed.data != data
         left += len(fixed.leftovers)
         _write(path, data, fixed, options)
         _tell_errors(path, rows[path])
-    verb = "would change" if options.check or options.diff else "changed"
+        subjects += _subjects(path, fixed, rows[path])
+    if options.output:
+        write_report(subjects, options.output)
+    verb = "would change" if _only_tells(options) else "changed"
     files = "1 file" if len(inputs) == 1 else f"{len(inputs)} files"
     print(f"{changed} of {files} {verb}", file=sys.stderr)
     return max(status, int(left > 0 or (options.check and changed > 0)))
@@ -79,15 +86,40 @@ def _read(path: Path, data: bytes) -> Iterator[Document | BrokenDocument]:
     return flatten(read_documents(data, str(path)))
 
 
-def _fix(path: Path, data: bytes, rows: Sequence[_Row]) -> FixedText:
-    changes, reviews = [], []
+def _only_tells(options: FixOptions) -> bool:
+    return options.check or options.diff or options.output is not None
+
+
+def _changing(rows: Sequence[_Row]) -> tuple[list[tuple[Document, Result]], list[Document]]:
+    """The documents that lack something, with their results; and the reviews among them, which are left."""
+    changing, reviews = [], []
     for document, result in rows:
         if not result.patch or not isinstance(document, Document):
             continue
         if read_manifest(document).request is not None:
             reviews.append(document)
         else:
-            changes.append(Change(document, result.patched))
+            changing.append((document, result))
+    return changing, reviews
+
+
+def _subjects(path: Path, fixed: FixedText, rows: Sequence[_Row]) -> Iterator[Subject]:
+    """What a report says of a file: what each object lacks, and what is left to do by hand."""
+    for index, (document, result) in enumerate(_changing(rows)[0]):
+        insertions = tuple(fixed.insertions.get(index, ()))
+        if insertions:
+            ids = dict.fromkeys(row.id for row in result.defaults or () if row.state is State.APPLIED)
+            finding = Finding(UNSET, f"lacks {', '.join(ids)}", document.line, Severity.WARNING, insertions)
+            yield Subject(f"{result.kind}/{result.name}", str(result.namespace), str(path), (finding,))
+    for line, field, reason, edit in fixed.leftovers:
+        text = ": ".join(part for part in (field, reason, edit) if part)
+        yield Subject("", "", str(path), (Finding(BY_HAND, text, line, Severity.NOTE),))
+    yield from (row for row in subjects_of_results(*zip(*rows, strict=True)) if row.findings) if rows else ()
+
+
+def _fix(path: Path, data: bytes, rows: Sequence[_Row]) -> FixedText:
+    changing, reviews = _changing(rows)
+    changes = [Change(document, result.patched) for document, result in changing]
     reason = why_no_manifest(path) if changes else ""
     if reason:
         return FixedText(data, [Leftover(changes[0].document.line, "", reason, "")])
@@ -104,9 +136,9 @@ def _write(path: Path, data: bytes, fixed: FixedText, options: FixOptions) -> No
         if options.diff:
             sys.stdout.buffer.write("".join(_diff(data, fixed.data, str(path))).encode(errors="surrogateescape"))
             sys.stdout.flush()
-        elif not options.check:
+        elif not _only_tells(options):
             write_whole(path, fixed.data)
-        print(f"{path}: {'would change' if options.check or options.diff else 'fixed'}", file=sys.stderr)
+        print(f"{path}: {'would change' if _only_tells(options) else 'fixed'}", file=sys.stderr)
     for line, field, reason, edit in fixed.leftovers:
         texts = [f"{path}:{line}", field, reason, f"by hand, {edit}" if edit else ""]
         print(printable(": ".join(text for text in texts if text)), file=sys.stderr)

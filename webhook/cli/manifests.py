@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 
 from webhook.cli.options import ManifestOptions
+from webhook.cli.reports import write_report
 from webhook.cli.surroundings import find_surroundings
 from webhook.cli.table import write_table
+from webhook.documents.document import Document
 from webhook.documents.files import read_files
+from webhook.errors import BrokenDocument
 from webhook.preview.preview import PreviewOptions, preview
 from webhook.preview.results import Report, encode_report, patched_yaml
+from webhook.reports.findings import subjects_of_results
 
 
 def run_on_manifests(options: ManifestOptions, *, patch: bool) -> int:
@@ -30,11 +35,11 @@ def run_on_manifests(options: ManifestOptions, *, patch: bool) -> int:
     documents = list(read_files(options.files))
     surroundings, namespace = find_surroundings(options, documents)
     report, status = preview(documents, surroundings, PreviewOptions(namespace, options.profile, patch))
-    _write(report, options)
+    _write(documents, report, options)
     return status
 
 
-def _write(report: Report, options: ManifestOptions) -> None:
+def _write(documents: Sequence[Document | BrokenDocument], report: Report, options: ManifestOptions) -> None:
     results = report.results
     match options.output:
         case "json":
@@ -43,6 +48,8 @@ def _write(report: Report, options: ManifestOptions) -> None:
             sys.stdout.write(patched_yaml(results))
         case "diff":
             sys.stdout.write("".join(result.diff or "" for result in results if not result.error))
+        case "sarif" | "junit":
+            write_report(subjects_of_results(documents, results), options.output)
         case _:
             write_table(report, sys.stdout, colour=has_colour(options.color))
     if options.output in ("yaml", "diff"):

@@ -70,7 +70,7 @@ class ManifestOptions:
         namespace: namespace of objects without one; None if the option is not given.
         offline: whether to ask no cluster.
         profile: the profile to judge by; None for each namespace's own.
-        output: `table`, `json`, `yaml` or `diff`.
+        output: `table`, `json`, `yaml`, `diff`, `sarif` or `junit`.
         color: `auto`, `always` or `never`.
         connection: how to reach the cluster.
     """
@@ -103,6 +103,7 @@ class FixOptions:
         defaults: the ids of the only defaults to write; empty for all that are on.
         check: whether to write nothing, and report by the exit status whether a file would change.
         diff: whether to print a diff and write nothing.
+        output: `sarif` to print that and write nothing; None for neither.
     """
 
     paths: Sequence[str]
@@ -114,6 +115,7 @@ class FixOptions:
     defaults: Sequence[str] = ()
     check: bool = False
     diff: bool = False
+    output: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +150,7 @@ class ScanCommandOptions:
         all_namespaces: whether to scan the whole cluster.
         selector: labels of the namespaces to scan; "" for any.
         profile: the profile to judge by.
-        output: `table`, `json` or `yaml`.
+        output: `table`, `json`, `yaml`, `sarif` or `junit`.
         write_labels: whether to print the commands that label what is ready instead.
         color: `auto`, `always` or `never`.
         connection: how to reach the cluster.

@@ -13,6 +13,7 @@ from patches import NEWEST_MINOR, DefaulterConfiguration, Verdict
 from webhook.cli.loading import load_images, load_with_warnings
 from webhook.cli.manifests import has_colour
 from webhook.cli.options import ScanCommandOptions
+from webhook.cli.reports import write_report
 from webhook.cli.scan_table import write_scan_table
 from webhook.documents.files import read_files
 from webhook.documents.writer import to_yaml
@@ -21,6 +22,7 @@ from webhook.gatherers.files import add_files
 from webhook.gatherers.gatherer import GatheredNamespaces
 from webhook.gatherers.manifests import ManifestGatherer
 from webhook.preview.preview import PreviewOptions, Surroundings, namespaces_of
+from webhook.reports.findings import subjects_of_scan
 from webhook.review.messages import printable
 from webhook.scan.labels import label_commands
 from webhook.scan.manifests import ScanOptions, scan_manifests
@@ -101,5 +103,7 @@ def _write(scan: Scan, options: ScanCommandOptions) -> None:
         case "yaml":
             value: Any = msgspec.to_builtins(scan)
             sys.stdout.write(to_yaml(value))
+        case "sarif" | "junit":
+            write_report(subjects_of_scan(scan), options.output)
         case _:
             write_scan_table(scan, sys.stdout, colour=has_colour(options.color))

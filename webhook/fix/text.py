@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from webhook.documents.layout import Layout, read_layouts
@@ -21,10 +22,17 @@ class Change(NamedTuple):
 
 
 class FixedText(NamedTuple):
-    """The text with its insertions, and what is left to do by hand, in the order of the lines."""
+    """The text with its insertions.
+
+    Attributes:
+        data: the text.
+        leftovers: what is left to do by hand, in the order of the lines.
+        insertions: what was inserted for each change, with offsets into the text as it was, by position of the change.
+    """
 
     data: bytes
     leftovers: list[Leftover]
+    insertions: Mapping[int, Sequence[Insertion]] = MappingProxyType({})
 
 
 def fix_text(data: bytes, changes: Sequence[Change]) -> FixedText:
@@ -59,7 +67,11 @@ def fix_text(data: bytes, changes: Sequence[Change]) -> FixedText:
         leftovers.append(_leftover(changes[index], "the lines around it are written in a way that is not known"))
     for made in plans.values():
         leftovers += made.leftovers
-    return FixedText(mark + _insert(text, plans.values()), sorted(leftovers))
+    insertions = {
+        index: [row._replace(offset=row.offset + len(mark)) for row in sorted(made.insertions, key=_offset)]
+        for index, made in plans.items()
+    }
+    return FixedText(mark + _insert(text, plans.values()), sorted(leftovers), insertions)
 
 
 def _plan(text: bytes, layout: Layout, change: Change) -> Plan:

@@ -1,0 +1,162 @@
+"""What reports say of objects: written by the commands, and read as other programs read it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tests.shared_data import read_jsonl_gz, shared
+from webhook.cli import main
+from webhook.reports.findings import Finding, Severity, Subject
+from webhook.reports.junit import to_junit
+from webhook.reports.sarif import to_sarif
+
+_POD: Final = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\nspec:\n  containers:\n  - name: c\n    image: nginx\n"
+_PRIVILEGED: Final = f"{_POD}    securityContext:\n      privileged: true\n"
+_FLOW: Final = _POD.replace("    image", "    securityContext: {}\n    image")
+
+
+def _sarif(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> Any:
+    main([*arguments, "-o", "sarif"])
+    (run,) = json.loads(capsys.readouterr().out)["runs"]
+    rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+    assert rules == sorted({row["ruleId"] for row in run["results"]})
+    assert [rules[row["ruleIndex"]] for row in run["results"]] == [row["ruleId"] for row in run["results"]]
+    return run["results"]
+
+
+def _place(result: Any) -> tuple[str, int]:
+    (location,) = result["locations"]
+    physical = location["physicalLocation"]
+    return Path(physical["artifactLocation"]["uri"]).name, physical["region"]["startLine"]
+
+
+@pytest.mark.parametrize("command", [["preview", "--offline"], ["scan"]])
+def test_violations_stand_at_the_line_of_their_edit(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the shortest edits in words; those that need no edit of their own stand at the object."""
+    file = tmp_path / "a pod.yaml"
+    file.write_text(f"kind: ConfigMap\napiVersion: v1\nmetadata: {{name: a}}\n---\n{_PRIVILEGED}", encoding="utf-8")
+    rows = {row["ruleId"]: row for row in _sarif([*command, "-f", str(file)], capsys)}
+    privileged = rows["privileged"]
+    assert privileged["level"] == "error"
+    assert privileged["message"]["text"] == (
+        'Pod/web: privileged: container "c" must not set securityContext.privileged=true; '
+        "to pass, remove spec.containers[0].securityContext.privileged"
+    )
+    assert _place(privileged) == ("a%20pod.yaml", 14)
+    assert privileged["locations"][0]["logicalLocations"] == [{"fullyQualifiedName": "default/Pod/web"}]
+    assert _place(rows["runAsNonRoot"])[1] == 5
+
+
+def test_check_reports_what_is_as_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And a preview of the same has nothing to report."""
+    file = tmp_path / "pod.yaml"
+    file.write_text(_POD, encoding="utf-8")
+    ids = {row["ruleId"] for row in _sarif(["check", "--offline", "-f", str(file)], capsys)}
+    assert ids == {"allowPrivilegeEscalation", "capabilities_restricted", "runAsNonRoot", "seccompProfile_restricted"}
+    assert _sarif(["preview", "--offline", "-f", str(file)], capsys) == []
+
+
+def test_a_document_that_cannot_be_read_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """At its line, beside what is found in the others."""
+    file = tmp_path / "pod.yaml"
+    file.write_text(f"{_PRIVILEGED}---\nkind: [\n", encoding="utf-8")
+    for command in (["preview", "--offline", "-f"], ["scan", "-f"], ["fix"]):
+        rows = {row["ruleId"]: row for row in _sarif([*command, str(file)], capsys)}
+        assert _place(rows["unreadable-document"])[1] >= 12
+        assert "privileged" in rows
+
+
+def _apply(data: bytes, results: Any) -> bytes:
+    """Make the fixes of a report, as a program that reads SARIF does."""
+    regions = [
+        (row["deletedRegion"]["byteOffset"], row["deletedRegion"]["byteLength"], row["insertedContent"]["text"])
+        for result in results
+        for change in (change for fix in result.get("fixes", []) for change in fix["artifactChanges"])
+        for row in change["replacements"]
+    ]
+    for offset, length, text in sorted(regions, reverse=True):
+        data = data[:offset] + text.encode() + data[offset + length :]
+    return data
+
+
+@pytest.mark.parametrize(
+    "text",
+    [_POD, f"\ufeff{_POD}", _POD.replace("\n", "\r\n"), f"{_POD}---\n{_POD}", _POD.replace("web", "größe  # ä"), _FLOW],
+    ids=["LF", "BOM", "CRLF", "two documents", "not ASCII", "by hand in part"],
+)
+def test_the_fixes_are_what_fix_writes(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Byte for byte; and with this output `fix` writes nothing."""
+    file = tmp_path / "pod.yaml"
+    file.write_bytes(text.encode())
+    results = _sarif(["fix", str(file)], capsys)
+    assert file.read_bytes() == text.encode()
+    main(["fix", str(file)])
+    assert _apply(text.encode(), results) == file.read_bytes() != text.encode()
+    by_hand = [(row["level"], _place(row)[1]) for row in results if row["ruleId"] == "edit-by-hand"]
+    assert by_hand == ([("note", 8)] if text == _FLOW else [])
+
+
+@pytest.mark.slow
+def test_the_fixes_of_real_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As above, for one real file in twenty."""
+    rows = list(read_jsonl_gz(shared("corpus/raw.jsonl.gz")))
+    for number, row in enumerate(rows[::20]):
+        (tmp_path / f"{number}.yaml").write_bytes(row["text"].encode())
+    results = _sarif(["fix", str(tmp_path)], capsys)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    main(["fix", str(tmp_path)])
+    fixed = 0
+    for name, data in before.items():
+        own = [row for row in results if _name_of(row) == name]
+        after = (tmp_path / name).read_bytes()
+        assert _apply(data, own) == after
+        fixed += after != data
+    assert fixed > 20
+
+
+def _name_of(result: Any) -> str:
+    return Path(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]).name
+
+
+@pytest.mark.parametrize("command", [["preview", "--offline"], ["check", "--offline"], ["scan"]])
+def test_junit(command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A suite a namespace, a case an object; one that violates something has failed, and says what."""
+    file = tmp_path / "pods.yaml"
+    other = _PRIVILEGED.replace("name: web", "name: bad\n  namespace: team")
+    file.write_text(f"{_POD}---\n{other}---\nkind: [\n", encoding="utf-8")
+    main([*command, "-f", str(file), "-o", "junit"])
+    root = ET.fromstring(capsys.readouterr().out)  # noqa: S314 (our own output)
+    suites = {suite.get("name"): suite for suite in root}
+    assert list(suites) == ["documents", "default", "team"]
+    good, bad = suites["default"][0], suites["team"][0]
+    assert (good.get("name"), len(good)) == ("Pod/web", int(command[0] == "check"))
+    assert (bad.get("name"), bad.get("classname"), suites["team"].get("failures")) == ("Pod/bad", str(file), "1")
+    assert f"{file}:20: privileged: " in (bad[0].text or "")
+    assert suites["documents"].get("failures") == "1"
+
+
+def test_what_xml_cannot_hold() -> None:
+    """Names from a cluster or a file are anybody's; a note is no failure."""
+    findings = (Finding("a", "x \x1b <&> \ud800 \ufffe", 0),)
+    subjects = [
+        Subject("Pod/\x00", "n", "", findings),
+        Subject("Pod/b", "n", "", (Finding("b", "", 1, Severity.NOTE),)),
+    ]
+    (suite,) = ET.fromstring(to_junit(subjects))  # noqa: S314 (our own output)
+    assert suite.attrib == {"name": "n", "tests": "2", "failures": "1"}
+    assert suite[0].get("name") == "Pod/\ufffd"
+    assert suite[0][0].get("message") == "x \ufffd <&> \ufffd \ufffd"
+
+
+def test_an_object_of_a_cluster_has_no_file() -> None:
+    """It has a name only."""
+    text = to_sarif([Subject("Pod/a", "n", "", (Finding("privileged", "m", 0),))], "1")
+    (result,) = json.loads(text)["runs"][0]["results"]
+    assert result["locations"] == [{"logicalLocations": [{"fullyQualifiedName": "n/Pod/a"}]}]

@@ -1,0 +1,112 @@
+"""What reports are made of: the objects that were looked at, and what was found in each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+import msgspec
+
+from webhook.documents.document import Document
+from webhook.errors import BrokenDocument
+from webhook.fix.insertions import Insertion
+from webhook.preview.results import EditRow, Failure, Result, ViolationRow
+from webhook.scan.results import Scan, Workload
+
+UNREADABLE: Final = "unreadable-document"
+"""The rule of a document that cannot be read. Other rules are the ids of checks, and those of `fix`."""
+UNSET: Final = "unset-defaults"
+"""The rule of an object that lacks what `fix` writes."""
+BY_HAND: Final = "edit-by-hand"
+"""The rule of what `fix` cannot write."""
+
+
+class Severity(StrEnum):
+    """How bad a finding is, in SARIF's words."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+class Finding(NamedTuple):
+    """One finding.
+
+    Attributes:
+        rule: what it is about.
+        message: what it says, one line.
+        line: where, from 1; 0 if it has no line.
+        severity: how bad it is.
+        insertions: what to insert so that it goes away; empty if that is not known.
+    """
+
+    rule: str
+    message: str
+    line: int
+    severity: Severity = Severity.ERROR
+    insertions: tuple[Insertion, ...] = ()
+
+
+class Subject(NamedTuple):
+    """One object that was looked at.
+
+    Attributes:
+        name: `Kind/name`; "" of a document that cannot be read.
+        namespace: its namespace.
+        source: the file that it stands in; "" in a cluster.
+        findings: what was found; none if all is well.
+    """
+
+    name: str
+    namespace: str
+    source: str
+    findings: tuple[Finding, ...] = ()
+
+
+def subjects_of_results(documents: Sequence[Document | BrokenDocument], results: Sequence[Result]) -> Iterator[Subject]:
+    """The objects of a preview, or of a check. An object without a pod is left out.
+
+    Args:
+        documents: the documents.
+        results: one for each of them.
+    """
+    for document, result in zip(documents, results, strict=True):
+        if result.error:
+            yield _unreadable(result.error)
+        elif result.violations:
+            after = result.violations.after
+            violations = result.violations.before if after is msgspec.UNSET else after
+            findings = _findings(violations, result.edits or (), document.line)
+            yield Subject(f"{result.kind}/{result.name}", str(result.namespace), document.source, tuple(findings))
+
+
+def subjects_of_scan(scan: Scan) -> Iterator[Subject]:
+    """The workloads of a scan: what remains of each once defaulted."""
+    for namespace in scan.namespaces:
+        for workload in namespace.workloads:
+            yield Subject(
+                f"{workload.kind}/{workload.name}",
+                workload.namespace,
+                workload.position.source if workload.position else "",
+                tuple(_findings(workload.violations_after, workload.edits or (), _line(workload))),
+            )
+    yield from map(_unreadable, scan.errors)
+
+
+def _line(workload: Workload) -> int:
+    return workload.position.line if workload.position else 0
+
+
+def _unreadable(failure: Failure) -> Subject:
+    text = f"{failure.field}: {failure.message}" if failure.field else failure.message
+    return Subject("", "", failure.source, (Finding(UNREADABLE, text, failure.line),))
+
+
+def _findings(violations: Iterable[ViolationRow], edits: Sequence[EditRow], line: int) -> Iterator[Finding]:
+    """Each violation, at the first edit that it asks for, with those edits in words."""
+    for row in violations:
+        own = [edit for edit in edits if edit.id == row.id]
+        hint = f"; to pass, {', '.join(edit.text for edit in own)}" if own else ""
+        where = next((edit.line for edit in own if edit.line), line)
+        yield Finding(row.id, f"{row.reason}: {row.detail}{hint}" if row.detail else f"{row.reason}{hint}", where)
