@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.commands import need
 from tests.served import run_command
 from webhook.cli import main
 
@@ -301,6 +302,7 @@ def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_demo_shows_a_review_answered(tmp_path: Path) -> None:
     """`serve --demo` prints a curl and the decoded answer; the curl, pasted, works; SIGTERM ends it with status 0."""
+    need("curl")
     command = [sys.executable, "-m", "webhook", "serve", "--port", "0", "--self-signed", str(tmp_path), "--demo"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ}) as process:
         assert process.stdout is not None

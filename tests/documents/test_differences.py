@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.commands import need
 from webhook.documents.differences import diff_lines
 
 _LINES = st.lists(st.sampled_from(["a", "b", "c", "- name: x", "  image: i"]), max_size=60)
@@ -40,6 +41,7 @@ def test_a_long_one_applies(tmp_path: Path, modulus: int) -> None:
     del after[100]
     (tmp_path / "before").write_text("".join(f"{line}\n" for line in before))
     diff = "".join(f"{line}\n" for line in diff_lines(before, after, "n", 3))
+    need("patch")
     done = subprocess.run(["patch", str(tmp_path / "before")], input=diff, text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "before").read_text().splitlines() == after

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
+from tests.commands import need
 from webhook.cli import main
 from webhook.documents.reader import Document, flatten, read_documents
 
@@ -103,6 +104,7 @@ def _contents(folder: Path) -> dict[str, bytes]:
 
 def _removed_lines(old: Path, new: Path) -> dict[str, str]:
     """How many lines git finds removed, by file, where there are any."""
+    need("git")
     command = ["git", "diff", "--no-index", "--numstat", "--no-renames", str(old), str(new)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
     assert done.returncode in (0, 1), done.stderr
