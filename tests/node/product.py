@@ -28,6 +28,8 @@ from tests.node.node import Node
 from tests.node.programs import BRIDGE_ADDRESS, NODE
 
 PREVIEW: Final = f"{NAME}-preview"
+SPACE: Final = "opted-in"
+"""A namespace that has opted in, with the profile restricted."""
 LABEL: Final = "app.kubernetes.io/name"
 _SECONDS: Final = 120
 BARE: Final = {"metadata": {"generateName": "p-"}, "spec": {"containers": [{"name": "c", "image": "i:1"}]}}
@@ -71,8 +73,10 @@ class Product(NamedTuple):
         self.kubectl.run("delete", ",".join(_KINDS), f"--selector={LABEL}={NAME}", "--wait=false")
         for row in self.node.plane.admin.must("GET", pods(NAME))["items"]:
             self.node.delete(NAME, row["metadata"]["name"])
-        path = f"/api/v1/namespaces/{NAME}"
-        eventually(lambda: not self.node.plane.admin.request("GET", path).ok, "it is gone", _SECONDS)
+        self.kubectl.run("delete", "namespace", SPACE, "--ignore-not-found", "--wait=false")
+        admin = self.node.plane.admin
+        paths = [f"/api/v1/namespaces/{name}" for name in (NAME, SPACE)]
+        eventually(lambda: not any(admin.request("GET", path).ok for path in paths), "they are gone", _SECONDS)
 
     def wait(self, deployment: str = NAME) -> None:
         """Wait until there are enough replicas of the newest template, and ready; those of before may still drain."""

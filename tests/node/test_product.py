@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import signal
-import ssl
 import time
-from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pytest
 
-from patches.policy.policy import PREFIX
-from tests.cluster import binaries
-from tests.cluster.client import JSON_PATCH, MERGE_PATCH, pods
-from tests.cluster.installed import APPLIED, MODE, NAME, apply_definitions, eventually
-from tests.cluster.kubectl import Kubectl
-from tests.cluster.pki import Authority
-from tests.cluster.previewing import may_create_pods, new_token
-from tests.manifests.building import TOGETHER
-from tests.node.node import Node
+from tests.cluster.client import pods
+from tests.cluster.installed import NAME, eventually
 from tests.node.outcomes import State, run_servers
-from tests.node.product import BARE, LABEL, PREVIEW, Product, ask
-from tests.node.product_image import product_archive
-from tests.node.programs import NODE, is_ready
+from tests.node.product import LABEL, PREVIEW, SPACE, Product
+from tests.node.programs import NODE
 from tests.node.servers import SERVERS
 from tests.node.telling import tell
 
 pytestmark = pytest.mark.node
 
-_LAST: Final = "managed-control-planes"
-_ALL: Final = (*(name for name in TOGETHER if name not in {"cert-manager", _LAST}), _LAST)
-_SPACE: Final = "opted-in"
 _LOAD: Final = 100
 """Creates that have to be answered before and after what happens."""
 _LOAD_SECONDS: Final = 8
@@ -58,45 +42,11 @@ class Hung(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def product(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """Base and the preview, from nothing until every replica is ready."""
-    binaries.find("kubectl", "kustomize")
-    with node.isolation.left():  # building takes what this machine gets from elsewhere
-        archive = product_archive()
-    node.runtime.load_archive(archive)
-    directory = tmp_path_factory.mktemp("product")
-    product = Product(node, Kubectl(node.plane, directory), directory)
-    started = time.monotonic()
-    try:
-        product.apply("base", ["preview"])
-        product.wait()
-        product.wait(PREVIEW)
-        product.wait(f"{NAME}-observer")
-        tell(f"product: all replicas ready {time.monotonic() - started:.0f} s after kubectl apply")
-        node.plane.namespace(_SPACE, {MODE: "enforce", f"{PREFIX}profile": "restricted"})
-        yield product
-    finally:
-        product.delete()
-
-
-@pytest.fixture(scope="module")
 def hung(product: Product) -> Hung:
     """It hangs from the first test on; what the kubelet does about it takes as long as the others."""
     (replica,) = product.replicas(PREVIEW)
     product.run("kill", "-STOP", product.pid(replica))
     return Hung(replica["metadata"]["name"], time.time())
-
-
-@pytest.fixture(scope="module")
-def everything(product: Product) -> Product:
-    """All components but cert-manager, over base: an upgrade of it."""
-    apply_definitions(product.node.plane, product.kubectl)
-    started = time.monotonic()
-    product.apply("everything", _ALL)
-    product.wait()
-    product.wait(PREVIEW)
-    tell(f"product: every component at once, ready after {time.monotonic() - started:.0f} s")
-    return product
 
 
 @pytest.mark.usefixtures("hung")
@@ -117,15 +67,14 @@ def test_own_pods_run_restricted(product: Product) -> None:
         mounts = [line.split() for line in product.run("cat", f"/proc/{pid}/mounts").splitlines()]
         (root,) = (row[3] for row in mounts if row[1] == "/")
         assert "ro" in root.split(",")
-        assert replica["status"]["containerStatuses"][0]["restartCount"] == 0
 
 
 def test_a_pod_is_defaulted_through_the_service_and_runs(product: Product) -> None:
     """A server whose image has a numeric user: it gets the defaults, starts and answers."""
     node = product.node
-    eventually(lambda: not product.load(_SPACE).once(), "the namespace is known")
+    eventually(lambda: not product.load(SPACE).once(), "the namespace is known")
     server = next(row for row in SERVERS if row.name == "nginx-number")
-    outcomes = run_servers(node, node.plane.admin, _SPACE, [server], seconds=1)
+    outcomes = run_servers(node, node.plane.admin, SPACE, [server], seconds=1)
     assert {row.state for row in outcomes.values()} == {State.RUNS}
 
 
@@ -133,7 +82,7 @@ def test_a_rolling_restart_under_creates(product: Product) -> None:
     """Every pod that is created until the last replica of before has ended is defaulted."""
     before = product.names()
     started = time.monotonic()
-    with product.load(_SPACE).running() as load:
+    with product.load(SPACE).running() as load:
         load.window(_LOAD)
         product.kubectl.run("-n", NAME, "rollout", "restart", f"deployment/{NAME}")
         product.wait()
@@ -146,7 +95,7 @@ def test_a_drain_under_creates(product: Product) -> None:
     """The eviction of the second replica is refused until the first has another in its place; no create fails."""
     before = product.names()
     started = time.monotonic()
-    with product.load(_SPACE).running() as load:
+    with product.load(SPACE).running() as load:
         drain = product.kubectl.run("drain", NODE, f"--pod-selector={LABEL}={NAME}", seconds=_DRAIN_SECONDS)
         product.kubectl.run("uncordon", NODE)
         product.wait()
@@ -160,7 +109,7 @@ def test_a_replica_is_killed_under_creates(product: Product) -> None:
     """Creates fail until the kubelet has noticed, then the other replica answers; the one killed is started again."""
     victim = product.replicas()[0]
     name = victim["metadata"]["name"]
-    with product.load(_SPACE).running() as load:
+    with product.load(SPACE).running() as load:
         eventually(lambda: load.answered >= _LOAD, "creates are under way")
         assert not load.failures
         product.run("kill", "-KILL", product.pid(victim))
@@ -186,7 +135,7 @@ def test_memory_and_cpu_under_load(product: Product) -> None:
     """As the kubelet measures them: less than what is requested."""
     before = product.usage()
     started = time.monotonic()
-    with product.load(_SPACE).running() as load:
+    with product.load(SPACE).running() as load:
         enough = time.time() + _LOAD_SECONDS
         eventually(lambda: all(row.time > enough for row in product.usage().values()), "the kubelet has measured it")
         after = product.usage()
@@ -228,111 +177,6 @@ def test_a_hung_replica_is_replaced(product: Product, hung: Hung) -> None:
     end, told = (datetime.fromisoformat(text).timestamp() for text in (ended["finishedAt"], killing["lastTimestamp"]))
     tell(f"product: a replica that hangs is ended after {end - hung.since:.0f} s, {end - told:.0f} s of them to end")
     assert end - told < _GRACE_SECONDS
-
-
-def test_every_component_at_once_runs(everything: Product) -> None:
-    """Three replicas, none of which has failed a start, and two that a drain has to leave."""
-    replicas = everything.running()
-    assert len(replicas) == 3
-    assert [row["status"]["containerStatuses"][0]["restartCount"] for row in replicas] == [0] * 3
-    path = f"/apis/policy/v1/namespaces/{NAME}/poddisruptionbudgets/{NAME}"
-    eventually(lambda: everything.node.plane.admin.must("GET", path)["status"]["disruptionsAllowed"] == 1, "the budget")
-    assert everything.node.plane.admin.must("GET", path)["status"]["desiredHealthy"] == 2
-    assert everything.metric("psd_build_info") == 3, "Prometheus finds each replica by the metrics Service"
-
-
-def test_cluster_wide_and_fortress(everything: Product) -> None:
-    """A namespace that says nothing gets every setting, in templates too, and both webhooks are asked."""
-    admin, namespace = everything.node.plane.admin, everything.node.plane.namespace("silent")
-    # The webhook of validate has no CA until the leader of before, which does not know of it, has drained and ended.
-    eventually(lambda: not everything.load(namespace).once(), "the new leader has written the CA")
-    asked = everything.metric("psd_requests_total", endpoint="validate")
-    spec = admin.create(pods(namespace), BARE, dry_run=True).body["spec"]
-    assert everything.metric("psd_requests_total", endpoint="validate") == asked + 1
-    assert spec["hostUsers"] is False
-    assert spec["containers"][0]["securityContext"]["readOnlyRootFilesystem"] is True
-    assert spec["containers"][0]["imagePullPolicy"] == "Always"
-    template = {"metadata": {"labels": {"a": "b"}}, "spec": BARE["spec"]}
-    value = {"metadata": {"name": "a"}, "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": template}}
-    answer = admin.create(f"/apis/apps/v1/namespaces/{namespace}/deployments", value, dry_run=True)
-    assert answer.body["spec"]["template"]["spec"]["securityContext"]["runAsNonRoot"] is True
-    container = {"name": "c", "image": "i:1", "securityContext": {"privileged": True}}
-    answer = admin.create(pods(namespace), {**BARE, "spec": {"containers": [container]}}, dry_run=True)
-    assert not answer.ok
-    assert "privileged" in answer.message
-
-
-def test_managed_control_planes(everything: Product) -> None:
-    """In a namespace of the provider's no pod waits for us."""
-    namespace = everything.node.plane.namespace("provider", {"control-plane": "true", MODE: "enforce"})
-    answer = everything.node.plane.admin.create(pods(namespace), BARE, dry_run=True)
-    assert answer.ok
-    assert APPLIED not in (answer.body["metadata"].get("annotations") or {})
-
-
-def test_policies_leave_the_kubelet_alone(everything: Product) -> None:
-    """They refuse what they are for; nothing that a real kubelet has asked for meanwhile was refused."""
-    plane, kubectl = everything.node.plane, everything.kubectl
-    value = {"metadata": {"name": "a"}, "spec": {"ports": [{"port": 80}], "externalIPs": ["192.0.2.1"]}}
-    answer = plane.admin.create("/api/v1/namespaces/default/services", value, dry_run=True)
-    assert "new external addresses are not allowed" in answer.message
-    kubectl.run("create", "clusterrole", "editors", "--verb=patch", "--resource=namespaces")
-    kubectl.run("create", "clusterrolebinding", "editors", "--clusterrole=editors", "--group=editors")
-    editor, path = plane.client("editor", "editors"), f"/api/v1/namespaces/{_SPACE}"
-    assert editor.request("PATCH", path, {"metadata": {"labels": {"a": "b"}}}, MERGE_PATCH).ok
-    answer = editor.request("PATCH", path, {"metadata": {"labels": {MODE: "off"}}}, MERGE_PATCH)
-    assert "only users with the verb exempt" in answer.message
-    lease = f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{NODE}"
-    renewed = plane.admin.must("GET", lease)["spec"]["renewTime"]
-    eventually(lambda: plane.admin.must("GET", lease)["spec"]["renewTime"] != renewed, "the kubelet renews its lease")
-    assert "ValidatingAdmissionPolicy" not in (everything.node.directory / "kubelet.log").read_text(encoding="utf-8")
-    assert is_ready(plane.admin)
-
-
-def test_the_preview_answers(everything: Product) -> None:
-    """At its pod's address, as a port-forward leads there: the page to anybody, a preview to who may create pods."""
-    (replica,) = everything.replicas(PREVIEW)
-    plane = everything.node.plane
-    context = ssl._create_unverified_context()  # noqa: S323 (each pod makes its own certificate)
-    where = (replica["status"]["podIP"], 8444)
-    assert "<html" in ask(*where, "/", context=context)
-    may_create_pods(plane, _SPACE, "default", _SPACE)
-    headers = {"Authorization": f"Bearer {new_token(plane, _SPACE, 'default')}", "Content-Type": "application/yaml"}
-    metadata = {"name": "a", "namespace": _SPACE}
-    pod = json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": BARE["spec"]})
-    assert "runAsNonRoot" in ask(*where, "/preview", pod, headers, context=context)
-
-
-def test_cert_manager(everything: Product, tmp_path: Path) -> None:
-    """The test does its part: the Secret by the Certificate's names, which the pods can read, and the caBundle."""
-    admin = everything.node.plane.admin
-    service = f"{NAME}.{NAME}.svc"
-    authority = Authority(tmp_path, [service])
-    pair = authority.issue("issued")
-    files = {"tls.crt": pair.cert, "tls.key": pair.key, "ca.crt": authority.cert}
-    encoded = {name: base64.b64encode(file.read_bytes()).decode() for name, file in files.items()}
-    secret = {"metadata": {"name": f"{NAME}-cert-manager"}, "type": "kubernetes.io/tls", "data": encoded}
-    admin.must("POST", f"/api/v1/namespaces/{NAME}/secrets", secret)
-    before = everything.names()
-    everything.apply("cert-manager", [*_ALL, "cert-manager"])
-    (certificate,) = [
-        row
-        for row in admin.must("GET", f"/apis/cert-manager.io/v1/namespaces/{NAME}/certificates")["items"]
-        if row["spec"]["secretName"] == f"{NAME}-cert-manager"
-    ]
-    assert service in certificate["spec"]["dnsNames"]
-    everything.wait()
-    everything.wait_for_the_end(before)  # until then the leader writes its own CA
-    assert "certificate signed by unknown authority" in everything.load(_SPACE).once()
-    for kind in ("mutating", "validating"):
-        path = f"/apis/admissionregistration.k8s.io/v1/{kind}webhookconfigurations/{NAME}"
-        webhooks = admin.must("GET", path)["webhooks"]
-        operations = [
-            {"op": "add", "path": f"/webhooks/{index}/clientConfig/caBundle", "value": encoded["ca.crt"]}
-            for index in range(len(webhooks))
-        ]
-        admin.must("PATCH", path, operations, JSON_PATCH)
-    eventually(lambda: not everything.load(_SPACE).once(), "it answers by the certificate of cert-manager")
 
 
 def _restarts(product: Product, name: str) -> int:
