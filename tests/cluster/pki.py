@@ -17,6 +17,17 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _VALIDITY: Final = timedelta(days=1)
 _SKEW: Final = timedelta(minutes=5)
+_SIGNS: Final = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 class KeyPair(NamedTuple):
@@ -36,7 +47,12 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test authority")])
         constraints = x509.BasicConstraints(ca=True, path_length=0)
-        builder = self._builder(self._name, self._key).add_extension(constraints, critical=True)
+        builder = (
+            self._builder(self._name, self._key)
+            .add_extension(constraints, critical=True)
+            .add_extension(_SIGNS, critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
+        )
         self.cert = directory / "ca.crt"
         self.cert.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM))
 
@@ -50,6 +66,7 @@ class Authority:
             self._builder(subject, key)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(usage, critical=False)
+            .add_extension(self._key_identifier(), critical=False)
             .add_extension(x509.SubjectAlternativeName(map(_general_name, self._names)), critical=False)
         )
         stem = name.replace(":", "-")
@@ -71,6 +88,10 @@ class Authority:
         context = ssl.create_default_context(cafile=self.cert)
         context.load_cert_chain(pair.cert, pair.key)
         return context
+
+    def _key_identifier(self) -> x509.AuthorityKeyIdentifier:
+        """Without it Python 3.13 takes no certificate."""
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
 
     def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
         now = datetime.now(UTC)
