@@ -71,7 +71,7 @@ def _observe(plane: ControlPlane) -> Observed:
     writes = [
         (event["verb"], event["responseStatus"]["code"])
         for event in plane.audit.events()
-        if event["objectRef"]["resource"] == "pods" and event["objectRef"]["namespace"] == _NAME
+        if (ref := event.get("objectRef")) and ref["resource"] == "pods" and ref.get("namespace") == _NAME
     ]
     return Observed(generations, found, writes)
 

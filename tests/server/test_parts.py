@@ -7,18 +7,14 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-import pytest
-
 from tests.gatherers.live_cluster import ENFORCE, NAMESPACES, Live, named, server
 from tests.gatherers.live_faults import Played, Refusal, beside, page, until
-from tests.review.builders import pod, request, sent
 from webhook.cluster.api import ClusterClient
 from webhook.configuration.file import ConfigurationFile
 from webhook.gatherers.bindings import BINDINGS
 from webhook.gatherers.live import LiveGatherer
 from webhook.gatherers.nodes import NODES
 from webhook.review.namespace_cache import NamespaceCache
-from webhook.review.reviewer import Reviewer
 from webhook.server.build import _follow_what_counts
 from webhook.server.parts import Parts, add_configuration, add_live_gatherer
 
@@ -51,7 +47,7 @@ async def test_the_configuration_decides_whether_nodes_are_followed(tmp_path: Pa
         assert played.queries(NODES)
 
 
-_ALL = "settings: {automountServiceAccountToken: {serviceAccounts: all}}\n"
+_UNBOUND = "settings: {automountServiceAccountToken: {serviceAccounts: unbound}}\n"
 
 
 @asynccontextmanager
@@ -69,42 +65,17 @@ async def following(played: Played, client: ClusterClient, path: Path) -> AsyncI
         yield Live(gatherer, cache)
 
 
-async def _warnings(live: Live) -> str:
-    """The warnings to who creates a pod of the account `app`."""
-    response = await Reviewer(live.namespaces).mutate(request(pod(serviceAccountName="app")))
-    return " ".join(sent(response).get("warnings", ()))
-
-
-async def test_a_bound_account_that_loses_its_token(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A warning names its binding. Without the right to read bindings, the log says so once, and nothing waits."""
-    path = tmp_path / "configuration.yaml"
-    path.write_text(_ALL)
-    account = {"kind": "ServiceAccount", "namespace": "shop", "name": "app"}
-    async with server() as (played, client):
-        for binding in BINDINGS:
-            played.lists[binding] = [Refusal(403, "forbidden")]
-        async with following(played, client, path) as live:
-            await until(lambda: all(len(played.queries(binding)) > 1 for binding in BINDINGS))
-            assert "reader" not in await _warnings(live)
-            played.lists[BINDINGS[0]] = [page(named("reader", subjects=[account]))]
-            played.lists[BINDINGS[1]] = [page()]
-            await until(lambda: live.find_at_once("shop").bindings.complete)
-            assert "ClusterRoleBinding reader" in await _warnings(live)
-    for binding in BINDINGS:
-        assert caplog.text.count(f"{binding}: watch failed") == 1
-
-
 async def test_the_configuration_decides_whether_bindings_are_followed(tmp_path: Path) -> None:
     """From the start or by a changed file. Not asked for they are unknown again; asked for again, listed anew."""
     path = tmp_path / "configuration.yaml"
-    path.write_text(_ALL)
+    path.write_text(_UNBOUND)
     async with server() as (played, client):
         for binding in BINDINGS:
             played.lists[binding] = [page()]
         async with following(played, client, path) as live:
-            for lists, scope in ((1, "unbound"), (2, "all")):
+            for lists in (1, 2):
                 await until(lambda: live.find_at_once("shop").bindings.complete)
                 assert [len(played.queries(binding)) for binding in BINDINGS] == [lists, lists]
-                path.write_text(_ALL.replace("all", "default"))
+                path.write_text(_UNBOUND.replace("unbound", "default"))
                 await until(lambda: not live.find_at_once("shop").bindings.complete)
-                path.write_text(_ALL.replace("all", scope))
+                path.write_text(_UNBOUND)
