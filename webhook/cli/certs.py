@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from webhook.cli.options import CertsOptions
 from webhook.cluster.api import ClusterClient
 from webhook.cluster.connection import connect
 from webhook.cluster.options import ConnectionOptions
+from webhook.documents.writer import to_json
 from webhook.errors import ClusterError, InputError
 from webhook.review.messages import printable
 
@@ -39,7 +41,7 @@ def run(options: CertsOptions) -> int:
     """
     state = _file_state(options.tls_cert) if options.tls_cert else asyncio.run(_secret_state(options.connection))
     if options.output == "json":
-        print(msgspec.json.format(msgspec.json.encode(state), indent=2).decode())
+        sys.stdout.write(to_json(state))
     else:
         print("\n".join(_table(state)))
     return 1 if state.problems else 0

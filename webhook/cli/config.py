@@ -11,7 +11,7 @@ import msgspec
 from patches import json_schema
 from webhook.cli.loading import load_with_warnings
 from webhook.cli.options import ConfigOptions
-from webhook.documents.writer import to_yaml
+from webhook.documents.writer import to_json, to_yaml
 
 OPTIONS: Final = ConfigOptions
 _INDENT: Final = "  "
@@ -23,19 +23,15 @@ def run(options: ConfigOptions) -> int:
     effective = msgspec.json.decode(msgspec.json.encode(load_with_warnings(options.config)))
     match options.output:
         case "schema":
-            text = _json(schema)
+            text = to_json(schema)
         case "json":
-            text = _json(effective)
+            text = to_json(effective)
         case "yaml":
             text = to_yaml(effective)
         case _:
             text = "\n".join(_explain(effective, schema, schema, "")) + "\n"
     sys.stdout.write(text)
     return 0
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
 
 
 def _explain(value: dict[str, Any], node: dict[str, Any], schema: dict[str, Any], indent: str) -> Iterator[str]:

@@ -1,7 +1,7 @@
-"""Writes values as YAML that kubectl reads back the same, and what differs between two of them.
+"""Writes values as YAML that kubectl reads back the same, or as JSON, and what differs between two of them.
 
-In block style, with the keys in their order. A text of several lines is a literal block if that is exact, and a string
-that would read as something else has quotes.
+YAML is in block style, with the keys in their order. A text of several lines is a literal block if that is exact, and a
+string that would read as something else has quotes.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
+import msgspec
 import yaml
 
 from webhook.documents.bounds import MAX_DEPTH
@@ -50,6 +51,11 @@ def _represent_float(dumper: yaml.SafeDumper, value: float) -> yaml.ScalarNode:
 
 _Dumper.add_representer(str, _represent_string)
 _Dumper.add_representer(float, _represent_float)
+
+
+def to_json(value: Any) -> str:
+    """Write `value`, of JSON types or a struct, as indented JSON that ends with a newline."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
 
 
 def to_yaml(value: Any) -> str:

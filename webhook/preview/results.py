@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from patches import Action, Cause, Decision, Edit, Forecast, Operation, Reason, Start, State, Violation
-from webhook.documents.writer import to_yaml
+from webhook.documents.writer import to_json, to_yaml
 from webhook.review.edits import edit_text
 from webhook.review.messages import printable
 
@@ -178,7 +178,7 @@ def violation_row(violation: Violation) -> ViolationRow:
 
 def encode_report(report: Report) -> str:
     """Encode the report as indented JSON that ends with a newline."""
-    return msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n"
+    return to_json(report)
 
 
 def patched_yaml(results: Iterable[Result]) -> str:

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-import msgspec
-
 from patches import CHECKS
+from webhook.documents.writer import to_json
 from webhook.fix.insertions import Insertion
 from webhook.reports.findings import BY_HAND, UNREADABLE, UNSET, Finding, Subject
 
@@ -44,7 +43,7 @@ def to_sarif(subjects: Iterable[Subject], version: str) -> str:
         "results": [_result(subject, finding, positions[finding.rule]) for subject, finding in found],
     }
     value = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
+    return to_json(value)
 
 
 def _result(subject: Subject, finding: Finding, position: int) -> dict[str, Any]:
