@@ -108,8 +108,7 @@ class _Repository:
         return manifest
 
     def blob(self, row: _Descriptor, most_bytes: int, sink: Sink | None = None) -> Steps[bytes]:
-        if not _DIGEST.fullmatch(row.digest):
-            raise RegistryError(f"{row.digest[:100]!r} is no digest that can be verified")
+        _check_digest(row)
         request = Request(f"{self._url}/blobs/{row.digest}", most_bytes, {}, digest=row.digest, sink=sink)
         response = yield from self._get(request)
         return response.body
@@ -149,8 +148,7 @@ def read_image(reference: ImageReference, platform: Platform, credentials: Crede
     manifest = yield from repository.manifest(reference.digest or reference.tag)
     if manifest.manifests is not None:
         row = _choose(manifest.manifests, platform)
-        if not _DIGEST.fullmatch(row.digest):
-            raise RegistryError(f"{row.digest[:100]!r} is no digest that can be verified")
+        _check_digest(row)
         manifest = yield from repository.manifest(row.digest)
     if manifest.config is None:
         raise RegistryError("the manifest names no configuration")
@@ -184,6 +182,11 @@ def _verify(response: Response) -> None:
         algorithm, _, expected = digest.partition(":")
         if hashlib.new(algorithm, response.body).hexdigest() != expected:
             raise RegistryError(f"the manifest does not have the digest {digest}")
+
+
+def _check_digest(row: _Descriptor) -> None:
+    if not _DIGEST.fullmatch(row.digest):
+        raise RegistryError(f"{row.digest[:100]!r} is no digest that can be verified")
 
 
 def _check(reference: ImageReference) -> None:
