@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
-from patches import LevelVersion, Verdict
+from patches import (
+    MODE_LABEL,
+    PROFILE_LABEL,
+    PROFILE_VERSION_LABEL,
+    PSA_PREFIX,
+    LevelVersion,
+    Mode,
+    Verdict,
+)
 from webhook.scan.results import NamespaceResult
-
-_OURS: Final = "pod-security-defaulter.io"
-_KUBERNETES: Final = "pod-security.kubernetes.io"
 
 
 def label_commands(namespaces: list[NamespaceResult], profile: LevelVersion) -> Iterator[str]:
@@ -22,13 +26,13 @@ def label_commands(namespaces: list[NamespaceResult], profile: LevelVersion) -> 
     compliant = [row.name for row in namespaces if row.verdict is Verdict.COMPLIANT]
     defaulted = [row.name for row in namespaces if row.verdict is Verdict.WITH_DEFAULTS]
     level, version = profile
-    target = f"{_OURS}/profile={level} {_OURS}/profile-version={version}"
-    enforce = f"{_KUBERNETES}/enforce={level} {_KUBERNETES}/enforce-version={version}"
+    target = f"{PROFILE_LABEL}={level} {PROFILE_VERSION_LABEL}={version}"
+    enforce = f"{PSA_PREFIX}enforce={level} {PSA_PREFIX}enforce-version={version}"
     if defaulted:
         yield "# 1. Warn of what defaulting would change: apply workloads, read the warnings."
-        yield from (_command(name, f"{_OURS}/mode=warn {target}") for name in defaulted)
+        yield from (_command(name, f"{MODE_LABEL}={Mode.WARN} {target}") for name in defaulted)
         yield "# 2. Default new pods, then make the running ones anew: kubectl -n NAMESPACE rollout restart deployments"
-        yield from (_command(name, f"{_OURS}/mode=enforce") for name in defaulted)
+        yield from (_command(name, f"{MODE_LABEL}={Mode.ENFORCE}") for name in defaulted)
     if defaulted or compliant:
         yield "# 3. When no pod from before is left: have Kubernetes refuse what violates the profile."
         yield from (_command(name, enforce) for name in sorted(compliant + defaulted))
