@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.gatherers.live_cluster import ENFORCE, NAMESPACES, Live, named, server
-from tests.gatherers.live_faults import Played, Refusal, beside, page, until
+from tests.gatherers.live_faults import Refusal, beside, page, until
 from webhook.cluster.api import ClusterClient
 from webhook.configuration.file import ConfigurationFile
 from webhook.gatherers.bindings import BINDINGS
@@ -22,6 +22,20 @@ _ASKS = "settings: {runAsNonRoot: {rootImages: userNamespace}}\n"
 _DECLARES = "settings: {runAsNonRoot: {rootImages: userNamespace, userNamespaces: true}}\n"
 
 
+@asynccontextmanager
+async def following(client: ClusterClient, path: Path) -> AsyncIterator[tuple[Parts, LiveGatherer, NamespaceCache]]:
+    """The parts of a server under the configuration in a file, once it knows the cluster."""
+    parts, live = Parts(), LiveGatherer(client)
+    file = ConfigurationFile(path)
+    add_live_gatherer(parts, live)
+    cache = NamespaceCache(live, file.loaded.configuration)
+    add_configuration(parts, file, cache, partial(_follow_what_counts, live))
+    gather, follow = parts.background
+    async with beside(gather()), beside(follow()):
+        await until(lambda: live.synced)
+        yield parts, live, cache
+
+
 async def test_the_configuration_decides_whether_nodes_are_followed(tmp_path: Path) -> None:
     """From the start or by a changed file; a server that may not read them is ready all the same."""
     path = tmp_path / "configuration.yaml"
@@ -29,14 +43,7 @@ async def test_the_configuration_decides_whether_nodes_are_followed(tmp_path: Pa
         played.lists[NODES] = [Refusal(403)]
         for first, then in ((_ASKS, _DECLARES), (_DECLARES, _ASKS)):
             path.write_text(first)
-            parts, live = Parts(), LiveGatherer(client)
-            file = ConfigurationFile(path)
-            add_live_gatherer(parts, live)
-            cache = NamespaceCache(live, file.loaded.configuration)
-            add_configuration(parts, file, cache, partial(_follow_what_counts, live))
-            gather, follow = parts.background
-            async with beside(gather()), beside(follow()):
-                await until(lambda live=live: live.synced)  # type: ignore[misc]
+            async with following(client, path) as (parts, live, _):
                 for text in (first, then):
                     path.write_text(text)
                     asks = text == _ASKS
@@ -50,21 +57,6 @@ async def test_the_configuration_decides_whether_nodes_are_followed(tmp_path: Pa
 _UNBOUND = "settings: {automountServiceAccountToken: {serviceAccounts: unbound}}\n"
 
 
-@asynccontextmanager
-async def following(played: Played, client: ClusterClient, path: Path) -> AsyncIterator[Live]:
-    """A ready server's gatherer and cache of a namespace `shop`, under the configuration in a file."""
-    played.lists[NAMESPACES] = [page(named("shop", metadata={"labels": ENFORCE}))]
-    parts, gatherer = Parts(), LiveGatherer(client)
-    file = ConfigurationFile(path)
-    add_live_gatherer(parts, gatherer)
-    cache = NamespaceCache(gatherer, file.loaded.configuration)
-    add_configuration(parts, file, cache, partial(_follow_what_counts, gatherer))
-    gather, follow = parts.background
-    async with beside(gather()), beside(follow()):
-        await until(lambda: all(row.ok for source in parts.conditions for row in source()))
-        yield Live(gatherer, cache)
-
-
 async def test_the_configuration_decides_whether_bindings_are_followed(tmp_path: Path) -> None:
     """From the start or by a changed file. Not asked for they are unknown again; asked for again, listed anew."""
     path = tmp_path / "configuration.yaml"
@@ -72,7 +64,9 @@ async def test_the_configuration_decides_whether_bindings_are_followed(tmp_path:
     async with server() as (played, client):
         for binding in BINDINGS:
             played.lists[binding] = [page()]
-        async with following(played, client, path) as live:
+        played.lists[NAMESPACES] = [page(named("shop", metadata={"labels": ENFORCE}))]
+        async with following(client, path) as (_, gatherer, cache):
+            live = Live(gatherer, cache)
             for lists in (1, 2):
                 await until(lambda: live.find_at_once("shop").bindings.complete)
                 assert [len(played.queries(binding)) for binding in BINDINGS] == [lists, lists]
