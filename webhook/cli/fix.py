@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from patches import State
-from webhook.cli.options import FixOptions, ManifestOptions
+from webhook.cli.options import FixOptions
 from webhook.cli.reports import write_report
-from webhook.cli.surroundings import find_surroundings
+from webhook.cli.surroundings import find_offline_surroundings
 from webhook.documents.differences import diff_lines
 from webhook.documents.document import Document
 from webhook.documents.files import read_inputs
@@ -53,11 +53,7 @@ def run(options: FixOptions) -> int:
         raise InputError("fix writes files: name files or folders, or pipe through krm")
     inputs = {Path(name): data for name, data in read_inputs(options.paths)}
     documents = [(path, document) for path, data in inputs.items() for document in _read(path, data)]
-    given = ManifestOptions(
-        files=(), config=options.config, objects=options.objects, images=options.images, offline=True,
-        namespace=options.namespace,
-    )  # fmt: skip
-    surroundings, namespace = find_surroundings(given, [document for _, document in documents])
+    surroundings, namespace = find_offline_surroundings(options, [document for _, document in documents])
     surroundings = replace(surroundings, configuration=only(surroundings.configuration, options.defaults))
     report, status = preview(
         [document for _, document in documents], surroundings, PreviewOptions(namespace, options.profile)
@@ -73,7 +69,8 @@ def run(options: FixOptions) -> int:
         left += len(fixed.leftovers)
         _write(path, data, fixed, options)
         _tell_errors(path, rows[path])
-        subjects += _subjects(path, fixed, rows[path])
+        if options.output:
+            subjects += _subjects(path, fixed, rows[path])
     if options.output:
         write_report(subjects, options.output)
     verb = "would change" if _only_tells(options) else "changed"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from webhook.cli.options import KrmOptions, ManifestOptions
-from webhook.cli.surroundings import find_surroundings
+from webhook.cli.options import KrmOptions
+from webhook.cli.surroundings import find_offline_surroundings
 from webhook.configuration.reader import configuration_in
 from webhook.documents.reader import Document, flatten, read_documents
 from webhook.documents.writer import to_yaml
@@ -71,11 +71,7 @@ def _preview(
     documents: Sequence[Document | BrokenDocument], options: KrmOptions, source: Document | None = None
 ) -> tuple[Report, int]:
     """The report, and the exit status."""
-    given = ManifestOptions(
-        files=(), config=options.config, objects=options.objects, images=options.images, offline=True,
-        namespace=options.namespace,
-    )  # fmt: skip
-    surroundings, namespace = find_surroundings(given, documents)
+    surroundings, namespace = find_offline_surroundings(options, documents)
     if source is not None:
         surroundings = _configured(surroundings, source, options)
     report, status = preview(documents, surroundings, PreviewOptions(namespace, options.profile))

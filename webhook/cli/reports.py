@@ -5,14 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from importlib.metadata import version
-from typing import Final
 
 from webhook.reports.findings import Subject
 from webhook.reports.junit import to_junit
 from webhook.reports.sarif import to_sarif
-
-REPORTS: Final = ("sarif", "junit")
-"""What `write_report` writes."""
 
 
 def write_report(subjects: Iterable[Subject], form: str) -> None:

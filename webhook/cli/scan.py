@@ -9,19 +9,16 @@ from typing import Any, Final
 
 import msgspec
 
-from patches import NEWEST_MINOR, DefaulterConfiguration, Verdict
+from patches import Verdict
 from webhook.cli.loading import load_images, load_with_warnings
 from webhook.cli.manifests import has_colour
 from webhook.cli.options import ScanCommandOptions
 from webhook.cli.reports import write_report
 from webhook.cli.scan_table import write_scan_table
+from webhook.cli.surroundings import find_offline_surroundings
 from webhook.documents.files import read_files
-from webhook.documents.writer import to_yaml
+from webhook.documents.writer import to_json, to_yaml
 from webhook.errors import ClusterError, InputError
-from webhook.gatherers.files import add_files
-from webhook.gatherers.gatherer import GatheredNamespaces
-from webhook.gatherers.manifests import ManifestGatherer
-from webhook.preview.preview import PreviewOptions, Surroundings, namespaces_of
 from webhook.reports.findings import subjects_of_scan
 from webhook.review.messages import printable
 from webhook.scan.labels import label_commands
@@ -43,8 +40,7 @@ def run(options: ScanCommandOptions) -> int:
         raise InputError("-f asks no cluster: leave out --all-namespaces and --selector")
     if options.namespace and options.all_namespaces:
         raise InputError("-n and --all-namespaces contradict each other")
-    configuration = load_with_warnings(options.config)
-    scan = _scan_files(options, configuration) if options.files else _scan_cluster(options, configuration)
+    scan = _scan_files(options) if options.files else _scan_cluster(options)
     for problem in scan.problems:
         print(f"warning: {printable(problem)}", file=sys.stderr)
     _write(scan, options)
@@ -53,21 +49,17 @@ def run(options: ScanCommandOptions) -> int:
     return int(any(row.verdict in (Verdict.NEEDS_EDITS, Verdict.CANNOT) for row in scan.namespaces))
 
 
-def _scan_files(options: ScanCommandOptions, configuration: DefaulterConfiguration) -> Scan:
+def _scan_files(options: ScanCommandOptions) -> Scan:
     documents = list(read_files(options.files))
-    gatherer = ManifestGatherer()
-    for note in add_files(gatherer, options.objects):
-        print(note, file=sys.stderr)
-    gatherer.use_images(load_images(options.images, configuration))
-    scan_options = ScanOptions(options.profile, options.namespace or "default")
-    names = namespaces_of(documents, PreviewOptions(scan_options.namespace))
-    gathered = GatheredNamespaces({name: gatherer.snapshot(name) for name in names}, {})
-    return scan_manifests(documents, Surroundings(gathered, configuration, NEWEST_MINOR), scan_options)
+    surroundings, namespace = find_offline_surroundings(options, documents)
+    return scan_manifests(documents, surroundings, ScanOptions(options.profile, namespace))
 
 
-def _scan_cluster(options: ScanCommandOptions, configuration: DefaulterConfiguration) -> Scan:
+def _scan_cluster(options: ScanCommandOptions) -> Scan:
     from webhook.cluster.connection import connect  # noqa: PLC0415 (the client is large, and for files it is not needed)
     from webhook.scan.cluster import ClusterScan, scan_cluster  # noqa: PLC0415
+
+    configuration = load_with_warnings(options.config)
 
     async def ask() -> Scan:
         async with connect(options.connection) as client:
@@ -99,7 +91,7 @@ def _write(scan: Scan, options: ScanCommandOptions) -> None:
         return
     match options.output:
         case "json":
-            print(msgspec.json.format(msgspec.json.encode(scan), indent=2).decode())
+            sys.stdout.write(to_json(scan))
         case "yaml":
             value: Any = msgspec.to_builtins(scan)
             sys.stdout.write(to_yaml(value))

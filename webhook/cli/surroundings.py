@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from webhook.cli.loading import load_images, load_with_warnings
-from webhook.cli.options import ManifestOptions
+from webhook.cli.options import FixOptions, KrmOptions, ManifestOptions, ScanCommandOptions
 from webhook.cli.registries import ask_registries
 from webhook.documents.reader import Document
 from webhook.errors import BrokenDocument, ClusterError, InputError
@@ -63,6 +63,21 @@ def find_surroundings(options: ManifestOptions, documents: Sequence[Document | B
     snapshots = {name: source.gatherer.snapshot(name) for name in source.names}
     gathered = GatheredNamespaces(snapshots, {})
     return Found(Surroundings(gathered, configuration, source.gatherer.server_minor), source.namespace)
+
+
+def find_offline_surroundings(
+    options: FixOptions | KrmOptions | ScanCommandOptions, documents: Sequence[Document | BrokenDocument]
+) -> Found:
+    """Find out about the namespaces of documents as `find_surroundings` does, and ask no cluster."""
+    given = ManifestOptions(
+        files=(),
+        config=options.config,
+        objects=options.objects,
+        images=options.images,
+        namespace=options.namespace,
+        offline=True,
+    )
+    return find_surroundings(given, documents)
 
 
 class _NamespaceSource(NamedTuple):
