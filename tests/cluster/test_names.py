@@ -111,8 +111,12 @@ def test_it_works_under_another_name(plane: ControlPlane, kubectl: Kubectl, tmp_
         if components == ("validate",):
             _check_refusal(plane, install)
         if components == ("always-pull-images",):
-            refused = _create(install, f"named-{len(earlier)}", imagePullPolicy="Never")
-            assert f"'{naming.format(NAME + '-always-pull-images')}'" in refused.message
+            policy = f"'{naming.format(NAME + '-always-pull-images')}'"
+
+            def is_refused() -> bool:
+                return policy in _create(install, f"named-{len(earlier)}", imagePullPolicy="Never").message
+
+            eventually(is_refused, "the API server enforces the policy")  # it learns of one some time after the write
 
 
 def _check_refusal(plane: ControlPlane, install: Install) -> None:
