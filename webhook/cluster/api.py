@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
+from weakref import WeakSet
 
 import aiohttp
 import msgspec
@@ -31,6 +32,8 @@ _USER_AGENT: Final = "pod-security-defaulter"  # what audit logs and managedFiel
 _AUTH: Final = ["BearerToken"]
 _KEEPALIVE: Final = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
 """A connection breaks off after 35 seconds if its other end has vanished."""
+_CLOSE_TURNS: Final = 1000
+"""Turns of the event loop, a millisecond each, within which asyncio closes a socket that was shut down."""
 _BURST: Final = 64
 """After so many events other tasks get a turn, so that a storm of events does not keep reviews waiting."""
 _READ_BUFFER: Final = 2 * 1024 * 1024
@@ -64,9 +67,10 @@ class ClusterClient:
 
     def __init__(self, client: ApiClient, namespace: str) -> None:
         """Wrap a configured client; `connect` makes one."""
-        _forget_environment(client)
         self._client = client
+        self._sockets: WeakSet[socket.socket] = WeakSet()
         self.namespace = namespace
+        self._replace_session()
 
     @classmethod
     async def connect(cls, kubeconfig: Path | None = None, context: str | None = None) -> Self:
@@ -100,8 +104,16 @@ class ClusterClient:
             raise ClusterError(0, f"no connection to a cluster: {error}") from error
 
     async def close(self) -> None:
-        """Close the connection."""
+        """Close the connections, also those that were given up a moment ago and that asyncio has yet to close."""
         await self._client.close()
+        left = [sock for sock in self._sockets if sock.fileno() != -1]
+        for sock in left:
+            with suppress(OSError):  # the other end has closed it
+                sock.shutdown(socket.SHUT_RDWR)
+        for _ in range(_CLOSE_TURNS):
+            if all(sock.fileno() == -1 for sock in left):
+                break
+            await asyncio.sleep(0.001)
 
     async def get(self, path: str, query: Mapping[str, str] | None = None, *, seconds: float = 30) -> bytes:
         """GET an object or a list. Raises ClusterError if that fails or takes more than `seconds`."""
@@ -127,8 +139,28 @@ class ClusterClient:
         """
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=quiet_seconds)
         async with self._call(_Request("GET", path, {**query, "watch": "1"}), timeout) as response:
-            _enable_keepalive(response)
             yield _lines(response)
+
+    def _replace_session(self) -> None:
+        """Find the proxy once, and keep the client from ~/.netrc, whose credentials it would send to the API server."""
+        rest: Any = self._client.rest_client
+        rest.proxy = rest.proxy or proxy_of(self._client.configuration.host or "")
+        session: aiohttp.ClientSession = rest.pool_manager
+        connector: Any = session.connector
+        connector._socket_factory = self._new_socket  # noqa: SLF001 - the client lets nobody pass one
+        rest.pool_manager = aiohttp.ClientSession(connector=connector, read_bufsize=_READ_BUFFER, trust_env=False)
+        session.detach()
+
+    def _new_socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
+        """Have the kernel check whether the other end still exists: a watch may be silent for a minute."""
+        family, kind, protocol, *_ = address
+        sock = socket.socket(family, kind, protocol)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _KEEPALIVE.items():
+            if hasattr(socket, name):  # not everywhere
+                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+        self._sockets.add(sock)
+        return sock
 
     @asynccontextmanager
     async def _call(self, request: _Request, limits: aiohttp.ClientTimeout) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -150,28 +182,6 @@ class ClusterClient:
                 yield response
         except (aiohttp.ClientError, ConfigException, OSError) as error:  # the client rereads the token at times
             raise ClusterError(0, f"{request}: {str(error) or type(error).__name__}") from error
-
-
-def _forget_environment(client: ApiClient) -> None:
-    """Find the proxy once, and keep the client from ~/.netrc, whose credentials it would send to the API server."""
-    rest: Any = client.rest_client
-    rest.proxy = rest.proxy or proxy_of(client.configuration.host or "")
-    session: aiohttp.ClientSession = rest.pool_manager
-    rest.pool_manager = aiohttp.ClientSession(connector=session.connector, read_bufsize=_READ_BUFFER, trust_env=False)
-    session.detach()
-
-
-def _enable_keepalive(response: aiohttp.ClientResponse) -> None:
-    """Have the kernel check whether the other end still exists: a watch may be silent for a minute."""
-    connection = response.connection
-    sock = None
-    if connection is not None and connection.transport is not None:  # else the watch has ended already
-        sock = connection.transport.get_extra_info("socket")
-    if sock is not None:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in _KEEPALIVE.items():
-            if hasattr(socket, name):  # not everywhere
-                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
