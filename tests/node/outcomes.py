@@ -17,7 +17,7 @@ from tests.node.servers import Server
 CONTAINER: Final = "server"
 AT_ONCE: Final = 15
 """Pods at a time. Their requests have to fit into the machine: a kubelet refuses what does not."""
-AT_ONCE_WITHOUT_REQUESTS: Final = 30
+AT_ONCE_WITHOUT_REQUESTS: Final = 60
 _POLL_SECONDS: Final = 0.3
 _START_SECONDS: Final = 90
 """Until a container runs, and until its server listens."""
