@@ -182,6 +182,8 @@ def _counters(install: Install) -> Counter[tuple[str, ...]]:
 def test_metrics_and_logs_tell_what_was_sent(install: Install) -> None:
     """Each counter rises by what was sent and by nothing else; the log has a line for each, with the event's uid."""
     name, secret = "told", "hunter2-hunter2"
+    install.configure("mode: enforce\n")  # another test may have left one that adds more
+    _generation_in_use(install, "mode: enforce\n")
     install.plane.namespace(name, {MODE: "enforce", PSA_PREFIX + "enforce": "baseline"})
     eventually(lambda: install.is_defaulted(name), "the new namespace")
     before, lines = _counters(install), len(install.log)
