@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -67,7 +68,7 @@ async def serving(authority: Authority, stored: StoredImage = STORED) -> AsyncIt
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
         await site.start()
-        yield Server(f"localhost:{runner.addresses[0][1]}", requests, handlers)
+        yield Server(f"127.0.0.1:{runner.addresses[0][1]}", requests, handlers)
     finally:
         await runner.cleanup()
 
@@ -180,7 +181,6 @@ async def truncated(request: web.Request) -> web.StreamResponse:
         (MANIFEST, answer(307, Location="https://127.0.0.1/"), "no public address"),
         (MANIFEST, answer(307, Location="https://[::1]/"), "no public address"),
         (MANIFEST, answer(307, Location="https://10.0.0.1/"), "no public address"),
-        (MANIFEST, answer(307, Location="https://localhost:1/"), "no public address"),
         (MANIFEST, answer(307, Location="https://h:99999/"), "no URL"),
         (MANIFEST, answer(307, Location="https://[bad/"), "no URL"),
         (MANIFEST, answer(307, Location="http://localhost/"), "no https URL"),
@@ -289,7 +289,7 @@ async def test_no_credentials_but_those_given(
     server: Server, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those of ~/.netrc, which HTTP clients like to send, stay there."""
-    (tmp_path / "netrc").write_text("machine localhost login me password mine\n", encoding="utf-8")
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password mine\n", encoding="utf-8")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     await ask(server, authority)
     assert {shown for _, shown in server.requests} == {""}
@@ -299,7 +299,7 @@ async def test_hosts_that_may_not_be_asked(server: Server, authority: Authority)
     """A pattern allows public addresses only, and TLS is verified."""
     context = ssl.create_default_context(cafile=authority.cert)
     reference = parse_image_reference(f"{server.host}/app")
-    for patterns, message in ((["*.example"], "not among those"), (["*"], "no public address, and is not allowed")):
+    for patterns, message in ((["*.example"], "not among those"), (["*"], "no public address, and not allowed")):
         async with RegistryClient(AllowedHosts(patterns), context=context) as client:
             with pytest.raises(RegistryError, match=message):
                 await client.facts(reference)
@@ -308,6 +308,21 @@ async def test_hosts_that_may_not_be_asked(server: Server, authority: Authority)
         with pytest.raises(RegistryError, match="certificate verify failed"):
             await client.facts(reference)
     assert server.requests == []
+
+
+async def test_a_name_that_leads_to_this_machine(server: Server, authority: Authority) -> None:
+    """It is looked up, and what it stands for is not asked: neither directly nor after a redirect."""
+    try:
+        socket.getaddrinfo("localhost", None)
+    except OSError:
+        pytest.skip("localhost has no address: /etc/hosts does not name it")
+    message = "localhost has no public address, and is not allowed by name"
+    async with RegistryClient(AllowedHosts(["*"])) as client:
+        with pytest.raises(RegistryError, match=message):
+            await client.facts(parse_image_reference("localhost:1/app"))
+    server.handlers[MANIFEST] = answer(307, Location="https://localhost:1/")
+    with pytest.raises(RegistryError, match=message):
+        await ask(server, authority)
 
 
 @pytest.mark.parametrize(
