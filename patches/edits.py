@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
+from functools import cache
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
@@ -20,7 +21,7 @@ from patches.evaluation import Evaluation, Stage, evaluate
 from patches.model.editing import with_value, without
 from patches.model.images import ImageUser
 from patches.model.patch import escape, unescape
-from patches.model.pod import ContainerView, Pod
+from patches.model.pod import ContainerView, Origin, Pod
 from patches.model.shapes import Json
 from patches.model.starting import is_windows_root
 from patches.model.updates import as_stored
@@ -34,12 +35,17 @@ _MOST_CONTAINERS: Final = 32
 """Of a pod with more, no edits are looked for: it is evaluated again up to four times, while others wait."""
 _MOST_EDITS: Final = 64
 """A longer list helps nobody."""
+_MOST_EXAMPLES: Final = 4096
+_MOST_CHARACTERS: Final = 256
+"""Of an example that is remembered."""
 _MOST_VALUES: Final = 512
 """Of the fields that violated checks read."""
 _NON_ROOT: Final = "runAsNonRoot"
 _SOME_USER: Final = 65532
 """Stands for the user that an author has to choose, while the edits are verified."""
 _EXAMPLE: Final = "example"
+_EXAMPLES: Final[dict[tuple[str, str, str, LevelVersion, int], bool]] = {}
+"""Whether a value alone violates a level: pods often say the same."""
 _CHECKS: Final = {check.id: check for check in CHECKS}
 
 
@@ -102,7 +108,6 @@ class _Search:
         self._policy = evaluation.policy
         self._level = level
         self._stage = stage
-        self._known: dict[tuple[str, str], bool] = {}
         self._editable: str | tuple[str, ...] = ""
         if self._old is not None:  # nothing else of a pod that exists may change
             self._editable = tuple(f"{path}/" for path in evaluation.created or ())
@@ -154,27 +159,19 @@ class _Search:
 
     def _violates(self, pattern: str, edit: Edit) -> bool:
         """Whether a value alone violates the level, in a pod that complies in all else."""
-        key = pattern or edit.path, repr(edit.value)  # containers often say the same
-        if key not in self._known:
-            example = as_if_filled_in(self._example(pattern, edit), (_EXAMPLE,))
-            self._known[key] = bool(judge(example, self._level, self._policy.server_minor))
-        return self._known[key]
-
-    def _example(self, pattern: str, edit: Edit) -> Pod:
-        pod = self._pod
-        spec: dict[str, Any] = {key: pod.spec[key] for key in ("os", "hostUsers") if key in pod.spec}
-        container: dict[str, Any] = {"name": _EXAMPLE, "image": _EXAMPLE}
-        annotations = {}
-        first, _, rest = pattern.partition(".")
-        if first == "container":
-            container |= _nested(rest.split("."), edit.value)
-        elif pattern:
-            spec |= _nested(pattern.split("."), edit.value)
-        else:
-            key = unescape(edit.path.rpartition("/")[2])
-            annotations[key], container["name"] = edit.value, key.rpartition("/")[2]
-        document = {"metadata": {"annotations": annotations}, "spec": {**spec, "containers": [container]}}
-        return Pod(document, "", "Pod", pod.origin)
+        spec = self._pod.spec
+        surroundings: dict[str, Any] = {key: spec[key] for key in ("os", "hostUsers") if key in spec}
+        place = pattern or unescape(edit.path.rpartition("/")[2])
+        key = (place, repr(edit.value), repr(surroundings), self._level, self._policy.server_minor)
+        known = _EXAMPLES.get(key)
+        if known is None:
+            example = _example(pattern, place, edit.value, surroundings)
+            known = bool(judge(example, self._level, self._policy.server_minor))
+            if len(_EXAMPLES) >= _MOST_EXAMPLES:
+                _EXAMPLES.clear()
+            if len(key[1]) <= _MOST_CHARACTERS:
+                _EXAMPLES[key] = known
+        return known
 
     def _users(self, pod: Pod, violated: Sequence[str]) -> list[Edit]:
         """Find who keeps the default from adding runAsNonRoot, or would not start with it."""
@@ -233,6 +230,22 @@ class _Search:
         return [row for row in pod.containers if not row.is_placeholder(self._policy.placeholders)]
 
 
+def _example(pattern: str, place: str, value: Json, surroundings: dict[str, Any]) -> Pod:
+    """Return a pod that complies but for a value: at a pattern, or that of the annotation `place`."""
+    spec: dict[str, Any] = surroundings
+    container: dict[str, Any] = {"name": _EXAMPLE, "image": _EXAMPLE}
+    annotations = {}
+    steps = _steps(place)
+    if not pattern:
+        annotations[place], container["name"] = value, place.rpartition("/")[2]
+    elif steps[0].name == "container":
+        container |= _nested(steps[1:], value)
+    else:
+        spec |= _nested(steps, value)
+    document = {"metadata": {"annotations": annotations}, "spec": {**spec, "containers": [container]}}
+    return as_if_filled_in(Pod(document, "", "Pod", Origin.ADMISSION), (_EXAMPLE,))
+
+
 def edit_document(document: Any, edits: Iterable[Edit]) -> Any:
     """Return a copy of a document with some edits. A user that is to be chosen is a number that is not 0."""
     rows = list(edits)
@@ -245,35 +258,47 @@ def edit_document(document: Any, edits: Iterable[Edit]) -> Any:
     return document
 
 
-def _expand(pod: Pod, pattern: str) -> Iterator[tuple[str, Json]]:
-    first, _, rest = pattern.partition(".")
-    if first == "container":
+class _Step(NamedTuple):
+    """One step of a pattern: the name of a field, and whether the rest holds for each item of its list."""
+
+    name: str
+    is_list: bool
+
+
+@cache
+def _steps(pattern: str) -> tuple[_Step, ...]:
+    return tuple(_Step(step.removesuffix("[*]"), step.endswith("[*]")) for step in pattern.split("."))
+
+
+def _expand(pod: Pod, pattern: str) -> list[tuple[str, Json]]:
+    """Find the values at a pattern, each with its path."""
+    found: list[tuple[str, Json]] = []
+    steps = _steps(pattern)
+    if steps[0].name == "container":
         for container in pod.containers:
-            yield from _walk(container.value, rest.split("."), container.path)
+            _walk(container.value, steps[1:], container.path, found)
     else:
-        yield from _walk(pod.spec, pattern.split("."), pod.spec_path)
+        _walk(pod.spec, steps, pod.spec_path, found)
+    return found
 
 
-def _walk(value: Any, steps: Sequence[str], path: str) -> Iterator[tuple[str, Json]]:
-    if value is None:
-        return
-    if not steps:
-        yield path, value
-        return
-    name = steps[0].removesuffix("[*]")
-    found, path = value.get(name), f"{path}/{name}"
-    if name == steps[0]:
-        yield from _walk(found, steps[1:], path)
-    else:
-        for index, item in enumerate(found or ()):
-            yield from _walk(item, steps[1:], f"{path}/{index}")
+def _walk(value: Any, steps: Sequence[_Step], path: str, found: list[tuple[str, Json]]) -> None:
+    for depth, (name, is_list) in enumerate(steps, start=1):
+        value = value.get(name)
+        if value is None:
+            return
+        path = f"{path}/{name}"
+        if is_list:
+            for index, item in enumerate(value):
+                _walk(item, steps[depth:], f"{path}/{index}", found)
+            return
+    found.append((path, value))
 
 
-def _nested(steps: Sequence[str], value: Json) -> Any:
+def _nested(steps: Sequence[_Step], value: Json) -> Any:
     """Return an object with one value at the path of a pattern."""
-    for step in reversed(steps):
-        name = step.removesuffix("[*]")
-        value = {name: value if name == step else [value]}
+    for name, is_list in reversed(steps):
+        value = {name: [value] if is_list else value}
         if name == "volumes":
             value["volumes"][0] = {"name": _EXAMPLE, **value["volumes"][0]}
     return value

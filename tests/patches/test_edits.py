@@ -262,6 +262,19 @@ def test_too_much_work(bound: str, value: int, monkeypatch: pytest.MonkeyPatch) 
     assert _find(pod, policy()) is None
 
 
+def test_what_is_remembered_of_values_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By number, and in length: an author may write anything, and it goes all the same."""
+    known: dict[Any, bool] = {}
+    monkeypatch.setattr(edits, "_EXAMPLES", known)
+    monkeypatch.setattr(edits, "_MOST_EXAMPLES", 2)
+    for name in ("CHOWN", "SYS_ADMIN", "SYS_TIME", "X" * 300):
+        value = document({"securityContext": {"capabilities": {"add": [name]}}})
+        assert _edits(value) == {f"{_OF_C0}/capabilities/add/0": name}
+        assert len(known) <= 2
+    assert not any("X" * 300 in text for _, text, *_ in known)
+    assert known
+
+
 def test_too_many_fields_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is to be set counts too."""
     monkeypatch.setattr(edits, "_MOST_EDITS", 3)
