@@ -12,31 +12,23 @@ import argparse
 import gzip
 import json
 import os
-import platform
-import re
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from importlib.metadata import version
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from bench.admission.servers import HERE, build, cpu_seconds, free_port, machine, resident, server, versions, wait
 from bench.reviews import SHARED, review_of
 
-_HERE: Final = Path(__file__).parent
-_BASELINE: Final = _HERE / "baseline.json"
+_BASELINE: Final = HERE / "baseline.json"
 _TOLERANCE: Final = 1.1
 _ROUNDS: Final = 3
 _CONNECTIONS: Final = 16
-_PATIENCE: Final = 20.0
-"""Seconds within which a server has to listen."""
 _GO: Final = "Go, no-op"
 _AIOHTTP: Final = "aiohttp, no-op"
 _OURS: Final = "ours, log info JSON"
@@ -105,11 +97,10 @@ def plot(report: dict[str, Any]) -> str:
 
 
 def _measure(directory: Path, reviews: int) -> dict[str, list[Row]]:
-    program = directory / "admission"
-    subprocess.run(["go", "build", "-o", str(program), "."], cwd=_HERE, check=True)  # noqa: S603, S607 (of the PATH)
+    program = build(directory)
     bodies = directory / "reviews.jsonl"
     bodies.write_bytes(b"\n".join(_bodies()))
-    certs, port = directory / "certs", str(_free_port())
+    certs, port = directory / "certs", str(free_port())
     ours = [*(sys.executable, "-m", "webhook", "serve", "--self-signed", str(certs), "--log-format", "json")]
     ours += ["--health-port", "0", "--port", port]
     pair = [str(certs / "tls.crt"), str(certs / "tls.key")]
@@ -117,19 +108,19 @@ def _measure(directory: Path, reviews: int) -> dict[str, list[Row]]:
         _OURS: [*ours, "--log-level", "info"],
         _QUIET: [*ours, "--log-level", "warning"],
         _GO: [str(program), "serve", port, *pair],
-        _AIOHTTP: [sys.executable, str(_HERE / "noop.py"), port, *pair],
+        _AIOHTTP: [sys.executable, str(HERE / "noop.py"), port, *pair],
     }
     found: dict[str, list[Row]] = {name: [] for name in (_GO, _AIOHTTP, _QUIET, _OURS)}
     for _ in range(_ROUNDS):
         for name, command in commands.items():
-            with _server(command, directory / "log") as pid:
-                _wait(int(port))
+            with server(command, directory / "log") as pid:
+                wait(int(port))
                 load = [str(program), "load", f"https://127.0.0.1:{port}/mutate?timeout=10s", str(certs / "ca.crt")]
                 _post([*load, str(bodies)], reviews // 10)  # warms up
-                before = _cpu_seconds(pid)
+                before = cpu_seconds(pid)
                 times = _post([*load, str(bodies)], reviews)
-                micros = (_cpu_seconds(pid) - before) / reviews * 1e6
-                found[name].append(Row(micros, times[len(times) // 2], times[len(times) * 99 // 100], _resident(pid)))
+                micros = (cpu_seconds(pid) - before) / reviews * 1e6
+                found[name].append(Row(micros, times[len(times) // 2], times[len(times) * 99 // 100], resident(pid)))
     return found
 
 
@@ -144,39 +135,6 @@ def _bodies() -> list[bytes]:
     return [json.dumps(review, separators=(",", ":")).encode() for review in pods]
 
 
-@contextmanager
-def _server(command: Sequence[str], log: Path) -> Iterator[int]:
-    """Run a server on the first core; its process id. Its log goes to a file."""
-    with log.open("wb") as errors:
-        process = subprocess.Popen(command, stdout=errors, stderr=errors)  # noqa: S603
-        try:
-            os.sched_setaffinity(process.pid, {min(os.sched_getaffinity(0))})
-            yield process.pid
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def _wait(port: int) -> None:
-    """Wait until a server listens."""
-    end = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.05)
-        else:
-            return
-
-
 def _post(command: Sequence[str], reviews: int) -> list[float]:
     """Post reviews; the sorted milliseconds that each took."""
     others = sorted(os.sched_getaffinity(0))
@@ -187,15 +145,6 @@ def _post(command: Sequence[str], reviews: int) -> list[float]:
     return sorted(int(each) / 1000 for each in answered[1:])
 
 
-def _cpu_seconds(pid: int) -> float:
-    """The CPU time of a process so far, by the number of its clock (clock_getcpuclockid)."""
-    return time.clock_gettime((~pid << 3) | 2)
-
-
-def _resident(pid: int) -> float:
-    return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
 def _report(found: dict[str, list[Row]]) -> dict[str, Any]:
     """The medians, and the median of the ratios to the Go webhook within each round."""
     servers = {}
@@ -203,18 +152,7 @@ def _report(found: dict[str, list[Row]]) -> dict[str, Any]:
         ratios = [row.micros / go.micros for row, go in zip(rows, found[_GO], strict=True)]
         medians = {field: round(statistics.median(getattr(row, field) for row in rows), 2) for field in Row._fields}
         servers[name] = {**medians, "ratio": round(statistics.median(ratios), 2)}
-    go = subprocess.run(["go", "version"], capture_output=True, text=True, check=True).stdout.split()[2]  # noqa: S607
-    return {"machine": _machine(), "versions": _versions(go), "servers": servers}
-
-
-def _machine() -> str:
-    match = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
-    return f"{match[1] if match else platform.machine()}, {os.cpu_count()} cores"
-
-
-def _versions(go: str) -> dict[str, str]:
-    names = ("aiohttp", "uvloop", "msgspec")
-    return {"Python": platform.python_version(), "Go": go, **{name: version(name) for name in names}}
+    return {"machine": machine(), "versions": versions(), "servers": servers}
 
 
 def _print(report: dict[str, Any]) -> None:

@@ -1,0 +1,245 @@
+"""`python -m bench.creates`: what admission adds to the creation of a pod, on a real API server of its own.
+
+Pods of the corpus are created (as a dry run: admission and validation, nothing stored) in namespaces that differ in who
+is asked about them: nobody, a webhook that allows everything, this one, or the in-process policies that `export` makes
+of the same defaults. The namespaces take turns, a few creates at a time, so that all meet the same machine; first one
+after the other, then 32 at once. CPU is that of the API server, etcd and the webhook together. Needs `make assets` and
+Go on the PATH.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from bench.admission.servers import HERE, build, cpu_seconds, free_port, machine, server, versions, wait
+from patches import MODE_LABEL, DefaulterConfiguration
+from tests.cluster import binaries
+from tests.cluster.client import pods
+from tests.cluster.control_plane import ADMINISTRATORS, ControlPlane
+from tests.cluster.policies import until
+from tests.cluster.programs import control_plane
+from tests.cluster.webhooks import LABEL, PODS
+from tests.shared_data import read_jsonl_gz, shared
+from webhook.export.policies import carried_by, mutating_policy
+
+_REGISTRATION: Final = "/apis/admissionregistration.k8s.io/v1"
+_ASKED: Final = "apiserver_admission_webhook_admission_duration_seconds"
+_WITHOUT: Final = "nobody"
+_POLICIES: Final = "policies, in process"
+_OURS: Final = "ours, log info JSON"
+_GO: Final = "Go, no-op"
+_AIOHTTP: Final = "aiohttp, no-op"
+_BARE: Final = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+_SEQUENTIAL: Final = 1
+_AT_ONCE: Final = 32
+_CHUNK: Final = 64
+"""Creates before the next takes its turn."""
+
+
+class Space(NamedTuple):
+    """A namespace, and the processes whose CPU time counts with that of the API server."""
+
+    name: str
+    processes: tuple[int, ...] = ()
+
+
+class Chunk(NamedTuple):
+    """The milliseconds of some creates, in their order, and the CPU seconds that all of them took together."""
+
+    millis: list[float]
+    cpu: float
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.creates", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=20, help="turns of each, of 64 creates (default: %(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
+    options = parser.parse_args()
+    found = binaries.find("etcd", "kube-apiserver")
+    with tempfile.TemporaryDirectory() as name, control_plane(Path(name), found) as plane:
+        report = _measure(plane, Path(name), options.rounds)
+    _print(report)
+    if options.json:
+        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    return 0
+
+
+def _measure(plane: ControlPlane, directory: Path, rounds: int) -> dict[str, Any]:
+    program, bodies = build(directory), directory / "pods.jsonl"
+    bodies.write_bytes(b"\n".join(_bodies()))
+    pair = plane.authority.issue("load", ADMINISTRATORS)
+    own = _processes("kube-apiserver", "etcd")
+    results: dict[str, dict[str, Any]] = {}
+    with ExitStack() as stack:
+        spaces = {_WITHOUT: Space(plane.namespace("asks-nobody"))}
+        for name, command in _commands(program, directory).items():
+            spaces[name] = stack.enter_context(_webhook(plane, directory, name, command))
+        spaces[_POLICIES] = stack.enter_context(_policies(plane))
+        for connections in (_SEQUENTIAL, _AT_ONCE):
+            chunks: dict[str, list[Chunk]] = {name: [] for name in spaces}
+            for _ in range(rounds):
+                for name, space in spaces.items():
+                    url = f"{plane.address}{pods(space.name)}?dryRun=All"
+                    load = [str(program), "load", url, str(plane.authority.cert), str(bodies), str(_CHUNK)]
+                    command = [*load, str(connections), str(pair.cert), str(pair.key)]
+                    chunks[name].append(_create(command, (*own, *space.processes)))
+            for name, rows in chunks.items():
+                results.setdefault(name, {})["1" if connections == 1 else str(connections)] = figures(rows[1:])
+        asked = _asked(plane)
+        for name, row in results.items():
+            if _short(name) in asked:
+                row["asked"] = asked[_short(name)]
+    version = plane.admin.must("GET", "/version")["gitVersion"]
+    return {"machine": machine(), "versions": {"Kubernetes": version, **versions()}, "results": results}
+
+
+def _bodies() -> list[bytes]:
+    """Pods that an API server accepts in a namespace with nothing but the account `default`."""
+    named = {"serviceAccountName", "serviceAccount", "priorityClassName", "runtimeClassName"}
+    rows = [row["pod"] for row in read_jsonl_gz(shared("corpus/pods.jsonl.gz")) if row["accepted_by_api_server"]]
+    found = []
+    for pod in rows:
+        metadata = {key: value for key, value in pod["metadata"].items() if key in ("labels", "annotations")}
+        value = {"apiVersion": "v1", "kind": "Pod", "metadata": {**metadata, "generateName": "p-"}, "spec": pod["spec"]}
+        if not named & set(pod["spec"]):
+            found.append(json.dumps(value, separators=(",", ":")).encode())
+    return found
+
+
+def _commands(program: Path, directory: Path) -> dict[str, Sequence[str]]:
+    """How each webhook is started; `PORT` stands for its port."""
+    certs = directory / "certs"
+    pair = [str(certs / "tls.crt"), str(certs / "tls.key")]
+    ours = [sys.executable, "-m", "webhook", "serve", "--self-signed", str(certs), "--log-format", "json"]
+    ours += ["--log-level", "info", "--health-port", "0", "--port", "PORT", "--objects", str(_described(directory))]
+    return {
+        _OURS: ours,
+        _GO: [str(program), "serve", "PORT", *pair],
+        _AIOHTTP: [sys.executable, str(HERE / "noop.py"), "PORT", *pair],
+    }
+
+
+def _described(directory: Path) -> Path:
+    """The namespace of ours as the server knows it."""
+    metadata = {"name": "asks-ours", "labels": {MODE_LABEL: "enforce"}}
+    value = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+    path = directory / "namespace.json"
+    path.write_text(json.dumps(value), encoding="utf-8")
+    return path
+
+
+@contextmanager
+def _webhook(plane: ControlPlane, directory: Path, name: str, command: Sequence[str]) -> Iterator[Space]:
+    short = _short(name)
+    port = free_port()
+    words = [word.replace("PORT", str(port)) for word in command]
+    with server(words, directory / f"{short}.log") as process:
+        wait(port)
+        space = plane.namespace(f"asks-{short}", {LABEL: short, MODE_LABEL: "enforce"})
+        bundle = base64.b64encode((directory / "certs" / "ca.crt").read_bytes()).decode()
+        webhook = {
+            "name": f"pods.{short}.psd.test",
+            "clientConfig": {"url": f"https://127.0.0.1:{port}/mutate", "caBundle": bundle},
+            "rules": PODS,
+            "admissionReviewVersions": ["v1"],
+            "sideEffects": "None",
+            "namespaceSelector": {"matchLabels": {LABEL: short}},
+        }
+        value = {"metadata": {"name": short}, "webhooks": [webhook]}
+        plane.admin.must("POST", f"{_REGISTRATION}/mutatingwebhookconfigurations", value)
+        until(lambda: plane.admin.create(pods(space), _BARE, dry_run=True).ok and short in _asked(plane), "it is asked")
+        yield Space(space, (process,))
+
+
+@contextmanager
+def _policies(plane: ControlPlane) -> Iterator[Space]:
+    """The exported policies, in a namespace that has opted in and of which no webhook is asked."""
+    configuration = DefaulterConfiguration()
+    ids = [name for name, obstacle in carried_by(configuration, None).items() if not obstacle]
+    collections = {
+        "MutatingAdmissionPolicy": "mutatingadmissionpolicies",
+        "MutatingAdmissionPolicyBinding": "mutatingadmissionpolicybindings",
+    }
+    for row in mutating_policy(configuration, ids, static=False):
+        plane.admin.must("POST", f"{_REGISTRATION}/{collections[row['kind']]}", row)
+    space = plane.namespace("asks-policies", {MODE_LABEL: "enforce"})
+    until(lambda: plane.admin.create(pods(space), _BARE, dry_run=True).body["spec"]["securityContext"], "policies act")
+    yield Space(space)
+
+
+def _short(name: str) -> str:
+    return re.sub(r"\W.*", "", name).lower()
+
+
+def _create(command: Sequence[str], processes: Sequence[int]) -> Chunk:
+    before = sum(map(cpu_seconds, processes))
+    first, *rest = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()  # noqa: S603
+    if int(first) != _CHUNK:
+        raise SystemExit(f"{_CHUNK - int(first)} of {_CHUNK} pods were refused")
+    return Chunk([int(each) / 1000 for each in rest], sum(map(cpu_seconds, processes)) - before)
+
+
+def figures(rows: Sequence[Chunk]) -> dict[str, float]:
+    """The first creates of a turn, which connect, count for nothing but CPU."""
+    millis = sorted(each for row in rows for each in row.millis[_AT_ONCE:])
+    cpu = statistics.median(row.cpu for row in rows) / _CHUNK * 1000
+    p50, p99 = millis[len(millis) // 2], millis[len(millis) * 99 // 100]
+    return {"p50 ms": round(p50, 2), "p99 ms": round(p99, 2), "CPU s per 1,000": round(cpu, 2)}
+
+
+def _asked(plane: ControlPlane) -> dict[str, float]:
+    """The mean milliseconds that the API server itself waited for each webhook, by its short name."""
+    text = plane.admin.request("GET", "/metrics").body
+    rows = re.findall(rf'{_ASKED}_(sum|count){{name="pods.(\w+).psd.test".*}} (\S+)', text)
+    values = {(short, kind): float(value) for kind, short, value in rows}
+    return {
+        short: round(value / values[short, "count"] * 1000, 2)
+        for (short, kind), value in values.items()
+        if kind == "sum"
+    }
+
+
+def _processes(*names: str) -> list[int]:
+    """Our child processes with these names."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        pid, _, rest = file.read_text(encoding="utf-8").partition(" (")
+        name, _, fields = rest.rpartition(") ")
+        if name in [each[:15] for each in names] and int(fields.split()[1]) == os.getpid():
+            found.append(int(pid))
+    return found
+
+
+def _print(report: dict[str, Any]) -> None:
+    print(report["machine"] + "; " + ", ".join(f"{name} {number}" for name, number in report["versions"].items()))
+    for title, key in (("one after the other", "1"), ("32 at once", str(_AT_ONCE))):
+        print(f"{title:<24}{'p50 ms':>8}{'added':>8}{'p99 ms':>8}{'added':>8}{'CPU s per 1,000':>17}{'asked ms':>10}")
+        nobody = report["results"][_WITHOUT][key]
+        for name, row in report["results"].items():
+            figures = row[key]
+            added = [figures[field] - nobody[field] for field in ("p50 ms", "p99 ms")]
+            print(
+                f"  {name:<22}{figures['p50 ms']:>8.2f}{added[0]:>+8.2f}{figures['p99 ms']:>8.2f}{added[1]:>+8.2f}"
+                f"{figures['CPU s per 1,000']:>17.2f}{row.get('asked', ''):>10}"
+            )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
