@@ -20,7 +20,7 @@ from patches.model.starting import Cause
 from patches.policy.configuration import DefaulterConfiguration, enabled_ids, json_schema
 from patches.standards.checks import CHECKS
 from webhook.documents.writer import to_yaml
-from webhook.export.carried import CARRIED
+from webhook.export.carried import CARRIED, NOT_CARRIED
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 _LINK: Final = re.compile(r"\[([^\]]*)\]\([^)]*\)")
@@ -91,7 +91,7 @@ def _export_rows() -> list[str]:
         (
             f"[`{default.id}`](defaults.md#{default.id})",
             "yes" if default.id in carried else "no",
-            (carried[default.id].webhook_only or "nothing more") if default.id in carried else "all of it",
+            (carried[default.id].webhook_only or "nothing more") if default.id in carried else NOT_CARRIED[default.id],
         )
         for default in DEFAULTS
     )

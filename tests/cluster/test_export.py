@@ -29,8 +29,8 @@ from patches import (
 )
 from patches.policy.policy import MODE_LABEL, PREFIX, PSA_PREFIX, SKIP_ANNOTATION
 from tests.cluster import binaries, random_pods
-from tests.cluster.client import MERGE_PATCH, pods, spread
-from tests.cluster.control_plane import ControlPlane
+from tests.cluster.client import MERGE_PATCH, Client, pods, spread
+from tests.cluster.control_plane import ADMINISTRATORS, ControlPlane
 from tests.cluster.policies import until
 from tests.cluster.programs import control_plane
 from tests.cluster.telling import tell
@@ -49,8 +49,13 @@ _COLLECTIONS: Final = {
 _SEED: Final = 20
 _GENERATED: Final = 400
 _ON: Final = {"enabled": True}
+_EXEMPT_USER: Final = "exempt"
+_EXEMPT_CLASS: Final = "exempt-class"
+_EXEMPT_SPACE: Final = "export-everything-exempt"
 _EVERYTHING: Final = {
-    "settings": {"readOnlyRootFilesystem": _ON, "hostUsers": _ON, "appArmorProfile": _ON},
+    "settings": {"readOnlyRootFilesystem": _ON, "hostUsers": _ON, "appArmorProfile": _ON, "imagePullPolicy": _ON},
+    "exemptions": {"usernames": [_EXEMPT_USER], "runtimeClasses": [_EXEMPT_CLASS], "namespaces": [_EXEMPT_SPACE]},
+    "allowPodSkip": True,
 }
 _CONFIGURATIONS: Final[dict[str, Any]] = {"default": {}, "everything": _EVERYTHING}
 _TOKEN: Final = re.compile(r"kube-api-access-[a-z0-9]{5}\b")  # the name of an injected volume
@@ -216,6 +221,14 @@ _PODS: Final[dict[str, Any]] = {
     },
     "placeholder": {"containers": [_CONTAINER, {"name": "sidecar", "image": "auto"}]},
     "low-port": {"containers": [{**_CONTAINER, "ports": [{"containerPort": 80}]}]},
+    "pulled-if-absent": {
+        "containers": [{**_CONTAINER, "imagePullPolicy": "IfNotPresent"}],
+        "volumes": [
+            {"name": "plain", "emptyDir": {}},
+            {"name": "never", "image": {"reference": "registry.example/v:1", "pullPolicy": "Never"}},
+            {"name": "always", "image": {"reference": "registry.example/v:1", "pullPolicy": "Always"}},
+        ],
+    },
 }
 
 
@@ -244,6 +257,46 @@ def test_a_namespace_opts_out_of_defaults(plane: ControlPlane, exported: tuple[s
     assert "seccompProfile" not in spec["securityContext"]
     assert spec["containers"][0]["securityContext"].get("capabilities") is None
     assert spec["containers"][0]["securityContext"]["allowPrivilegeEscalation"] is False
+
+
+@pytest.mark.parametrize("exported", ["everything"], indirect=True)
+def test_a_pod_opts_out_where_pods_may(plane: ControlPlane, exported: tuple[str, DefaulterConfiguration]) -> None:
+    """By its own annotation, as with the engine; not on an update, when anyone may have written it since."""
+    name, configuration = exported
+    space = plane.namespace(f"{name}-pod-skip", _ENFORCE)
+    metadata = {"name": "p", "annotations": {SKIP_ANNOTATION: "seccompProfile,resources"}}
+    value = {"metadata": metadata, "spec": _PODS["plain"]}
+    without = plane.admin.create(pods(f"{name}-without"), value, dry_run=True).body
+    got = plane.admin.must("POST", pods(space), value)
+    expected = _expected(without, configuration, replace(empty_snapshot(space), labels=_ENFORCE))
+    assert _comparable(got) == _comparable(expected)
+    assert "seccompProfile" not in got["spec"]["securityContext"]
+    added = {**got, "spec": {**got["spec"], "ephemeralContainers": [{"name": "e", "image": "i"}]}}
+    updated = plane.admin.request("PUT", f"{pods(space)}/p/ephemeralcontainers", added, dryRun="All").body
+    (debugger,) = updated["spec"]["ephemeralContainers"]
+    assert debugger["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+
+
+@pytest.mark.parametrize("exported", ["everything"], indirect=True)
+def test_who_is_exempt_gets_nothing(plane: ControlPlane, exported: tuple[str, DefaulterConfiguration]) -> None:
+    """A user, a namespace, and pods of a RuntimeClass; others in the same namespace do."""
+    name, _ = exported
+    space = plane.namespace(f"{name}-exemptions", _ENFORCE)
+    plane.namespace(_EXEMPT_SPACE, _ENFORCE)
+    node_class = {"metadata": {"name": _EXEMPT_CLASS}, "handler": "h"}
+    plane.admin.must("POST", "/apis/node.k8s.io/v1/runtimeclasses", node_class)
+    user = plane.client(_EXEMPT_USER, ADMINISTRATORS)
+
+    def is_defaulted(client: Client, where: str, **spec: Any) -> bool:
+        value = {"metadata": {"name": "p"}, "spec": {**_PODS["plain"], **spec}}
+        answer = client.create(pods(where), value, dry_run=True)
+        assert answer.ok, answer.message
+        return "seccompProfile" in answer.body["spec"]["securityContext"]
+
+    assert is_defaulted(plane.admin, space)
+    assert not is_defaulted(user, space)
+    assert not is_defaulted(plane.admin, _EXEMPT_SPACE)
+    assert not is_defaulted(plane.admin, space, runtimeClassName=_EXEMPT_CLASS)
 
 
 def _create(plane: ControlPlane, space: str, spec: Any) -> Any:

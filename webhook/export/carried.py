@@ -67,6 +67,10 @@ def _add_to_each(variable: str, key: str, value: str) -> str:
     return f"variables.{variable}.map(c, {_add('c.path + ' + text('/' + key), value)})"
 
 
+def _joined(*parts: str) -> str:
+    return "\n+ ".join(parts)
+
+
 def _constant(variables: Variables) -> Callable[[DefaulterConfiguration], Variables]:
     return lambda _: variables
 
@@ -174,10 +178,9 @@ _RUN_AS_NON_ROOT: Final = Carried(
             f"  !{_OWN}.?runAsNonRoot.hasValue() && !c.placeholder)",
         }
     ),
-    operations=lambda _: (
-        _add_to_pod("variables.runAsNonRootAtPod", "securityContext/runAsNonRoot", "true")
-        + "\n+ "
-        + _add_to_each("runAsNonRoot", "securityContext/runAsNonRoot", "true")
+    operations=lambda _: _joined(
+        _add_to_pod("variables.runAsNonRootAtPod", "securityContext/runAsNonRoot", "true"),
+        _add_to_each("runAsNonRoot", "securityContext/runAsNonRoot", "true"),
     ),
     touches=("runAsNonRoot",),
     obstacle=_unknown_images,
@@ -212,10 +215,9 @@ _SECCOMP_PROFILE: Final = Carried(
     id="seccompProfile",
     webhook_only="",
     variables=_seccomp_variables,
-    operations=lambda configuration: (
-        _add_to_pod("variables.seccompProfileAtPod", "securityContext/seccompProfile", _seccomp(configuration))
-        + "\n+ "
-        + _add_to_each("seccompProfile", "securityContext/seccompProfile", _seccomp(configuration))
+    operations=lambda configuration: _joined(
+        _add_to_pod("variables.seccompProfileAtPod", "securityContext/seccompProfile", _seccomp(configuration)),
+        _add_to_each("seccompProfile", "securityContext/seccompProfile", _seccomp(configuration)),
     ),
     touches=("seccompProfile",),
 )
@@ -359,7 +361,7 @@ def _resources_operations(configuration: DefaulterConfiguration) -> str:
     rows = [
         _add_to_each(_request_variable(name), f"resources/requests/{name}", text(requests[name])) for name in requests
     ]
-    return "\n+ ".join((parents, *rows))
+    return _joined(parents, *rows)
 
 
 _RESOURCES: Final = Carried(
@@ -368,6 +370,28 @@ _RESOURCES: Final = Carried(
     variables=_resources_variables,
     operations=_resources_operations,
     obstacle=_resources_obstacle,
+)
+
+# --- imagePullPolicy --------------------------------------------------------------------------------------------------
+
+_ALWAYS: Final = text("Always")
+_IMAGE_PULL_POLICY: Final = Carried(
+    id="imagePullPolicy",
+    webhook_only="",
+    variables=_constant(
+        {
+            "imagePullPolicy": f"!({_active('imagePullPolicy')}) ? [] : variables.fillable.filter(c,\n"
+            f"  c.it.?imagePullPolicy.orValue('') != {_ALWAYS})",
+            "pulledVolumes": f"!({_active('imagePullPolicy')} && {_CREATES}) ? []\n"
+            ": variables.volumes.transformList(i, v,\n"
+            f"  v.?image.hasValue() && v.image.?pullPolicy.orValue('') != {_ALWAYS},\n"
+            "  '/spec/volumes/' + string(i) + '/image/pullPolicy')",
+        }
+    ),
+    operations=lambda _: _joined(
+        _add_to_each("imagePullPolicy", "imagePullPolicy", _ALWAYS),
+        f"variables.pulledVolumes.map(path, {_add('path', _ALWAYS)})",
+    ),
 )
 
 # --- automountServiceAccountToken -------------------------------------------------------------------------------------
@@ -418,6 +442,12 @@ _AUTOMOUNT_SERVICE_ACCOUNT_TOKEN: Final = Carried(
     obstacle=_token_obstacle,
 )
 
+NOT_CARRIED: Final = {
+    "identity": "what other defaults may add depends on the user that it sets; platforms that assign users",
+    "runtimeClassName": "whether the class exists and fits the pod and its quotas, which no policy can see",
+}
+"""What only the webhook can do, and why: for the table in docs/export.md."""
+
 CARRIED: Final = (
     _OS,
     _HOST_USERS,
@@ -428,6 +458,7 @@ CARRIED: Final = (
     _CAPABILITIES,
     _READ_ONLY_ROOT_FILESYSTEM,
     _RESOURCES,
+    _IMAGE_PULL_POLICY,  # while the volumes have the positions that they came with
     _AUTOMOUNT_SERVICE_ACCOUNT_TOKEN,
 )
 """In the order of their variables: `os` and `hostUsers` decide what others may add."""

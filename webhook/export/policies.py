@@ -20,7 +20,7 @@ from patches import (
     parse_level_version,
 )
 from webhook.errors import ConfigurationError
-from webhook.export.carried import CARRIED, Carried, Variables
+from webhook.export.carried import CARRIED, NOT_CARRIED, Carried, Variables
 from webhook.export.cel import text, texts
 from webhook.export.violations import VALIDATIONS
 
@@ -63,7 +63,7 @@ def carried_by(configuration: DefaulterConfiguration, wanted: Collection[str] | 
     known = {row.id: row for row in CARRIED}
     enabled = enabled_ids(configuration.settings)
     return {
-        default.id: known[default.id].obstacle(configuration) if default.id in known else "only the webhook knows it"
+        default.id: known[default.id].obstacle(configuration) if default.id in known else NOT_CARRIED[default.id]
         for default in DEFAULTS
         if default.id in (enabled if wanted is None else wanted)
     }
