@@ -210,7 +210,11 @@ def test_metrics_and_logs_tell_what_was_sent(install: Install) -> None:
         ("psd_violations_total", "privileged", "baseline", "warn"): 14,
         ("psd_violations_total", "privileged", "baseline", "target"): 14,
     }
-    told = [line for line in install.log[lines:] if line["message"] == "admission"]
+    def admissions() -> list[Any]:
+        return [line for line in install.log[lines:] if line["message"] == "admission"]
+
+    eventually(lambda: len(admissions()) >= 39, "every line is written")  # by a thread, some moments later
+    told = admissions()
     assert Counter(line["decision"] for line in told) == {"patched": 30, "invalid": 2, "error": 3, "denied": 4}
     through = [line for line in told if line["decision"] == "patched"]
     assert all(re.fullmatch(r"[0-9a-f-]{36}", line["uid"]) for line in through)

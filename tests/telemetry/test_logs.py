@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("root_logger")
 
 def _lines(style: str, level: str = "info") -> tuple[logging.Logger, io.StringIO]:
     stream = io.StringIO()
-    configure_logs(style, level, stream)
+    configure_logs(style, level, logging.StreamHandler(stream))
     return logging.getLogger("test.logs"), stream
 
 

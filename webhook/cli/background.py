@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 from webhook.errors import DefaulterError, exit_status
 from webhook.server.parts import Work
+from webhook.telemetry.log_writer import LogHandler, LogWriter
 from webhook.telemetry.logs import configure_logs
 
 _LOG: Final = logging.getLogger("webhook.cli")
@@ -35,7 +36,8 @@ class LogOptions(Protocol):
 
 def run_to_end(options: LogOptions, work: Coroutine[Any, Any, None]) -> int:
     """Run a command until SIGTERM or SIGINT, and return the exit status."""
-    configure_logs(options.log_format, options.log_level)
+    writer = LogWriter(sys.stderr)
+    configure_logs(options.log_format, options.log_level, LogHandler(writer))
     try:
         _run(work)
     except DefaulterError as error:
@@ -44,6 +46,8 @@ def run_to_end(options: LogOptions, work: Coroutine[Any, Any, None]) -> int:
     except OSError as error:
         _report_failure(options, error.strerror or str(error))
         return 2
+    finally:
+        writer.close()
     return 0
 
 

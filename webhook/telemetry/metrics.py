@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 
 from patches import TEMPLATES, Evaluation, Level
 from webhook.telemetry.gauges import GaugeSource
+from webhook.telemetry.log_writer import dropped_lines
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 OTHER: Final = "other"
@@ -108,6 +109,8 @@ class Metrics(Collector):
             ("check", "level", "mode"),
             self._violations,
         )
+        lines = Counter({(): dropped_lines()})
+        yield _counter("psd_log_lines_dropped", "Log lines dropped, because nobody took them.", (), lines)
         families: dict[str, GaugeMetricFamily] = {}
         for gauge in (gauge for ask in self.gauges for gauge in ask()):
             family = families.get(gauge.name)
