@@ -122,6 +122,7 @@ class Observer:
         self._in_use.clear()
         self._suspected.clear()
         self._young.clear()
+        self.reporter.keep([(item.namespace, item.name) for item in items])
         for item in sorted(items, key=_created):  # what ran before us speaks first
             self.put(item)
 
@@ -152,7 +153,7 @@ class Observer:
         """Forget a pod that is gone. What it taught stays."""
         self._in_use.pop((item.namespace, item.name), None)
         self._suspected.pop((item.namespace, item.name), None)
-        self.reporter.confirmed.pop((item.namespace, item.name), None)
+        self.reporter.forget(item.namespace, item.name)
         self._young.pop((item.namespace, item.name), None)
 
     def _read(self, raw: msgspec.Raw) -> PodState:

@@ -6,8 +6,8 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Hashable
+from collections import Counter
+from collections.abc import Callable, Collection, Hashable
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple, NoReturn
@@ -16,11 +16,21 @@ from patches import Certainty, Failure, Owner, PodState, Suspicion
 from webhook.cluster.api import ClusterClient
 from webhook.errors import ClusterError
 from webhook.observer.book import ImageBook
+from webhook.observer.fair_queue import FairQueue
 from webhook.observer.owners import find_evidence
 from webhook.observer.writer import BookWriter
 
-_MOST_WAITING: Final = 1000
-_MOST_REMEMBERED: Final = 50_000
+_MOST_WAITING: Final = 100
+"""Suspicions of one namespace at a time. The others come again: a pod that hangs is looked at every few seconds."""
+_MOST_AT_ONCE: Final = 200
+"""Pods that are deleted at a time."""
+_MOST_EVENTS: Final = 500
+"""Of one namespace in an hour: they are kept in etcd for that long."""
+_HOUR: Final = 3600.0
+_MOST_HANGING: Final = 5000
+"""Of one namespace: what waits is deleted much faster than it can be found."""
+_FINAL: Final = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
+"""Answers that would be the same again, as of a namespace that is being deleted."""
 _FOLLOW_SECONDS: Final = 2.0
 """How long after a write every replica of the server has read it: what they follow reaches them in milliseconds."""
 _ADMITTED_UNKNOWING_SECONDS: Final = 10
@@ -43,23 +53,6 @@ _WAYS_OUT: Final = {
 class _Case(NamedTuple):
     pod: PodState
     suspicion: Suspicion
-
-
-class Once:
-    """Remembers what was done, so that it is done once. The oldest of very many is forgotten."""
-
-    def __init__(self) -> None:
-        """Remember nothing."""
-        self._done: OrderedDict[Hashable, None] = OrderedDict()
-
-    def first(self, key: Hashable) -> bool:
-        """Whether this is the first time that this key is asked for."""
-        if key in self._done:
-            return False
-        self._done[key] = None
-        if len(self._done) > _MOST_REMEMBERED:
-            self._done.popitem(last=False)
-        return True
 
 
 class Reporter:
@@ -94,9 +87,12 @@ class Reporter:
         self._writer = writer
         self._leads = leads
         self._heals = heals
-        self._cases: asyncio.Queue[_Case] = asyncio.Queue(_MOST_WAITING)
-        self._seen = Once()
-        self._hanging: asyncio.Queue[_Case] = asyncio.Queue()
+        self._cases: FairQueue[_Case] = FairQueue(_MOST_WAITING)
+        self._looked_into: dict[tuple[str, str], set[tuple[str, str, str]]] = {}
+        self._hanging: FairQueue[_Case] = FairQueue(_MOST_HANGING)
+        self._events: Counter[str] = Counter()
+        self._hour_ends = 0.0
+        self._fails = False
         self._healing: dict[Hashable, float] = {}
         self.confirmed: dict[tuple[str, str], str] = {}
         self.suspected: Counter[tuple[str, str]] = Counter()
@@ -104,35 +100,61 @@ class Reporter:
 
     def put(self, pod: PodState, suspicion: Suspicion) -> None:
         """Look into a suspicion soon, unless that was done for this pod already."""
-        if pod.deleted or not self._leads() or self._cases.full():
-            return  # the pod's next change, or the next sweep, brings it again
-        if self._seen.first((pod.uid, suspicion.container, suspicion.default)):
-            self._cases.put_nowait(_Case(pod, suspicion))
+        if pod.deleted or not self._leads():
+            return  # the pod's next change, or its next turn, brings it again
+        looked_into = self._looked_into.setdefault((pod.namespace, pod.name), set())
+        what = _what(pod, suspicion)
+        if what not in looked_into and self._cases.put(pod.namespace, _Case(pod, suspicion)):
+            looked_into.add(what)
+
+    def forget(self, namespace: str, name: str) -> None:
+        """Forget a pod that is gone: what is kept is bounded by the pods that there are."""
+        self._looked_into.pop((namespace, name), None)
+        self.confirmed.pop((namespace, name), None)
+
+    def keep(self, pods: Collection[tuple[str, str]]) -> None:
+        """Forget all pods but these, by namespace and name."""
+        for gone in self._looked_into.keys() - set(pods):
+            self.forget(*gone)
 
     async def run(self) -> NoReturn:
         """Look into suspicions until cancelled."""
         while True:
             case = await self._cases.get()
+            pod = case.pod
             try:
                 await self._look_into(case)
             except (ClusterError, TimeoutError) as error:
-                _LOG.warning("cannot look into pod %s/%s: %s", case.pod.namespace, case.pod.name, error)
+                again = not isinstance(error, ClusterError) or error.status not in _FINAL
+                if again and (looked_into := self._looked_into.get((pod.namespace, pod.name))):
+                    looked_into.discard(_what(*case))
+                self._report(f"cannot look into pod {pod.namespace}/{pod.name}: {error}")
+            else:
+                self._fails = False
+
+    def _report(self, problem: str) -> None:
+        """Log the first of failures in a row."""
+        if not self._fails:
+            self._fails = True
+            _LOG.warning(problem)
 
     async def _look_into(self, case: _Case) -> None:
         pod, suspicion = case
         evidence = await find_evidence(self._client, pod, suspicion)
-        if evidence is None or pod.owner is None:
+        if evidence is None or pod.owner is None or (pod.namespace, pod.name) not in self._looked_into:
             return
         self.confirmed[pod.namespace, pod.name] = pod.uid
-        self.suspected[suspicion.default, suspicion.certainty] += 1
         message = _message(suspicion)
+        await self._tell(pod.namespace, pod.owner, suspicion, message)  # first: it stands for all its pods
         await self._tell(pod.namespace, Owner("v1", "Pod", pod.name, pod.uid), suspicion, message)
-        await self._tell(pod.namespace, pod.owner, suspicion, message)
+        self.suspected[suspicion.default, suspicion.certainty] += 1
         if self._may_recreate(pod, suspicion):
-            self._hanging.put_nowait(case)
+            self._hanging.put(pod.namespace, case)
 
     async def _tell(self, namespace: str, about: Owner, suspicion: Suspicion, message: str) -> None:
         """Make an Event, whose name is always the same for the same thing: it is told once, whoever leads."""
+        if not self._may_tell(namespace):
+            return
         told = f"{about.uid} {suspicion.container} {suspicion.default}"
         name = f"{about.name[:200]}.{hashlib.sha256(told.encode()).hexdigest()[:16]}"
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -162,6 +184,15 @@ class Reporter:
             if error.status != HTTPStatus.CONFLICT:
                 raise
 
+    def _may_tell(self, namespace: str) -> bool:
+        """Whether a namespace has had fewer Events within the hour than it may fill etcd with."""
+        now = time.monotonic()
+        if now >= self._hour_ends:
+            self._events.clear()
+            self._hour_ends = now + _HOUR
+        self._events[namespace] += 1
+        return self._events[namespace] <= _MOST_EVENTS
+
     def _may_recreate(self, pod: PodState, suspicion: Suspicion) -> bool:
         """Whether the pod never starts because of us, and its successor would fare better."""
         if not self._heals() or suspicion.failure not in _NEVER_START:
@@ -172,11 +203,9 @@ class Reporter:
     async def heal(self) -> NoReturn:
         """Delete pods that hang until cancelled: each batch once the next admissions know what was learnt of it."""
         while True:
-            batch = [await self._hanging.get()]
+            batch = await self._hanging.get_several(_MOST_AT_ONCE)
             await self._writer.written()
             await asyncio.sleep(_FOLLOW_SECONDS)
-            while not self._hanging.empty():
-                batch.append(self._hanging.get_nowait())
             await asyncio.gather(*map(self._recreate, batch))
 
     async def _recreate(self, case: _Case) -> None:
@@ -227,6 +256,11 @@ class Reporter:
                     return True
             await asyncio.sleep(_FOLLOW_SECONDS)
         return False
+
+
+def _what(pod: PodState, suspicion: Suspicion) -> tuple[str, str, str]:
+    """What is looked into once."""
+    return pod.uid, suspicion.container, suspicion.default
 
 
 def _message(suspicion: Suspicion) -> str:

@@ -1,0 +1,159 @@
+"""What is said of suspicions, and of how many: no namespace keeps the others waiting."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from patches import Certainty, Failure, Owner, PodState, Suspicion
+from tests.gatherers.live_faults import beside, until
+from webhook.cluster.api import ClusterClient
+from webhook.errors import ClusterError
+from webhook.observer import reports
+from webhook.observer.book import ImageBook
+from webhook.observer.fair_queue import FairQueue
+from webhook.observer.reports import Reporter
+from webhook.observer.writer import BookWriter
+
+_CRASHES = Suspicion("app", "web:1", "readOnlyRootFilesystem", Failure.CRASH, Certainty.LIKELY, "")
+
+
+class Cluster:
+    """An API server where every pod has the field and no template does. `refuses` are the answers before that."""
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+        self.refuses: list[int] = []
+
+    async def get(self, path: str) -> bytes:
+        """An object."""
+        if self.refuses:
+            raise ClusterError(self.refuses.pop(0), "no")
+        name = path.rpartition("/")[2]
+        template = {"containers": [{"name": "app"}]}
+        if "/pods/" not in path:
+            return msgspec.json.encode({"metadata": {"uid": name}, "spec": {"template": {"spec": template}}})
+        owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "rs", "uid": "rs", "controller": True}
+        metadata = {"name": name, "uid": name, "resourceVersion": "1", "ownerReferences": [owner]}
+        security = {"readOnlyRootFilesystem": True}
+        return msgspec.json.encode(
+            {"metadata": metadata, "spec": {"containers": [{"name": "app", "securityContext": security}]}}
+        )
+
+    async def send(self, _: str, path: str, body: Any) -> bytes:
+        """A write."""
+        assert path.endswith("/events")
+        self.events.append(body)
+        return b""
+
+
+def reporter(cluster: Cluster) -> Reporter:
+    """One that leads."""
+    client = cast("ClusterClient", cluster)
+    book = ImageBook()
+    writer = BookWriter(client, "own", book, lambda: True)
+    return Reporter(client, book, writer, leads=lambda: True, heals=lambda: False)
+
+
+def pod(namespace: str, name: str) -> PodState:
+    """A pod of a ReplicaSet."""
+    return PodState(namespace, name, name, 0, Owner("apps/v1", "ReplicaSet", "rs", "rs"), "rs", frozenset(), ())
+
+
+def told(cluster: Cluster, namespace: str) -> int:
+    """How many pods of a namespace have an Event."""
+    rows = (row["involvedObject"] for row in cluster.events)
+    return sum((row["kind"], row["namespace"]) == ("Pod", namespace) for row in rows)
+
+
+async def test_one_namespace_does_not_keep_others_waiting() -> None:
+    """Thousands of suspicions in one: the next one elsewhere is looked into after one of them."""
+    cluster = Cluster()
+    found = reporter(cluster)
+    for number in range(2000):
+        found.put(pod("many", f"many-{number}"), _CRASHES)
+    found.put(pod("few", "few-1"), _CRASHES)
+    async with beside(found.run()):
+        await until(lambda: told(cluster, "few"))
+    first = [row["metadata"]["namespace"] for row in cluster.events]
+    assert Counter(first[: first.index("few")]) == {"many": 2}
+
+
+async def test_what_found_no_place_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the pod has its next turn; and what was looked into is not looked into again."""
+    monkeypatch.setattr(reports, "_MOST_WAITING", 3)
+    cluster = Cluster()
+    found = reporter(cluster)
+    pods = [pod("many", f"many-{number}") for number in range(7)]
+    async with beside(found.run()):
+        for _ in range(4):
+            for row in pods:
+                found.put(row, _CRASHES)
+            await until(lambda: not len(found._cases))
+            await asyncio.sleep(0.01)
+        await until(lambda: found.suspected.total() == 7)
+    assert told(cluster, "many") == 7
+
+
+async def test_events_are_bounded_by_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of an hour; what is counted is not bounded."""
+    monkeypatch.setattr(reports, "_MOST_EVENTS", 5)
+    cluster = Cluster()
+    found = reporter(cluster)
+    async with beside(found.run()):
+        for number in range(20):
+            found.put(pod("many", f"many-{number}"), _CRASHES)
+        found.put(pod("few", "few-1"), _CRASHES)
+        await until(lambda: found.suspected.total() == 21)
+        assert Counter(row["metadata"]["namespace"] for row in cluster.events) == {"many": 5, "few": 2}
+        monkeypatch.setattr(found, "_hour_ends", 0.0)
+        found.put(pod("many", "many-later"), _CRASHES)
+        await until(lambda: found.suspected.total() == 22)
+    assert cluster.events[-1]["involvedObject"]["name"] == "many-later"
+
+
+async def test_what_could_not_be_looked_into_comes_again(caplog: pytest.LogCaptureFixture) -> None:
+    """Unless the answer is final; the log says the first of failures in a row."""
+    cluster = Cluster()
+    cluster.refuses = [500, 0, 403]
+    found = reporter(cluster)
+    async with beside(found.run()):
+        for name in ("a", "a", "b", "b", "a"):
+            found.put(pod("shop", name), _CRASHES)
+            await until(lambda: not len(found._cases))
+            await asyncio.sleep(0.01)
+    assert [row["involvedObject"]["name"] for row in cluster.events] == ["rs", "a"]
+    assert caplog.text.count("cannot look into pod") == 1
+
+
+async def test_pods_that_are_gone_are_forgotten() -> None:
+    """What is kept is bounded by the pods that there are."""
+    cluster = Cluster()
+    found = reporter(cluster)
+    async with beside(found.run()):
+        for name in ("a", "b"):
+            found.put(pod("shop", name), _CRASHES)
+        await until(lambda: found.suspected.total() == 2)
+        assert found.confirmed == {("shop", "a"): "a", ("shop", "b"): "b"}
+        found.keep([("shop", "b")])
+        assert found._looked_into.keys() == found.confirmed.keys() == {("shop", "b")}
+        found.forget("shop", "b")
+        assert (found._looked_into, found.confirmed) == ({}, {})
+        found.put(pod("shop", "gone"), _CRASHES)
+        found.forget("shop", "gone")  # before it was looked into
+        await until(lambda: not len(found._cases))
+        await asyncio.sleep(0.01)
+        assert found.confirmed == {}
+
+
+async def test_namespaces_take_turns() -> None:
+    """Each is bounded for itself."""
+    queue: FairQueue[str] = FairQueue(2)
+    assert [queue.put("a", item) for item in ("a1", "a2", "a3")] == [True, True, False]
+    assert queue.put("b", "b1")
+    assert await queue.get_several(2) == ["a1", "b1"]
+    assert (await queue.get_several(9), len(queue)) == (["a2"], 0)
