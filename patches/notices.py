@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 from patches.arrival import read_spec
 from patches.defaults.draft import Draft
+from patches.model.decisions import State
 from patches.model.notices import Notice, NoticeCode
 from patches.model.pod import Origin, Pod
 from patches.model.withheld import Withheld
@@ -40,6 +41,8 @@ def find_notices(draft: Draft, judged: Pod, withheld: Withheld | None, verdicts:
     pod = draft.pod
     if not draft.whole_pod:
         return
+    if draft.patch.operations and draft.namespace.images:
+        yield from _suspected_notices(draft)
     changes = draft.patch.operations or any(verdicts.values())
     if pod.origin is Origin.MANIFEST and pod.owner and changes:
         yield Notice(NoticeCode.OWNER, "/metadata/ownerReferences", (pod.owner,))
@@ -49,6 +52,19 @@ def find_notices(draft: Draft, judged: Pod, withheld: Withheld | None, verdicts:
         yield Notice(NoticeCode.PODS_REFUSED, pod.prefix, (pod.kind, str(draft.policy.enforce)))
     if draft.namespace.quota_demands:
         yield from _quota_notices(judged, draft.namespace)
+
+
+def _suspected_notices(draft: Draft) -> Iterator[Notice]:
+    """Of each container that gets a default after which containers of its image failed in this namespace."""
+    for container in draft.containers:
+        image = container.value.get("image") or ""
+        suspected = draft.namespace.images.find(image).suspected
+        ids = [id_ for namespace, id_ in suspected if namespace == draft.namespace.name]
+        for id_ in ids:
+            paths = [row.path for row in draft.decisions if row.id == id_ and row.state is State.APPLIED]
+            own = [path for path in paths if any(path.startswith(f"{row.path}/") for row in draft.containers)]
+            if any(path.startswith(f"{container.path}/") for path in own) or (paths and not own):
+                yield Notice(NoticeCode.SUSPECTED_DEFAULT, container.path, (container.name, image, id_))
 
 
 def _template_notices(draft: Draft, withheld: Withheld | None, verdicts: _Verdicts) -> Iterator[Notice]:

@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from patches.model.pod import Origin
 from tests.patches.notice_cases import NoticeCase, load_notice_cases
-from tests.review.builders import configured, gatherer_of, request, reviewer_of, sent
+from tests.review.builders import configured, request, reviewer_of, sent
 from tests.server.serving import local_preview_app
 from webhook.cli import main
 from webhook.review.notices import notice_warnings
@@ -22,6 +22,7 @@ _ADMITTED: Final = [case for case in _CASES if case.origin is Origin.ADMISSION]
 _LONGEST: Final = 256
 """Characters to which an API server cuts a warning beside others."""
 _MARKS: Final = (
+    "failed here before with",
     "needs the API token",
     "has rights by",
     "owns it and",
@@ -57,13 +58,15 @@ def test_the_command_line(case: NoticeCase, tmp_path: Path, capsys: pytest.Captu
         "config.json": case.configuration,
         "document.json": case.document,
         "objects.json": {"apiVersion": "v1", "kind": "List", "items": case.objects},
+        "images.json": case.image_facts,
     }
     for name, value in files.items():
         (tmp_path / name).write_text(json.dumps(value), encoding="utf-8")
-    config, document, objects = (str(tmp_path / name) for name in files)
-    main(["preview", "-f", document, "--objects", objects, "--config", config, "-o", "json"])
+    config, document, objects, images = (str(tmp_path / name) for name in files)
+    options = ["--config", config, "--images", images, "-o", "json"]
+    main(["preview", "-f", document, "--objects", objects, *options])
     separate = json.loads(capsys.readouterr().out)["results"][-1]["warnings"]
-    main(["preview", "-f", objects, "-f", document, "--config", config, "-o", "json"])
+    main(["preview", "-f", objects, "-f", document, *options])
     together = json.loads(capsys.readouterr().out)["results"][-1]["warnings"]
     assert separate == together
     _check(separate, case)
@@ -72,7 +75,7 @@ def test_the_command_line(case: NoticeCase, tmp_path: Path, capsys: pytest.Captu
 @pytest.mark.parametrize("case", _FILES, ids=str)
 async def test_the_preview_endpoint(case: NoticeCase) -> None:
     """`POST /preview` answers them."""
-    app = local_preview_app(gatherer_of(case.objects), configured(**case.configuration))
+    app = local_preview_app(case.gatherer(), configured(**case.configuration))
     async with TestClient(TestServer(app)) as client:
         reply = await client.post("/preview", json=case.document)
         (result,) = (await reply.json())["results"]
@@ -83,11 +86,11 @@ async def test_the_preview_endpoint(case: NoticeCase) -> None:
 async def test_mutate(case: NoticeCase) -> None:
     """/mutate sends them as warnings; in mode audit, which tells only the audit log, it sends none."""
     name = case.document["metadata"]["namespace"]
-    reviewer = reviewer_of(gatherer_of(case.objects), configured(**case.configuration))
+    reviewer = reviewer_of(case.gatherer(), configured(**case.configuration))
     _check(sent(await reviewer.mutate(request(case.document, namespace=name))).get("warnings", []), case)
     marks = {"labels": {"pod-security-defaulter.io/mode": "audit"}}
     audit = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, **marks}}
-    reviewer = reviewer_of(gatherer_of([*case.objects, audit]), configured(**case.configuration))
+    reviewer = reviewer_of(case.gatherer(audit), configured(**case.configuration))
     assert not sent(await reviewer.mutate(request(case.document, namespace=name))).get("warnings")
 
 

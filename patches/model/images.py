@@ -45,6 +45,7 @@ class ImageFacts:
         exposed_ports: numbers of EXPOSE.
         volumes: paths of VOLUME.
         file_capabilities: whether a program in it carries file capabilities, or which ones, as `NET_BIND_SERVICE`.
+        suspected: the defaults after which containers of it failed, each with the namespace in which they did.
     """
 
     user: str | None = None
@@ -53,6 +54,7 @@ class ImageFacts:
     exposed_ports: tuple[int, ...] = ()
     volumes: tuple[str, ...] = ()
     file_capabilities: bool | frozenset[str] | None = None
+    suspected: tuple[tuple[str, str], ...] = ()
 
     @property
     def user_name(self) -> str | None:

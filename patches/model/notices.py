@@ -45,6 +45,17 @@ class NoticeCode(ExplainedCode):
         ),
         "Set `runAsUser` to the number of that user, or use an image with a numeric USER.",
     )
+    SUSPECTED_DEFAULT = (
+        "suspected-default",
+        (
+            "After this default had been added, containers of this [image](images.md#what-hangs-and-why) failed in the "
+            "namespace, and it may be why."
+        ),
+        (
+            "Set the field yourself, or name the default in the namespace's annotation `pod-security-defaulter.io/skip`. "
+            "A container that runs for a minute with the default ends the suspicion."
+        ),
+    )
     VOLUME_EMPTIED = (
         "volume-emptied",
         (

@@ -39,10 +39,10 @@ class ControlPlane:
         self._clients.append(client)
         return client
 
-    def kubeconfig(self, user: str, group: str = ADMINISTRATORS) -> Path:
-        """A kubeconfig for a user of a group."""
+    def kubeconfig(self, user: str, group: str = ADMINISTRATORS, server: str = "") -> Path:
+        """A kubeconfig for a user of a group. `server`: by which to reach the API server, if not directly."""
         pair = self.authority.issue(user, group)
-        cluster = {"server": self.address, "certificate-authority": str(self.authority.cert)}
+        cluster = {"server": server or self.address, "certificate-authority": str(self.authority.cert)}
         certificate = {"client-certificate": str(pair.cert), "client-key": str(pair.key)}
         value = {
             "apiVersion": "v1",

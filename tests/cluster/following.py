@@ -17,9 +17,11 @@ PROMISE = 1.0
 
 
 @asynccontextmanager
-async def connected(plane: ControlPlane, kind: type[ClusterClient] = ClusterClient) -> AsyncIterator[ClusterClient]:
-    """A connection, closed at the end."""
-    cluster = await kind.connect(plane.kubeconfig("live"))
+async def connected(
+    plane: ControlPlane, kind: type[ClusterClient] = ClusterClient, *, server: str = ""
+) -> AsyncIterator[ClusterClient]:
+    """A connection, closed at the end. `server`: by which to reach the API server."""
+    cluster = await kind.connect(plane.kubeconfig("live", server=server))
     try:
         yield cluster
     finally:

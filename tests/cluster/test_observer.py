@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from patches import APPLIED_ANNOTATION
+from patches import APPLIED_ANNOTATION, MODE_LABEL
+from tests.cluster import binaries
 from tests.cluster.client import pods
 from tests.cluster.control_plane import ControlPlane
-from tests.cluster.following import admin, connected
+from tests.cluster.following import admin, connected, following
+from tests.cluster.programs import restartable
+from tests.cluster.proxy import proxied
 from tests.gatherers.live_cluster import configured
 from tests.gatherers.live_faults import beside, until
+from tests.review.builders import pod, request, sent
 from webhook.errors import ConfigurationError
+from webhook.images.catalog import ImageCatalog
+from webhook.images.config_map import follow_config_maps
 from webhook.images.facts import read_image_facts
 from webhook.images.shards import KEY, NAME
 from webhook.observer.observer import Observer
+from webhook.review.reviewer import Reviewer
 
 pytestmark = pytest.mark.cluster
 
@@ -29,10 +39,12 @@ _NON_ROOT: Final = {"securityContext": {"runAsNonRoot": True}}
 
 
 @asynccontextmanager
-async def observing(plane: ControlPlane, own: str, name: str = "one", heal: str = "off") -> AsyncIterator[Observer]:
-    """An observer that runs; `own` is its namespace."""
+async def observing(
+    plane: ControlPlane, own: str, name: str = "one", heal: str = "off", server: str = ""
+) -> AsyncIterator[Observer]:
+    """An observer that runs; `own` is its namespace, `server` by which to reach the API server."""
     configuration = configured(observer={"heal": heal})
-    async with connected(plane) as client:
+    async with connected(plane, server=server) as client:
         lease = f"/apis/coordination.k8s.io/v1/namespaces/{own}/leases/observer"
         observer = Observer(client, own, (lease, name), lambda: configuration)
         async with beside(observer.run()):
@@ -55,9 +67,18 @@ def replica_set(plane: ControlPlane, namespace: str, name: str, **pod: Any) -> A
     return plane.bypassing.must("POST", f"/apis/apps/v1/namespaces/{namespace}/replicasets", value)
 
 
-def create_pod(plane: ControlPlane, namespace: str, name: str, owner: Any, status: Any, **spec: Any) -> Any:
+def create_pod(
+    plane: ControlPlane,
+    namespace: str,
+    name: str,
+    owner: Any,
+    status: Any,
+    *,
+    applied: str = "runAsNonRoot:pod",
+    **spec: Any,
+) -> Any:
     """A pod of a controller, with our annotation and a status of its container; what the API server made of it."""
-    metadata: dict[str, Any] = {"name": name, "annotations": {APPLIED_ANNOTATION: "runAsNonRoot:pod"}}
+    metadata: dict[str, Any] = {"name": name, "annotations": {APPLIED_ANNOTATION: applied}}
     image = "bare:1"
     if owner is not None:
         reference = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "controller": True}
@@ -102,6 +123,12 @@ def events(plane: ControlPlane, namespace: str) -> list[tuple[str, str]]:
     rows = plane.admin.must("GET", f"/api/v1/namespaces/{namespace}/events")["items"]
     found = [row["involvedObject"] for row in rows if row["reason"].startswith("Default")]
     return sorted((row["kind"], row["name"]) for row in found)
+
+
+def clear(plane: ControlPlane, namespace: str) -> None:
+    """Delete all pods: the observers of other tests see them too."""
+    for row in plane.admin.must("GET", pods(namespace))["items"]:
+        plane.admin.must("DELETE", f"{pods(namespace)}/{row['metadata']['name']}", {"gracePeriodSeconds": 0})
 
 
 async def test_it_writes_what_it_learns(plane: ControlPlane) -> None:
@@ -168,10 +195,8 @@ async def test_what_hangs_is_told_once(plane: ControlPlane) -> None:
         f'container "app" (image web:1) does not start because of the default runAsNonRoot: {_ROOT}. '
         "To comply: set runAsUser to a user that the image supports, or use an image with a numeric USER"
     )
-    left = plane.admin.must("GET", pods(shop))["items"]
-    assert len(left) == 6
-    for pod in left:  # the observers of other tests see them too
-        plane.admin.must("DELETE", f"{pods(shop)}/{pod['metadata']['name']}", {"gracePeriodSeconds": 0})
+    assert len(plane.admin.must("GET", pods(shop))["items"]) == 6
+    clear(plane, shop)
 
 
 async def test_what_hangs_is_made_anew_once(plane: ControlPlane) -> None:
@@ -195,9 +220,135 @@ async def test_what_hangs_is_made_anew_once(plane: ControlPlane) -> None:
     async with observing(plane, own, heal="recreate") as observer:
         await until(lambda: names() == {"forged", "bare", "ran"}, _SECONDS)
         await until(lambda: observer.reporter.healed == 2, _SECONDS)
-        assert "web:1" in entries(plane, own)
+        assert web["metadata"]["uid"] in entries(plane, own)["web:1"].recreated[shop]
         create_pod(plane, shop, "web-3", web, HANGS, **_NON_ROOT)
         await until(lambda: ("Pod", "web-3") in events(plane, shop), _SECONDS)
         with pytest.raises((TimeoutError, AssertionError)):
             await until(lambda: "web-3" not in names(), _QUIET_SECONDS)
         assert observer.reporter.healed == 2
+    create_pod(plane, shop, "web-4", web, HANGS, **_NON_ROOT)
+    new = replica_set(plane, shop, "new")
+    create_pod(plane, shop, "new-1", new, HANGS, **_NON_ROOT)
+    async with observing(plane, own, "another", heal="recreate") as observer:  # which remembers nothing by itself
+        await until(lambda: observer.reporter.healed == 1, _SECONDS)
+        await until(lambda: ("Pod", "web-4") in events(plane, shop), _SECONDS)
+        await asyncio.sleep(_QUIET_SECONDS)
+    assert names() == {"forged", "bare", "ran", "web-3", "web-4"}
+    clear(plane, shop)
+
+
+def _ended(code: int, reason: str = "Error", **parts: Any) -> Any:
+    """A container in a crash loop."""
+    times = {"startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:00:00Z"}
+    last = {"exitCode": code, "reason": reason, **times, **parts}
+    waiting = {"reason": "CrashLoopBackOff", "message": "back-off 10s restarting failed container"}
+    return {"state": {"waiting": waiting}, "lastState": {"terminated": last}, "restartCount": 3}
+
+
+def _refused(message: str) -> Any:
+    return {"state": {"waiting": {"reason": "CreateContainerConfigError", "message": message}}}
+
+
+_READ_ONLY: Final = {"readOnlyRootFilesystem": True}
+_DROPPED: Final = {"capabilities": {"drop": ["ALL"]}}
+_LIMITED: Final = {"limits": {"memory": "32Mi"}}
+_EXEC: Final = 'exec: "/app": operation not permitted'
+_FAILED_BEFORE: Final[dict[str, tuple[Any, Any]]] = {
+    "crash": (_ended(1), {}),
+    "aborted": (_ended(134), {}),
+    "killed": (_ended(137), {}),
+    "memory": (_ended(137, "OOMKilled"), {"resources": _LIMITED}),
+    "root": (_refused(_ROOT), {"securityContext": _NON_ROOT["securityContext"]}),
+    "name": (
+        _refused("container has runAsNonRoot and image has non-numeric user (app), cannot verify user is non-root"),
+        {"securityContext": _NON_ROOT["securityContext"]},
+    ),
+    "exec": (_ended(128, "StartError", message=_EXEC), {"securityContext": _DROPPED}),
+    "exec-runc": (_ended(255), {"securityContext": _DROPPED}),
+    "missing": (_ended(128, "StartError", message='exec: "/app": no such file or directory'), {}),
+    "secret": (_refused('secret "key" not found'), {}),
+}
+"""How a container fails, and what its author wrote."""
+_ALL: Final = "readOnlyRootFilesystem,seccompProfile,capabilities,runAsNonRoot,resources,allowPrivilegeEscalation"
+
+
+async def test_what_failed_before_is_not_blamed_on_a_default(plane: ControlPlane) -> None:
+    """Ten workloads that fail alike before a rollout with every default and after it; nor what another webhook did.
+
+    That added a field which our annotation does not name, or a container of its own.
+    """
+    own, shop = plane.namespace("observer-before"), plane.namespace("observer-before-shop")
+    owners = {name: replica_set(plane, shop, name) for name in (*_FAILED_BEFORE, "other", "injected", "web")}
+    before, after = {}, {}
+    for name, (status, written) in _FAILED_BEFORE.items():
+        before[name] = [{"name": "app", "image": f"{name}:1", **written}]
+        security = {**_READ_ONLY, **_DROPPED, "runAsNonRoot": True, **written.get("securityContext", {})}
+        after[name] = [{"name": "app", "image": f"{name}:1", "resources": _LIMITED, "securityContext": security}]
+        create_pod(plane, shop, f"{name}-1", owners[name], status, applied="", containers=before[name])
+    create_pod(plane, shop, "injected-1", owners["injected"], runs(7), applied="")
+    async with observing(plane, own) as observer:
+        for name, (status, _) in _FAILED_BEFORE.items():
+            create_pod(plane, shop, f"{name}-2", owners[name], status, applied=_ALL, containers=after[name])
+        create_pod(plane, shop, "other-1", owners["other"], HANGS, applied="seccompProfile", **_NON_ROOT)
+        sidecar = {"name": "sidecar", "image": "sidecar:1", "securityContext": _READ_ONLY}
+        containers = [{"name": "app", "image": "injected:1", "securityContext": _READ_ONLY}, sidecar]
+        create_pod(plane, shop, "injected-2", owners["injected"], runs(7), applied=_ALL, containers=containers)
+        set_status(plane, shop, "injected-2", {"name": "sidecar", **_ended(1)})
+        create_pod(plane, shop, "web-1", owners["web"], HANGS, **_NON_ROOT)
+        await until(lambda: events(plane, shop) == [("Pod", "web-1"), ("ReplicaSet", "web")], _SECONDS)
+        await asyncio.sleep(_QUIET_SECONDS)
+        assert (observer.reporter.suspected.total(), observer.hanging) == (1, 1)
+    async with observing(plane, own, "another") as observer:  # which sees both at once
+        await until(lambda: observer.hanging == 1, _SECONDS)
+        await asyncio.sleep(_QUIET_SECONDS)
+        assert observer.reporter.suspected.total() == 1
+    assert events(plane, shop) == [("Pod", "web-1"), ("ReplicaSet", "web")]
+    clear(plane, shop)
+
+
+async def test_a_crash_is_told_at_the_next_admission(plane: ControlPlane) -> None:
+    """In its own namespace, until the container has run with the default."""
+    own = plane.namespace("observer-crash")
+    shop, bank = (plane.namespace(f"observer-crash-{name}", {MODE_LABEL: "enforce"}) for name in ("shop", "bank"))
+    settings, web_1 = {"readOnlyRootFilesystem": {"enabled": True}}, {"name": "app", "image": "web:1"}
+    web = replica_set(plane, shop, "web")
+    containers = [{"name": "app", "image": "web:1", "securityContext": _READ_ONLY}]
+    applied = "readOnlyRootFilesystem:containers/app"
+    create_pod(plane, shop, "web-1", web, runs(7), applied="")
+    async with observing(plane, own):
+        create_pod(plane, shop, "web-2", web, _ended(1), applied=applied, containers=containers)
+        await until(lambda: entries(plane, own)["web:1"].suspected, _SECONDS)
+        assert entries(plane, own)["web:1"].suspected == {shop: ("readOnlyRootFilesystem",)}
+        assert events(plane, shop) == [("Pod", "web-2"), ("ReplicaSet", "web")]
+        async with following(plane, settings=settings) as live, connected(plane) as client:
+            catalog = ImageCatalog(lambda: timedelta(days=7), live.gatherer.use_images)
+            async with beside(follow_config_maps(client, own, catalog).run()):
+                await until(catalog.counts, _SECONDS)
+                for space, count in ((shop, 1), (bank, 0)):
+                    asked = request(pod(metadata={"namespace": space}, containers=[web_1]), namespace=space)
+                    answer = sent(await Reviewer(live.namespaces).mutate(asked))
+                    assert "patch" in answer
+                    assert sum("failed here before" in text for text in answer.get("warnings", [])) == count
+        create_pod(plane, shop, "web-3", web, runs(7), applied=applied, containers=containers)
+        await until(lambda: not entries(plane, own)["web:1"].suspected, _SECONDS)
+    clear(plane, shop)
+
+
+async def test_it_goes_on_after_the_api_server_was_away(tmp_path: Path) -> None:
+    """And after every connection was cut: it follows, leads, writes and tells again."""
+    found = binaries.find("etcd", "kube-apiserver")
+    with restartable(tmp_path, found) as (plane, server), proxied(int(plane.address.rpartition(":")[2])) as proxy:
+        own, shop = plane.namespace("own"), plane.namespace("shop")
+        async with observing(plane, own, server=f"https://127.0.0.1:{proxy.port}") as observer:
+            for name, breaks in (("before", None), ("cut", proxy.cut), ("away", server.restart), ("again", proxy.cut)):
+                if breaks is not None:
+                    await asyncio.to_thread(breaks)
+                plane.admin.close()
+                plane.bypassing.close()
+                owner = replica_set(plane, shop, name)
+                create_pod(plane, shop, f"{name}-1", owner, HANGS, **_NON_ROOT)
+                await until(lambda name=name: f"{name}:1" in entries(plane, own), 2 * _SECONDS)
+                await until(lambda name=name: ("ReplicaSet", name) in events(plane, shop), 2 * _SECONDS)
+            await asyncio.to_thread(plane.admin.must, "DELETE", f"/api/v1/namespaces/{own}/configmaps/{NAME}")
+            await until(lambda: len(entries(plane, own)) == 4, _SECONDS)
+            assert observer.hanging == 4

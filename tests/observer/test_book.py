@@ -180,3 +180,81 @@ def test_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {reference: row for rows in read.values() for reference, row in rows.items()} == entries
     monkeypatch.setattr(shards, "SHARD_BYTES", 300)
     assert all(0 < len(text) <= 300 for text in write_shards(entries).values())
+
+
+def test_suspicions_of_an_image() -> None:
+    """By namespace, each once; until the default is acquitted; also of an image of which nothing else is known."""
+    book = taught(lesson(uid=101))
+    assert [book.suspect("nginx", "shop", "identity", NOW) for _ in range(2)] == [True, False]
+    assert book.suspect("nginx", "bank", "resources", NOW)
+    assert book.suspect("nginx", "shop", "hostUsers", NOW)
+    assert book.suspect("other", "shop", "identity", NOW)
+    assert book.entries["nginx"].suspected == {"shop": ("hostUsers", "identity"), "bank": ("resources",)}
+    assert book.entries["other"] == ImageEntry(
+        source=Source.KUBELET, seen=NOW, namespace="shop", suspected={"shop": ("identity",)}
+    )
+    assert ("bank", "resources") in book.entries["nginx"].facts().suspected
+    assert not book.acquit("nginx", "bank", ["identity"])
+    assert not book.acquit("unknown", "bank", ["identity"])
+    assert book.acquit("nginx", "shop", ["identity"])
+    assert book.acquit("nginx", "bank", ["resources", "identity"])
+    assert book.entries["nginx"].suspected == {"shop": ("hostUsers",)}
+    assert book.learn(lesson(user="x", by_kubelet=True), "bank", NOW)
+    assert book.entries["nginx"].suspected == {"shop": ("hostUsers",)}
+    assert book.forget([], NOW + 2 * DAY, DAY)
+    assert book.suspect("other", "shop", "identity", NOW)
+
+
+def test_controllers_whose_pods_were_deleted() -> None:
+    """When that began, once an image and controller."""
+    book = taught(lesson(uid=101))
+    assert book.recreate("nginx", "shop", "u", NOW) == NOW
+    assert book.recreate("nginx", "shop", "u", NOW + DAY) == NOW
+    assert book.recreate("nginx", "shop", "v", NOW + DAY) == NOW + DAY
+    assert book.recreate("nginx", "bank", "u", NOW + DAY) == NOW + DAY
+    assert book.recreate("unknown", "shop", "u", NOW) is None
+
+
+def test_marks_are_bounded_by_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And together; what is forgotten makes room."""
+    monkeypatch.setattr(books, "_MOST_MARKS_IN_NAMESPACE", 2)
+    monkeypatch.setattr(books, "_MOST_MARKS", 4)
+    book = taught(lesson(uid=101))
+    assert book.suspect("nginx", "many", "identity", NOW)
+    assert book.recreate("nginx", "many", "u", NOW)
+    assert not book.suspect("nginx", "many", "resources", NOW)
+    assert book.recreate("nginx", "many", "v", NOW) is None
+    assert book.recreate("nginx", "many", "u", NOW) == NOW
+    assert book.suspect("nginx", "few", "identity", NOW)
+    assert book.suspect("other", "few", "identity", NOW)
+    assert not book.suspect("nginx", "third", "identity", NOW)
+    assert book.acquit("nginx", "many", ["identity"])
+    assert book.suspect("nginx", "third", "identity", NOW)
+    assert book.forget(["other"], NOW + 2 * DAY, DAY)
+    assert book.suspect("other", "many", "resources", NOW)
+
+
+def test_marks_of_another_observer_stay() -> None:
+    """They are joined with what was learnt before they were read, and read again after a restart."""
+    first = taught(lesson(uid=101))
+    first.suspect("nginx", "shop", "identity", NOW)
+    first.recreate("nginx", "shop", "u", NOW)
+    written = read_image_facts(write_image_facts(first.entries).encode(), "f")
+    assert written == first.entries
+    later = taught(lesson(uid=7))
+    later.suspect("nginx", "shop", "hostUsers", NOW)
+    later.recreate("nginx", "shop", "v", NOW + DAY)
+    later.adopt(written, {})
+    entry = later.entries["nginx"]
+    assert (entry.uid, entry.suspected) == (7, {"shop": ("hostUsers", "identity")})
+    assert later.recreate("nginx", "shop", "u", NOW + DAY) == NOW
+    assert later.recreate("nginx", "shop", "v", NOW + DAY) == NOW + DAY
+
+
+def test_what_a_person_declared_gets_no_marks() -> None:
+    """It is never changed."""
+    book = ImageBook()
+    book.adopt({"nginx": ImageEntry(uid=5)}, {})
+    assert not book.suspect("nginx", "shop", "identity", NOW)
+    assert book.recreate("nginx", "shop", "u", NOW) is None
+    assert book.entries["nginx"] == ImageEntry(uid=5)

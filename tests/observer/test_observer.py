@@ -51,3 +51,14 @@ def test_it_keeps_the_pods_that_there_are() -> None:
     for row in pods[:2]:
         found.delete(row)
     assert kept(found) == set()
+
+
+def test_a_default_with_which_the_image_runs_is_no_longer_suspected() -> None:
+    """Once it has run for a minute, in the namespace where it was suspected."""
+    found = observer()
+    found.book.suspect("web:1", "shop", "runAsNonRoot", _NOW)
+    found.book.suspect("web:1", "bank", "runAsNonRoot", _NOW)
+    found.put(item("young", running_since=_NOW.timestamp() - 59))
+    assert found.book.entries["web:1"].suspected.keys() == {"shop", "bank"}
+    found.put(item("steady", running_since=_NOW.timestamp() - 60))
+    assert found.book.entries["web:1"].suspected.keys() == {"bank"}

@@ -150,6 +150,20 @@ async def test_pods_that_are_gone_are_forgotten() -> None:
         assert found.confirmed == {}
 
 
+async def test_a_suspicion_is_kept_for_the_next_admission() -> None:
+    """With the image, unless a fact about the image helps the next pod already."""
+    cluster = Cluster()
+    found = reporter(cluster)
+    certain = _CRASHES._replace(failure=Failure.EXEC, image="exec:1")
+    async with beside(found.run()):
+        found.put(pod("shop", "a"), _CRASHES)
+        found.put(pod("shop", "b"), certain)
+        await until(lambda: found.suspected.total() == 2)
+    assert {name: row.suspected for name, row in found._book.entries.items()} == {
+        "web:1": {"shop": ("readOnlyRootFilesystem",)}
+    }
+
+
 async def test_namespaces_take_turns() -> None:
     """Each is bounded for itself."""
     queue: FairQueue[str] = FairQueue(2)

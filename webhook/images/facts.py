@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import repeat
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
@@ -19,6 +20,7 @@ KIND: Final = "ImageFacts"
 
 _Id = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 _Port = Annotated[int, Meta(ge=1, le=65535)]
+_Time = Annotated[datetime, Meta(tz=True)]
 
 
 class Source(StrEnum):
@@ -41,6 +43,8 @@ class ImageEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
         source: where it comes from.
         seen: when it was seen.
         namespace: whose pod it was first learnt from, and to whose share of the book it counts.
+        suspected: the defaults after which containers of it failed, by namespace.
+        recreated: when pods of it were deleted so that their controller makes others, by namespace and the controller's uid.
     """
 
     user: str | int | None = None
@@ -50,8 +54,17 @@ class ImageEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
     volumes: tuple[str, ...] = ()
     file_capabilities: bool | tuple[str, ...] | None = None
     source: Source = Source.DECLARED
-    seen: Annotated[datetime, Meta(tz=True)] | None = None
+    seen: _Time | None = None
     namespace: str = ""
+    suspected: dict[str, tuple[str, ...]] = {}
+    recreated: dict[str, dict[str, _Time]] = {}
+
+    @property
+    def marks(self) -> Iterator[str]:
+        """The namespace of each suspicion and each controller."""
+        for rows in (self.suspected, self.recreated):
+            for namespace, row in rows.items():
+                yield from repeat(namespace, len(row))
 
     def facts(self) -> ImageFacts:
         """The facts, as the engine knows them."""
@@ -63,6 +76,7 @@ class ImageEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
             exposed_ports=self.exposed_ports,
             volumes=self.volumes,
             file_capabilities=frozenset(capabilities) if isinstance(capabilities, tuple) else capabilities,
+            suspected=tuple((namespace, id_) for namespace, ids in self.suspected.items() for id_ in ids),
         )
 
 

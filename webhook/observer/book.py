@@ -16,6 +16,9 @@ _REFRESH: Final = timedelta(days=1)
 """How old `seen` may become before it is written anew."""
 _MOST_IMAGES: Final = 20_000
 _MOST_IN_NAMESPACE: Final = 500
+_MOST_MARKS: Final = 5000
+_MOST_MARKS_IN_NAMESPACE: Final = 100
+"""Suspicions, and controllers whose pods were deleted."""
 _MOST_CHARACTERS: Final = 1024
 """Of an image reference. The API server limits them to nothing but the size of the pod."""
 
@@ -28,6 +31,7 @@ class ImageBook:
         self._entries: dict[str, ImageEntry] = {}
         self._since: dict[str, datetime] = {}
         self._counts: Counter[str] = Counter()
+        self._marks: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -54,8 +58,11 @@ class ImageBook:
             if entry.source is Source.DECLARED and reference not in entries:
                 self._remove(reference)
         for reference, entry in entries.items():
-            new = reference not in self._entries and self._counts[entry.namespace] < _MOST_IN_NAMESPACE
-            if entry.source is Source.DECLARED or new:
+            known = self._entries.get(reference)
+            new = known is None and self._counts[entry.namespace] < _MOST_IN_NAMESPACE
+            if known is not None and Source.DECLARED not in (known.source, entry.source):
+                self._put(reference, _join_marks(known, entry))
+            elif entry.source is Source.DECLARED or new:
                 self._put(reference, entry)
                 if entry.seen is not None:
                     self._since[reference] = entry.seen
@@ -80,6 +87,47 @@ class ImageBook:
         if new:
             self._since[reference] = now
         return new
+
+    def suspect(self, image: str, namespace: str, default: str, now: datetime) -> bool:
+        """Note that containers of an image failed in a namespace after a default. Returns whether that is new."""
+        entry = self._entries.get(image) or ImageEntry(source=Source.KUBELET, namespace=namespace)
+        ids = entry.suspected.get(namespace, ())
+        if entry.source is Source.DECLARED or default in ids or not self._may_mark(image, namespace):
+            return False
+        suspected = {**entry.suspected, namespace: tuple(sorted((*ids, default)))}
+        self._put(image, msgspec.structs.replace(entry, suspected=suspected, seen=entry.seen or _whole(now)))
+        return True
+
+    def acquit(self, image: str, namespace: str, defaults: Collection[str]) -> bool:
+        """Forget suspicions: a container of the image runs with these defaults. Returns whether there were any."""
+        entry = self._entries.get(image)
+        ids = () if entry is None else entry.suspected.get(namespace, ())
+        if entry is None or not set(ids) & set(defaults):
+            return False
+        others = {name: row for name, row in entry.suspected.items() if name != namespace}
+        left = tuple(default for default in ids if default not in defaults)
+        suspected = {**others, namespace: left} if left else others
+        self._put(image, msgspec.structs.replace(entry, suspected=suspected))
+        return True
+
+    def recreate(self, image: str, namespace: str, controller: str, now: datetime) -> datetime | None:
+        """Note that pods of an image and a controller are deleted from now on, so that others are made.
+
+        Returns:
+            When that began for the first time: pods that are younger have been made anew already. None if it cannot be
+            noted: too many of the namespace were, or nothing was learnt of the image.
+        """
+        entry = self._entries.get(image)
+        if entry is None or entry.source is Source.DECLARED:
+            return None
+        controllers = entry.recreated.get(namespace, {})
+        if controller not in controllers:
+            if not self._may_mark(image, namespace):
+                return None
+            controllers = {**controllers, controller: _whole(now)}
+            recreated = {**entry.recreated, namespace: controllers}
+            self._put(image, msgspec.structs.replace(entry, recreated=recreated))
+        return controllers[controller]
 
     def known_since(self, reference: str) -> datetime | None:
         """When what is known of an image was learnt; None if nothing is, or a person declared it."""
@@ -107,6 +155,7 @@ class ImageBook:
     def _put(self, reference: str, entry: ImageEntry) -> None:
         self._uncount(reference)
         self._entries[reference] = entry
+        self._marks.update(entry.marks)
         if _counts(entry):
             self._counts[entry.namespace] += 1
 
@@ -117,8 +166,18 @@ class ImageBook:
 
     def _uncount(self, reference: str) -> None:
         known = self._entries.get(reference)
-        if known is not None and _counts(known):
+        if known is None:
+            return
+        self._marks.subtract(known.marks)
+        if _counts(known):
             self._counts[known.namespace] -= 1
+
+    def _may_mark(self, image: str, namespace: str) -> bool:
+        return (
+            self._marks[namespace] < _MOST_MARKS_IN_NAMESPACE
+            and self._marks.total() < _MOST_MARKS
+            and (image in self._entries or self._has_room(image, namespace))
+        )
 
     def _has_room(self, reference: str, namespace: str) -> bool:
         return (
@@ -151,4 +210,24 @@ def _merge(entry: ImageEntry, facts: ImageFacts, source: Source, now: datetime) 
         )
     if facts.file_capabilities is not None and not entry.file_capabilities:
         entry = msgspec.structs.replace(entry, file_capabilities=facts.file_capabilities is True)
-    return msgspec.structs.replace(entry, source=source, seen=now.replace(microsecond=0))
+    return msgspec.structs.replace(entry, source=source, seen=_whole(now))
+
+
+def _whole(now: datetime) -> datetime:
+    """The time in whole seconds, as the API server gives times."""
+    return now.replace(microsecond=0)
+
+
+def _join_marks(known: ImageEntry, stored: ImageEntry) -> ImageEntry:
+    """What is known with the marks that another observer, or this one before a restart, has made."""
+    if not stored.suspected and not stored.recreated:
+        return known
+    suspected = {
+        name: tuple(sorted({*known.suspected.get(name, ()), *stored.suspected.get(name, ())}))
+        for name in {**stored.suspected, **known.suspected}
+    }
+    recreated = {
+        name: {**known.recreated.get(name, {}), **stored.recreated.get(name, {})}
+        for name in {**stored.recreated, **known.recreated}
+    }
+    return msgspec.structs.replace(known, suspected=suspected, recreated=recreated)

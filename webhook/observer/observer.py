@@ -138,6 +138,10 @@ class Observer:
         for lesson in (*learn(pod), *_lessons(suspicions)):
             if self.book.learn(lesson, pod.namespace, now):
                 self.writer.wake()
+        for row in pod.containers:
+            steady = row.running_since is not None and now.timestamp() - row.running_since >= STEADY
+            if steady and self.book.acquit(row.image, pod.namespace, pod.applied):
+                self.writer.wake()
         if suspicions:
             self._suspected[key] = pod, suspicions
             self._report(key)

@@ -7,7 +7,7 @@ import hashlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple, NoReturn
@@ -46,7 +46,8 @@ _WAYS_OUT: Final = {
     Failure.IMAGE_USER: "set runAsUser to a user that the image supports, or use an image with a numeric USER",
     Failure.EXEC: "use an image without file capabilities, or add the capability that the program needs",
     Failure.MEMORY: "set limits.memory of the container",
-    Failure.CRASH: "set the field yourself, or name the default in the annotation pod-security-defaulter.io/skip",
+    Failure.CRASH: "set the field yourself, or name the default in the namespace's annotation "
+    "pod-security-defaulter.io/skip",
 }
 
 
@@ -93,7 +94,6 @@ class Reporter:
         self._events: Counter[str] = Counter()
         self._hour_ends = 0.0
         self._fails = False
-        self._healing: dict[Hashable, float] = {}
         self.confirmed: dict[tuple[str, str], str] = {}
         self.suspected: Counter[tuple[str, str]] = Counter()
         self.healed = 0
@@ -148,6 +148,10 @@ class Reporter:
         await self._tell(pod.namespace, pod.owner, suspicion, message)  # first: it stands for all its pods
         await self._tell(pod.namespace, Owner("v1", "Pod", pod.name, pod.uid), suspicion, message)
         self.suspected[suspicion.default, suspicion.certainty] += 1
+        if suspicion.failure not in _NEVER_START:  # what is known of the image helps the next pod
+            now = datetime.now(UTC)
+            if self._book.suspect(suspicion.image, pod.namespace, suspicion.default, now):
+                self._writer.wake()
         if self._may_recreate(pod, suspicion):
             self._hanging.put(pod.namespace, case)
 
@@ -204,20 +208,25 @@ class Reporter:
         """Delete pods that hang until cancelled: each batch once the next admissions know what was learnt of it."""
         while True:
             batch = await self._hanging.get_several(_MOST_AT_ONCE)
+            found = [case for case in batch if self._is_first(case)]
             await self._writer.written()
             await asyncio.sleep(_FOLLOW_SECONDS)
-            await asyncio.gather(*map(self._recreate, batch))
+            await asyncio.gather(*map(self._recreate, found))
+
+    def _is_first(self, case: _Case) -> bool:
+        """Note in the book that pods of this image and controller are made anew: another observer may go on with it.
+
+        Returns whether this pod was there when that began; one that was made later is left alone.
+        """
+        pod, image = case.pod, case.suspicion.image
+        if pod.owner is None:
+            return False
+        begun = self._book.recreate(image, pod.namespace, pod.owner.uid, datetime.now(UTC))
+        return begun is not None and pod.created < begun.timestamp()  # one of the same second may be a successor
 
     async def _recreate(self, case: _Case) -> None:
-        """Delete a pod of which no container has ever run its program.
-
-        Once for each image and controller: the pods that were there when the first of them was deleted, none later.
-        """
-        pod, suspicion = case.pod, case.suspicion
-        key = (pod.namespace, pod.owner, suspicion.image)
-        begun = self._healing.setdefault(key, time.time())
-        if pod.created >= int(begun):  # whole seconds: one of the same second may be a successor
-            return
+        """Delete a pod of which no container has ever run its program."""
+        pod, suspicion = case
         try:
             deleted = await self._delete(case)
         except (ClusterError, TimeoutError) as error:
@@ -242,7 +251,7 @@ class Reporter:
         pod = case.pod
         for _ in range(_ATTEMPTS):
             evidence = await find_evidence(self._client, pod, case.suspicion)
-            if evidence is None:
+            if evidence is None or not self._leads():
                 return False
             if evidence.pending:
                 preconditions = {"uid": pod.uid, "resourceVersion": evidence.resource_version}

@@ -23,6 +23,10 @@ _SENTENCES: Final = {
         'container "{0}" (image {1}) runs as user {2}, whose number is not known: runAsNonRoot was not added. To '
         "comply: set runAsUser to its number, or use an image with a numeric USER"
     ),
+    NoticeCode.SUSPECTED_DEFAULT: (
+        'container "{0}" (image {1}) failed here before with the default {2}. If it does again, set the field '
+        "yourself, or name the default in the namespace's annotation pod-security-defaulter.io/skip"
+    ),
     NoticeCode.VOLUME_EMPTIED: (
         'container "{0}" (image {1}): an emptyDir hides what the image has at {2}. If it fails, mount a volume there '
         "or set readOnlyRootFilesystem: false"
