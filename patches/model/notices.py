@@ -52,8 +52,8 @@ class NoticeCode(ExplainedCode):
             "namespace, and it may be why."
         ),
         (
-            "Set the field yourself, or name the default in the namespace's annotation `pod-security-defaulter.io/skip`. "
-            "A container that runs for a minute with the default ends the suspicion."
+            "Set the field yourself, or name the default in the namespace's annotation "
+            "`pod-security-defaulter.io/skip`. A container that runs for a minute with the default ends the suspicion."
         ),
     )
     VOLUME_EMPTIED = (

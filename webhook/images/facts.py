@@ -44,7 +44,7 @@ class ImageEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
         seen: when it was seen.
         namespace: whose pod it was first learnt from, and to whose share of the book it counts.
         suspected: the defaults after which containers of it failed, by namespace.
-        recreated: when pods of it were deleted so that their controller makes others, by namespace and the controller's uid.
+        recreated: when pods of it were deleted, so that others are made, by namespace and uid of the controller.
     """
 
     user: str | int | None = None

@@ -7,8 +7,8 @@ import hashlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Collection
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple, NoReturn
 
@@ -23,7 +23,8 @@ from webhook.observer.writer import BookWriter
 _MOST_WAITING: Final = 100
 """Suspicions of one namespace at a time. The others come again: a pod that hangs is looked at every few seconds."""
 _MOST_AT_ONCE: Final = 200
-"""Pods that are deleted at a time."""
+"""Pods that are deleted together."""
+_BATCH_SECONDS: Final = 1.0
 _MOST_EVENTS: Final = 500
 """Of one namespace in an hour: they are kept in etcd for that long."""
 _HOUR: Final = 3600.0
@@ -206,22 +207,27 @@ class Reporter:
 
     async def heal(self) -> NoReturn:
         """Delete pods that hang until cancelled: each batch once the next admissions know what was learnt of it."""
-        while True:
-            batch = await self._hanging.get_several(_MOST_AT_ONCE)
-            found = [case for case in batch if self._is_first(case)]
-            await self._writer.written()
-            await asyncio.sleep(_FOLLOW_SECONDS)
-            await asyncio.gather(*map(self._recreate, found))
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                batch = await self._hanging.get_several(_MOST_AT_ONCE)
+                tasks.create_task(self._recreate_all([case for case in batch if self._is_first(case)]))
+                await asyncio.sleep(_BATCH_SECONDS)
+
+    async def _recreate_all(self, cases: Sequence[_Case]) -> None:
+        await self._writer.written()
+        await asyncio.sleep(_FOLLOW_SECONDS)
+        await asyncio.gather(*map(self._recreate, cases))
 
     def _is_first(self, case: _Case) -> bool:
-        """Note in the book that pods of this image and controller are made anew: another observer may go on with it.
+        """Note in the book when pods of this image and controller begin to be deleted: another observer may go on.
 
-        Returns whether this pod was there when that began; one that was made later is left alone.
+        Returns whether this pod is older; one that was made later is left alone.
         """
         pod, image = case.pod, case.suspicion.image
         if pod.owner is None:
             return False
-        begun = self._book.recreate(image, pod.namespace, pod.owner.uid, datetime.now(UTC))
+        soon = datetime.now(UTC) + timedelta(seconds=_FOLLOW_SECONDS)  # no sooner: `_recreate_all`
+        begun = self._book.recreate(image, pod.namespace, pod.owner.uid, soon)
         return begun is not None and pod.created < begun.timestamp()  # one of the same second may be a successor
 
     async def _recreate(self, case: _Case) -> None:
@@ -263,6 +269,8 @@ class Reporter:
                         raise
                 else:
                     return True
+            elif case.suspicion.failure is not Failure.EXEC:
+                return False
             await asyncio.sleep(_FOLLOW_SECONDS)
         return False
 

@@ -51,7 +51,7 @@ class BookWriter:
         self._every_seconds = every_seconds
         self._states: dict[str, ConfigMapState] = dict.fromkeys(NAMES, NO_CONFIG_MAP)
         self._wake = asyncio.Event()
-        self._written = asyncio.Event()
+        self._waiting: list[asyncio.Future[None]] = []
         self.writes = 0
         self.problem = ""
 
@@ -71,9 +71,10 @@ class BookWriter:
 
     async def written(self) -> None:
         """Wait until everything that is in the book now has been written."""
-        self._written.clear()
+        written = asyncio.get_running_loop().create_future()
+        self._waiting.append(written)
         self._wake.set()
-        await self._written.wait()
+        await written
 
     async def run(self) -> NoReturn:
         """Write what changes until cancelled."""
@@ -86,6 +87,7 @@ class BookWriter:
 
     async def _write(self) -> bool:
         """Write what differs. Returns whether everything is written."""
+        waiting, self._waiting = self._waiting, []  # who comes from now on may have changed the book
         shards = write_shards(self._book.entries) if len(self._book) else dict.fromkeys(NAMES, "")
         try:
             for name, text in shards.items():
@@ -96,9 +98,12 @@ class BookWriter:
                     self.writes += 1
         except (ClusterError, TimeoutError, msgspec.MsgspecError) as error:
             self._report(str(error) or "the API server does not answer")
+            self._waiting += waiting
             return False
         self.problem = ""
-        self._written.set()
+        for written in waiting:
+            if not written.done():
+                written.set_result(None)
         return True
 
     async def _send(self, name: str, state: ConfigMapState, text: str) -> bytes:
