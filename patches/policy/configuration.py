@@ -227,11 +227,6 @@ class TokenSettings(Switch, frozen=True):
     ] = ()
 
     @property
-    def needs_bindings(self) -> bool:
-        """Whether it decides which accounts have rights."""
-        return self.enabled and self.service_accounts == "unbound"
-
-    @property
     def asks_for_bindings(self) -> bool:
         """Whether it counts which accounts have rights: to keep their token, or to say that they lose it."""
         return self.enabled and self.service_accounts != "default"

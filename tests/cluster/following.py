@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from tests.cluster.control_plane import ControlPlane
+from tests.cluster.control_plane import ADMINISTRATORS, ControlPlane
 from tests.gatherers.live_cluster import Live, configured, live
 from tests.gatherers.live_faults import beside, until
 from webhook.cluster.api import ClusterClient
@@ -18,10 +18,10 @@ PROMISE = 1.0
 
 @asynccontextmanager
 async def connected(
-    plane: ControlPlane, kind: type[ClusterClient] = ClusterClient, *, server: str = ""
+    plane: ControlPlane, kind: type[ClusterClient] = ClusterClient, *, server: str = "", group: str = ADMINISTRATORS
 ) -> AsyncIterator[ClusterClient]:
-    """A connection, closed at the end. `server`: by which to reach the API server."""
-    cluster = await kind.connect(plane.kubeconfig("live", server=server))
+    """A connection of a user of a group, closed at the end. `server`: by which to reach the API server."""
+    cluster = await kind.connect(plane.kubeconfig("live", group, server))
     try:
         yield cluster
     finally:

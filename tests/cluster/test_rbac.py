@@ -55,7 +55,9 @@ def _check(plane: ControlPlane, earlier: set[str], what: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "components", [(), ("validate",), ("user-namespaces",)], ids=["base", "validate", "user-namespaces"]
+    "components",
+    [(), ("validate",), ("user-namespaces",), ("fortress",), ("token-need",)],
+    ids=["base", "validate", "user-namespaces", "fortress", "token-need"],
 )
 def test_every_call_is_allowed_and_every_right_used(
     plane: ControlPlane, kubectl: Kubectl, tmp_path: Path, components: tuple[str, ...]

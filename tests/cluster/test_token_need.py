@@ -10,11 +10,14 @@ import pytest
 
 from tests.cluster.client import spread
 from tests.cluster.control_plane import ControlPlane
-from tests.cluster.following import following
+from tests.cluster.following import admin, connected, following
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.telling import fresh, tell
-from tests.gatherers.live_faults import until
-from tests.review.builders import operations, pod, request
+from tests.gatherers.live_cluster import Live, configured
+from tests.gatherers.live_cluster import live as found
+from tests.gatherers.live_faults import beside, until
+from tests.review.builders import operations, pod, request, sent
+from webhook.gatherers import on_demand
 from webhook.review.reviewer import Reviewer
 
 pytestmark = pytest.mark.cluster
@@ -26,6 +29,9 @@ _ACCOUNTS: Final = tuple(f"account-{number}" for number in range(10))
 _BINDING_NAMESPACES: Final = _NAMESPACES[:3]
 _BINDINGS: Final = 80
 _GROUPS_OF_NAMESPACES: Final = 4
+_AUDITED: Final = "system:serviceaccounts:pod-security-defaulter"
+"""The group whose requests are in the audit log."""
+_ALL: Final = {"automountServiceAccountToken": {"serviceAccounts": "all"}}
 _UNBOUND: Final = {"automountServiceAccountToken": {"serviceAccounts": "unbound"}}
 
 
@@ -41,6 +47,46 @@ async def test_the_authorizer_agrees(plane: ControlPlane, kubectl: Kubectl) -> N
     assert kept == expected
     assert 0 < len(kept) < len(accounts)
     tell(f"{len(accounts)} accounts, {bindings} bindings: {len(kept)} accounts have rights and keep their token")
+
+
+async def test_a_bound_account_that_loses_its_token(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under `all` a warning names its binding; a server that may not read bindings asks for none until it may."""
+    monkeypatch.setattr(on_demand, "_ASK_AGAIN_SECONDS", 0.2)
+    space = plane.namespace("need-all", {"pod-security.kubernetes.io/enforce": "restricted"})
+    read = {"apiGroups": ["", "node.k8s.io"], "resources": ["*"], "verbs": ["get", "list", "watch"]}
+    plane.admin.must("POST", f"{_RBAC}/clusterroles", {"metadata": {"name": "need-read"}, "rules": [read]})
+    _bind(plane, "need-read", "need-read", _group(_AUDITED), "")
+    _bind(plane, "need-app", "view", {"kind": "ServiceAccount", "namespace": space, "name": "app"}, space)
+    try:
+        async with (
+            connected(plane, group=_AUDITED) as client,
+            beside((live := found(client, configured(settings=_ALL))).gatherer.run()),
+        ):
+            live.gatherer.follow_bindings(needed=True)
+            await until(lambda: live.gatherer.synced and len(_asked(plane, "selfsubjectaccessreviews")) > 2)
+            assert _asked(plane, "rolebindings") == _asked(plane, "clusterrolebindings") == []
+            assert "has rights by" not in await _warnings(live, space)
+            rules = [read, {**read, "apiGroups": [_GROUP]}]
+            path = f"{_RBAC}/clusterroles/need-read"
+            await admin(plane, "PATCH", path, {"rules": rules})
+            await until(lambda: live.find_at_once(space).bindings.complete)
+            assert f"ServiceAccount app has rights by RoleBinding {space}/need-app" in await _warnings(live, space)
+            assert set(_asked(plane, "rolebindings")) == {200}
+    finally:
+        await asyncio.to_thread(_clear, plane)
+
+
+def _asked(plane: ControlPlane, resource: str) -> list[int]:
+    """What the server without many rights was answered, when it asked for a resource."""
+    calls = [event for event in plane.audit.events() if event["user"]["username"] == "live"]
+    refs = [(event.get("objectRef") or {}, event["responseStatus"]["code"]) for event in calls]
+    return [code for ref, code in refs if ref.get("resource") == resource]
+
+
+async def _warnings(live: Live, namespace: str) -> str:
+    body = pod(metadata={"namespace": namespace}, serviceAccountName="app")
+    response = await Reviewer(live.namespaces).mutate(request(body, namespace=namespace))
+    return " ".join(sent(response).get("warnings", ()))
 
 
 def _prepare(plane: ControlPlane, accounts: list[tuple[str, str]]) -> int:

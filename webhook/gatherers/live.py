@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
@@ -33,7 +34,7 @@ from webhook.cluster.api import ClusterClient
 from webhook.cluster.reflector import Reflector
 from webhook.errors import NamespaceUnknown
 from webhook.gatherers import objects
-from webhook.gatherers.bindings import BINDINGS, BindingStore, compose_bindings
+from webhook.gatherers.bindings import BINDINGS, BindingStore, compose_bindings, may_follow_bindings
 from webhook.gatherers.gatherer import LOOKUP_SECONDS, GatheredNamespaces
 from webhook.gatherers.lookups import NAMESPACES, RUNTIME_CLASSES, Lookups
 from webhook.gatherers.nodes import NODES, NodeFollower
@@ -103,7 +104,7 @@ class LiveGatherer:
             Reflector(client, path, objects.bound_accounts, store)
             for path, store in zip(BINDINGS, self._bindings, strict=True)
         ]
-        self._binding_follower = OnDemand(reflectors, self._forget_bindings)
+        self._binding_follower = OnDemand(reflectors, self._forget_bindings, partial(may_follow_bindings, client))
         self._nodes = NodeFollower(client, self._snapshots.clear)
         self._kinds = (
             self._follow(NAMESPACES, objects.marks, self._namespaces),

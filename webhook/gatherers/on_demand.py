@@ -6,10 +6,12 @@ It takes a right that not every installation has. Without it what is asked for i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, NoReturn
 
 from webhook.cluster.reflector import Reflector
+
+_ASK_AGAIN_SECONDS: Final = 60.0
 
 
 class OnDemand:
@@ -19,9 +21,22 @@ class OnDemand:
         needed: whether the reflectors are to run.
     """
 
-    def __init__(self, reflectors: Sequence[Reflector[Any]], forget: Callable[[], None]) -> None:
-        """Start without following. `forget` empties the sinks of the reflectors, once they have stopped."""
+    def __init__(
+        self,
+        reflectors: Sequence[Reflector[Any]],
+        forget: Callable[[], None],
+        allowed: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
+        """Start without following.
+
+        Args:
+            reflectors: what to run.
+            forget: empties their sinks, once they have stopped.
+            allowed: returns whether the right is there, so that nothing is asked for that would be refused; it is
+                called every minute until it is. None to try without.
+        """
         self.needed = False
+        self._allowed = allowed
         self._reflectors = reflectors
         self._forget = forget
         self._changed = asyncio.Event()
@@ -37,10 +52,17 @@ class OnDemand:
         while True:
             self._changed.clear()
             async with asyncio.TaskGroup() as tasks:
-                running = [tasks.create_task(each.run()) for each in self._reflectors if self.needed]
+                running = tasks.create_task(self._follow()) if self.needed else None
                 await self._changed.wait()
-                for task in running:
-                    task.cancel()
+                if running is not None:
+                    running.cancel()
             for each in self._reflectors:
                 each.version = ""  # list again
             self._forget()
+
+    async def _follow(self) -> None:
+        while self._allowed is not None and not await self._allowed():  # noqa: ASYNC110 (nothing tells of new rights)
+            await asyncio.sleep(_ASK_AGAIN_SECONDS)
+        async with asyncio.TaskGroup() as tasks:
+            for each in self._reflectors:
+                tasks.create_task(each.run())

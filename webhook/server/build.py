@@ -158,7 +158,7 @@ def _follow_what_counts(live: LiveGatherer | None, configuration: DefaulterConfi
     if live is None:
         return
     live.follow_nodes(needed=configuration.settings.run_as_non_root.asks_nodes)
-    live.follow_bindings(needed=configuration.settings.automount_service_account_token.needs_bindings)
+    live.follow_bindings(needed=configuration.settings.automount_service_account_token.asks_for_bindings)
 
 
 def _preview_host(options: ServerOptions) -> str:
