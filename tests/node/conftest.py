@@ -8,10 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from patches.policy.policy import PREFIX
-from tests.cluster import binaries
 from tests.cluster.fixtures import connections_are_closed, print_lines, work
-from tests.cluster.installed import MODE, NAME
-from tests.cluster.kubectl import Kubectl
+from tests.cluster.installed import MODE
 from tests.node import requirements
 from tests.node.cells import Fates, served
 from tests.node.harms import HARMS
@@ -20,8 +18,7 @@ from tests.node.images import pause_image, server_image
 from tests.node.layer import ServersLayer, servers_layer
 from tests.node.node import Node, running_node
 from tests.node.numeric import ADDED
-from tests.node.product import PREVIEW, SPACE, Product
-from tests.node.product_image import product_archive
+from tests.node.product import OBSERVER, PREVIEW, SPACE, Product, installing
 from tests.node.servers import SERVERS
 from tests.node.telling import LINES, tell
 
@@ -69,25 +66,17 @@ def fates(node: Node, layer: ServersLayer, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture(scope="module")
 def product(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """Base and the preview, from nothing until every replica is ready. None has failed a start."""
-    binaries.find("kubectl", "kustomize")
-    with node.isolation.left():  # building takes what this machine gets from elsewhere
-        archive = product_archive()
-    node.runtime.load_archive(archive)
-    directory = tmp_path_factory.mktemp("product")
-    product = Product(node, Kubectl(node.plane, directory), directory)
-    started = time.monotonic()
-    try:
+    with installing(node, tmp_path_factory.mktemp("product")) as product:
+        started = time.monotonic()
         product.apply("base", ["preview"])
         product.wait()
         product.wait(PREVIEW)
-        product.wait(f"{NAME}-observer")
+        product.wait(OBSERVER)
         restarts = [row["status"]["containerStatuses"][0]["restartCount"] for row in product.replicas()]
         assert restarts == [0, 0]
         tell(f"product: all replicas ready {time.monotonic() - started:.0f} s after kubectl apply")
         node.plane.namespace(SPACE, {MODE: "enforce", f"{PREFIX}profile": "restricted"})
         yield product
-    finally:
-        product.delete()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -10,7 +10,8 @@ import http.client
 import json
 import ssl
 import subprocess
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from tests.cluster import binaries
 from tests.cluster.client import pods
 from tests.cluster.control_plane import ADMINISTRATORS
 from tests.cluster.installed import APPLIED, NAME, eventually
@@ -25,9 +27,11 @@ from tests.cluster.kubectl import Kubectl
 from tests.cluster.load import Load
 from tests.manifests.building import write_overlay
 from tests.node.node import Node
+from tests.node.product_image import product_archive
 from tests.node.programs import BRIDGE_ADDRESS, NODE
 
 PREVIEW: Final = f"{NAME}-preview"
+OBSERVER: Final = f"{NAME}-observer"
 SPACE: Final = "opted-in"
 """A namespace that has opted in, with the profile restricted."""
 LABEL: Final = "app.kubernetes.io/name"
@@ -62,9 +66,9 @@ class Product(NamedTuple):
     kubectl: Kubectl
     directory: Path
 
-    def apply(self, name: str, components: Sequence[str] = ()) -> Path:
-        """Apply base with these components; the overlay."""
-        overlay = write_overlay(self.directory / name, *components, patches=[self._patch()])
+    def apply(self, name: str, components: Sequence[str] = (), **fields: Any) -> Path:
+        """Apply base with these components and other fields of a kustomization; the overlay."""
+        overlay = write_overlay(self.directory / name, *components, patches=[self._patch()], **fields)
         self.kubectl.run("apply", "-k", str(overlay))
         return overlay
 
@@ -164,6 +168,20 @@ class Product(NamedTuple):
             "spec": {"template": {"spec": {"nodeName": NODE, "containers": [container]}}},
         }
         return {"target": {"kind": "Deployment"}, "patch": json.dumps(value)}
+
+
+@contextmanager
+def installing(node: Node, directory: Path) -> Iterator[Product]:
+    """The image is on the node, and what is applied in the block is deleted at its end."""
+    binaries.find("kubectl", "kustomize")
+    with node.isolation.left():  # building takes what this machine gets from elsewhere
+        archive = product_archive()
+    node.runtime.load_archive(archive)
+    product = Product(node, Kubectl(node.plane, directory), directory)
+    try:
+        yield product
+    finally:
+        product.delete()
 
 
 def ask(

@@ -1,95 +1,91 @@
-"""The loop from a failed start to the next admission: servers in Deployments, an observer, a real kubelet."""
+"""The loop from a failed start to the next admission: servers in Deployments, the product as pods, a real kubelet."""
 
 from __future__ import annotations
 
-import base64
 import json
-import subprocess
-import sys
+import re
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 import pytest
 
 from patches.policy.policy import PREFIX
-from tests.cluster.client import pods
-from tests.cluster.control_plane import ControlPlane
-from tests.cluster.webhooks import registered
-from tests.leftovers import bound
+from tests.cluster.client import MERGE_PATCH, pods
+from tests.cluster.installed import MODE, NAME
+from tests.node.image_facts import Known, tagged
 from tests.node.node import Node
+from tests.node.product import OBSERVER, Product, installing
 from tests.node.programs import NODE
 from tests.node.servers import SERVERS, Server
 from tests.node.telling import tell
-from tests.served import served
 
 pytestmark = pytest.mark.node
 
-_OWN: Final = "psd"
-_LABEL: Final = "observed"
-_CONFIG_MAPS: Final = f"/api/v1/namespaces/{_OWN}/configmaps"
-_NAME: Final = "pod-security-defaulter-images"
+_CONFIG_MAP: Final = f"/api/v1/namespaces/{NAME}/configmaps/pod-security-defaulter-images"
 _POLL_SECONDS: Final = 0.5
+_LEARNT_SECONDS: Final = 5
+_AVAILABLE_SECONDS: Final = 60
+_NO_REQUESTS: Final = {  # the node has not the CPU that all servers would request
+    "name": NAME,
+    "behavior": "merge",
+    "literals": [
+        "50-test.yaml="
+        + json.dumps(
+            {
+                "apiVersion": f"{NAME}.io/v1alpha1",
+                "kind": "DefaulterConfiguration",
+                "settings": {"resources": {"enabled": False}},
+            }
+        )
+    ],
+}
+_ENFORCED: Final = {MODE: "enforce", f"{PREFIX}profile": "restricted"}
+_DEFAULT: Final = re.compile(r"\(image localhost/([^:]+):.* because of the default (\w+)[:.].* To comply: ")
 
 
-def _stuck(server: Server) -> bool:
+def _hangs(server: Server) -> bool:
     """Whether a server never starts as long as nothing is known of its image."""
     return server.is_root or server.has_user_name or server.file_capabilities
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _namespaces(node: Node) -> None:
-    """Our own namespace, and one in which the tests see that the API server asks the server."""
-    node.plane.namespace(_OWN)
-    node.plane.namespace(f"{_LABEL}-probe", {"test-webhook": _LABEL})
+_HANGING: Final = [server for server in SERVERS if _hangs(server)]
+_EXPECTED: Final = {
+    server.name: "runAsNonRoot" if server.is_root or server.has_user_name else "capabilities" for server in _HANGING
+}
+"""The default that keeps each from starting."""
 
 
-@contextmanager
-def _observing(plane: ControlPlane, work: Path, heal: str) -> Iterator[None]:
-    """A server that follows the cluster, and an observer, both as real commands."""
-    work.mkdir(parents=True)
-    config = {
-        "apiVersion": "pod-security-defaulter.io/v1alpha1",
-        "kind": "DefaulterConfiguration",
-        "observer": {"heal": heal},
-        "settings": {"resources": {"enabled": False}},
-    }
-    (work / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    common: list[str | Path] = [
-        "--kubeconfig",
-        plane.kubeconfig("psd"),
-        "--own-namespace",
-        _OWN,
-        "--config",
-        work / "config.json",
-    ]
-    plane.admin.request("DELETE", f"{_CONFIG_MAPS}/{_NAME}")
-    with ExitStack() as stack:
-        server = stack.enter_context(served(work, "--cluster", *common))
-        bundle = (work / "certs" / "ca.crt").read_bytes()
-        log = stack.enter_context((work / "observe.log").open("wb"))
-        command = [sys.executable, "-m", "webhook", "observe", *map(str, common)]
-        observer = subprocess.Popen(bound(command), stdout=log, stderr=subprocess.STDOUT)
-        stack.callback(_stop, observer)
-        stack.enter_context(registered(plane, _LABEL, server.address, base64.b64encode(bundle).decode()))
-        yield
+@pytest.fixture(scope="module")
+def ran(node: Node) -> Iterator[str]:
+    """A namespace with Deployments that are available before the product is installed."""
+    namespace = node.plane.namespace("ran")
+    _create(node, namespace, _HANGING, Known.STALE)
+    seconds = _wait("available without us", lambda: not _unavailable(node, namespace), 180)
+    tell(f"{len(_HANGING)} Deployments without us: available after {seconds:.0f} s")
+    yield namespace
+    _clear(node, namespace)
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    process.wait(20)
+@pytest.fixture(scope="module")
+def installed(ran: str, node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """Base, applied while the servers of `ran` run."""
+    with installing(node, tmp_path_factory.mktemp("observed")) as product:
+        product.apply("observed", configMapGenerator=[_NO_REQUESTS])
+        product.wait()
+        product.wait(OBSERVER)
+        node.plane.admin.must("PATCH", f"/api/v1/namespaces/{ran}", {"metadata": {"labels": _ENFORCED}}, MERGE_PATCH)
+        yield product
 
 
-def _deployment(server: Server, round_: int = 1) -> Any:
+def _deployment(server: Server, known: Known, round_: int = 1) -> Any:
     labels = {"app": server.name}
     template = {
         "metadata": {"labels": labels, "annotations": {"round": str(round_)}},
         "spec": {
             "nodeName": NODE,
             "terminationGracePeriodSeconds": 1,
-            "containers": [{"name": "server", "image": server.image}],
+            "containers": [{"name": "server", "image": tagged(server, known)}],
         },
     }
     return {
@@ -106,15 +102,24 @@ def _deployment(server: Server, round_: int = 1) -> Any:
     }
 
 
-def _namespace(node: Node, name: str) -> str:
-    labels = {f"{PREFIX}profile": "restricted", f"{PREFIX}mode": "enforce", "test-webhook": _LABEL}
-    return node.plane.namespace(name, labels)
-
-
-def _create(node: Node, namespace: str, servers: Sequence[Server]) -> None:
+def _create(node: Node, namespace: str, servers: Collection[Server], known: Known) -> None:
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
     for server in servers:
-        path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
-        node.plane.admin.must("POST", path, _deployment(server))
+        node.plane.admin.must("POST", path, _deployment(server, known))
+
+
+def _roll_out(node: Node, namespace: str, servers: Collection[Server], known: Known) -> tuple[float, set[str]]:
+    """Change every Deployment; how long it took until all were available again, and which had a pod that hung."""
+    hung: set[str] = set()
+    for server in servers:
+        path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{server.name}"
+        node.plane.admin.must("PUT", path, _deployment(server, known, 2))
+
+    def rolled_out() -> bool:
+        hung.update(_hanging(node, namespace))
+        return _unavailable(node, namespace, 2) <= hung
+
+    return _wait("the next rollout", rolled_out, 180), hung
 
 
 def _unavailable(node: Node, namespace: str, round_: int = 1) -> set[str]:
@@ -143,7 +148,7 @@ def _hanging(node: Node, namespace: str) -> set[str]:
 
 
 def _entries(node: Node) -> dict[str, Any]:
-    answer = node.plane.admin.request("GET", f"{_CONFIG_MAPS}/{_NAME}")
+    answer = node.plane.admin.request("GET", _CONFIG_MAP)
     text = (answer.body.get("data") or {}).get("images.yaml", "") if answer.ok else ""
     found: dict[str, Any] = json.loads(text)["images"] if text else {}
     return found
@@ -164,67 +169,65 @@ def _clear(node: Node, namespace: str) -> None:
     node.wait_until_gone(namespace)
 
 
-def test_every_deployment_is_available_and_then_no_pod_hangs(node: Node, work: Path) -> None:
-    """With `recreate`: within a minute each is available, and at the second rollout none hangs at all."""
-    namespace = _namespace(node, "healed")
-    with _observing(node.plane, work, "recreate"):
-        _create(node, namespace, SERVERS)
-        began = time.monotonic()
-        try:
-            _wait("all are available", lambda: not _unavailable(node, namespace), 180)
-        finally:
-            seconds = time.monotonic() - began
-            log = (work / "observe.log").read_text(encoding="utf-8")
-            tell(
-                f"{len(SERVERS)} Deployments of unknown images, heal: recreate: available after {seconds:.0f} s, "
-                f"{log.count('deleted pod')} pods recreated; not available: {sorted(_unavailable(node, namespace))}"
-            )
-        hung: set[str] = set()
-        for server in SERVERS:
-            path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{server.name}"
-            node.plane.admin.must("PUT", path, _deployment(server, 2))
-
-        def rolled_out() -> bool:
-            hung.update(_hanging(node, namespace))
-            return not _unavailable(node, namespace, 2)
-
-        seconds = _wait("the second rollout", rolled_out, 180)
-        tell(f"second rollout: available after {seconds:.0f} s, pods that hang: {sorted(hung)}")
-        assert hung == set()
-        _clear(node, namespace)
+def test_what_runs_already_does_not_hang_at_the_next_rollout(node: Node, installed: Product, ran: str) -> None:
+    """Its user was seen before. File capabilities show nowhere while a container runs: the rollout teaches them."""
+    seconds, hung = _roll_out(node, ran, _HANGING, Known.STALE)
+    tell(f"what ran before us: rolled out after {seconds:.0f} s, pods that hang: {sorted(hung)}")
+    assert hung <= {server.name for server in _HANGING if server.file_capabilities}
+    images = {tagged(server, Known.STALE) for server in _HANGING}
+    _wait("all are known", lambda: images <= _entries(node).keys(), _LEARNT_SECONDS)
+    _clear(node, ran)
+    assert installed.node is node
 
 
-def test_what_hangs_is_told_by_name_with_the_way_out(node: Node, work: Path) -> None:
+def test_what_hangs_is_told_by_name_with_the_way_out(node: Node, installed: Product) -> None:
     """Without `recreate`: learnt within seconds, and an Event on the pod and its controller."""
-    namespace = _namespace(node, "told")
-    stuck = [server for server in SERVERS if _stuck(server)]
-    with _observing(node.plane, work, "off"):
-        _create(node, namespace, stuck)
-        names = {server.name for server in stuck}
-        _wait("all hang", lambda: _hanging(node, namespace) == names, 60)
-        seconds = _wait("learnt", lambda: {server.image for server in stuck} <= _entries(node).keys(), 10)
+    namespace = node.plane.namespace("told", _ENFORCED)
+    _create(installed.node, namespace, _HANGING, Known.PARTLY)
+    _wait("all hang", lambda: _hanging(node, namespace) == _EXPECTED.keys(), 60)
+    images = {tagged(server, Known.PARTLY) for server in _HANGING}
+    seconds = _wait("learnt", lambda: images <= _entries(node).keys(), _LEARNT_SECONDS)
 
-        def told() -> dict[str, set[str]]:
-            rows = node.plane.admin.must("GET", f"/api/v1/namespaces/{namespace}/events?limit=2000")["items"]
-            ours = [row for row in rows if row["reason"] in ("DefaultPreventsStart", "DefaultSuspected")]
-            return {
-                kind: {
-                    row["message"].partition("localhost/")[2].partition(":")[0]
-                    for row in ours
-                    if row["involvedObject"]["kind"] == kind and "To comply: " in row["message"]
-                }
-                for kind in ("Pod", "ReplicaSet")
-            }
+    def told() -> dict[str, dict[str, str]]:
+        rows = node.plane.admin.must("GET", f"/api/v1/namespaces/{namespace}/events?limit=2000")["items"]
+        found: dict[str, dict[str, str]] = {"Pod": {}, "ReplicaSet": {}}
+        for row in rows:
+            if match := _DEFAULT.search(row["message"]):
+                found[row["involvedObject"]["kind"]][match[1]] = match[2]
+        return found
 
-        _wait("told", lambda: all(found == names for found in told().values()), 20)
-        entries = _entries(node)
-        _clear(node, namespace)
-    tell(f"{len(stuck)} images learnt {seconds:.1f} s after the last pod hung")
-    for server in stuck:
-        entry = entries[server.image]
+    _wait("told", lambda: told() == {"Pod": _EXPECTED, "ReplicaSet": _EXPECTED}, 20)
+    entries = _entries(node)
+    _clear(node, namespace)
+    tell(f"{len(_HANGING)} images learnt {seconds:.1f} s after the last pod hung")
+    for server in _HANGING:
+        entry = entries[tagged(server, Known.PARTLY)]
         if server.is_root:
             assert (entry["user"], entry["uid"], entry["source"]) == ("", 0, "kubelet"), server.name
         elif server.has_user_name:
             assert (entry["user"], entry["source"]) == (server.user.partition(":")[0], "kubelet"), server.name
         else:
             assert entry["fileCapabilities"] is True, server.name
+
+
+def test_every_deployment_is_available_and_then_no_pod_hangs(node: Node, installed: Product) -> None:
+    """With `recreate`: within a minute each is available, and at the second rollout none hangs at all."""
+    installed.apply("healing", ["observer-heal"], configMapGenerator=[_NO_REQUESTS])
+    installed.kubectl.run("-n", NAME, "rollout", "restart", f"deployment/{OBSERVER}")  # its volume follows much later
+    installed.wait(OBSERVER)
+    namespace = node.plane.namespace("healed", _ENFORCED)
+    _create(node, namespace, SERVERS, Known.NOTHING)
+    began = time.monotonic()
+    try:
+        _wait("all are available", lambda: not _unavailable(node, namespace), _AVAILABLE_SECONDS)
+    finally:
+        log = [line for row in installed.replicas(OBSERVER) for line in node.log(row)]
+        tell(
+            f"{len(SERVERS)} Deployments of unknown images, heal: recreate: {time.monotonic() - began:.0f} s, "
+            f"{sum('deleted pod' in line for line in log)} pods recreated; "
+            f"not available: {sorted(_unavailable(node, namespace))}"
+        )
+    seconds, hung = _roll_out(node, namespace, SERVERS, Known.NOTHING)
+    tell(f"second rollout: available after {seconds:.0f} s, pods that hang: {sorted(hung)}")
+    assert hung == set()
+    _clear(node, namespace)
