@@ -6,13 +6,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from patches import APPLIED_ANNOTATION, MODE_LABEL
+from patches import APPLIED_ANNOTATION, MODE_LABEL, ImageFacts, Lesson
 from tests.cluster import binaries
 from tests.cluster.client import pods
 from tests.cluster.control_plane import ControlPlane
@@ -331,6 +331,33 @@ async def test_a_crash_is_told_at_the_next_admission(plane: ControlPlane) -> Non
         create_pod(plane, shop, "web-3", web, runs(7), applied=applied, containers=containers)
         await until(lambda: not entries(plane, own)["web:1"].suspected, _SECONDS)
     clear(plane, shop)
+
+
+async def test_a_controller_whose_pods_are_refused_because_of_an_image(plane: ControlPlane) -> None:
+    """By Pod Security Admission, in whose words the controller tells it: ours name the image and the way out."""
+    own = plane.namespace("observer-refuses")
+    shop = plane.namespace("observer-refused", {"pod-security.kubernetes.io/enforce": "restricted"})
+    security = {**_DROPPED, "allowPrivilegeEscalation": False, "seccompProfile": {"type": "RuntimeDefault"}}
+    rows = [{"name": "app", "image": "web:1", "securityContext": security}]
+    web = replica_set(plane, shop, "web", containers=rows)["metadata"]
+    answer = plane.admin.create(pods(shop), {"metadata": {"name": "web-1"}, "spec": {"containers": rows}})
+    about = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "namespace": shop, "name": "web", "uid": web["uid"]}
+    event = {"involvedObject": about, "type": "Warning", "reason": "FailedCreate"}
+    event["message"] = f"Error creating: {answer.message}"
+    path = f"/api/v1/namespaces/{shop}/events"
+    async with observing(plane, own) as observer:
+        await until(lambda: observer.leads, _SECONDS)
+        learnt = Lesson("web:1", ImageFacts(user="", uid=0), by_kubelet=True)
+        assert observer.book.learn(learnt, shop, datetime.now(UTC))
+        for name in ("web.1", "web.2"):
+            plane.admin.must("POST", path, {**event, "metadata": {"name": name}})
+            await until(lambda: plane.admin.must("GET", f"{path}?fieldSelector=reason=PodsRefused")["items"], _SECONDS)
+    (ours,) = plane.admin.must("GET", f"{path}?fieldSelector=reason=PodsRefused")["items"]
+    assert ours["involvedObject"] == about
+    assert ours["message"] == (
+        'pods are refused: container "app" (image web:1) runs as root. To comply: set runAsUser to a user that the '
+        "image supports, or use an image with a numeric USER"
+    )
 
 
 async def test_it_goes_on_after_the_api_server_was_away(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from webhook.cluster.reflector import Reflector
 from webhook.images.config_map import ImageConfigMaps
 from webhook.observer.book import ImageBook
 from webhook.observer.pods import images_of, read_pod
+from webhook.observer.refusals import Refusals
 from webhook.observer.reports import Reporter
 from webhook.observer.writer import BookWriter
 
@@ -80,6 +81,7 @@ class Observer:
             leads=lambda: self.leads,
             heals=lambda: configuration().observer.heal == "recreate",
         )
+        self._refusals = Refusals(client, lambda: self.book.entries, self.reporter.tell, lambda: self.leads)
         self._config_maps = ImageConfigMaps(client, namespace, self.writer.put)
         self.pods: Reflector[PodState] = Reflector(client, "/api/v1/pods", self._read, self)
 
@@ -108,6 +110,8 @@ class Observer:
             self._election.run,
             self._config_maps.run,
             self.pods.run,
+            self._refusals.reflector.run,
+            self._refusals.run,
             self.writer.run,
             self.reporter.run,
             self.reporter.heal,
@@ -189,6 +193,7 @@ class Observer:
             self.put(Item(pod.namespace, pod.name, pod))
         for key in self._suspected:
             self._report(key)
+        self._refusals.offer()
 
     def sweep(self) -> None:
         """Note which images are in use, and forget those that were not for very long."""

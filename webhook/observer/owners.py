@@ -49,21 +49,30 @@ async def find_evidence(client: ClusterClient, pod: PodState, suspicion: Suspici
     Raises:
         ClusterError: if the API server does not answer, or refuses.
     """
-    if pod.owner is None:
-        return None
-    collection = _COLLECTIONS.get((pod.owner.api_version, pod.owner.kind))
-    if collection is None:
+    if pod.owner is None or (pod.owner.api_version, pod.owner.kind) not in _COLLECTIONS:
         return None
     text = await _get(client, f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}")
     found = _decode(text, pod.uid)
-    owner = _decode(await _get(client, f"{collection.format(pod.namespace)}{pod.owner.name}"), pod.owner.uid)
-    if found is None or owner is None or not _is_ours(found["metadata"], pod.owner):
+    template = await find_template(client, pod.namespace, pod.owner)
+    if found is None or template is None or not _is_ours(found["metadata"], pod.owner):
         return None
-    template = ((owner.get("spec") or {}).get("template") or {}).get("spec") or {}
     if not _differs(suspicion, found["spec"], template):
         return None
     now = read_pod(text, datetime.now(UTC))
     return Evidence(found["metadata"]["resourceVersion"], not any(row.ran for row in now.containers))
+
+
+async def find_template(client: ClusterClient, namespace: str, owner: Owner) -> dict[str, Any] | None:
+    """Return the spec of a controller's pods as its template has it; None if it is gone, another, or of another kind.
+
+    Raises:
+        ClusterError: if the API server does not answer, or refuses.
+    """
+    collection = _COLLECTIONS.get((owner.api_version, owner.kind))
+    if collection is None:
+        return None
+    found = _decode(await _get(client, f"{collection.format(namespace)}{owner.name}"), owner.uid)
+    return None if found is None else ((found.get("spec") or {}).get("template") or {}).get("spec") or {}
 
 
 async def _get(client: ClusterClient, path: str) -> bytes:

@@ -145,9 +145,11 @@ class Reporter:
         if evidence is None or pod.owner is None or (pod.namespace, pod.name) not in self._looked_into:
             return
         self.confirmed[pod.namespace, pod.name] = pod.uid
-        message = _message(suspicion)
-        await self._tell(pod.namespace, pod.owner, suspicion, message)  # first: it stands for all its pods
-        await self._tell(pod.namespace, Owner("v1", "Pod", pod.name, pod.uid), suspicion, message)
+        certain = suspicion.certainty is Certainty.CERTAIN
+        reason = "DefaultPreventsStart" if certain else "DefaultSuspected"
+        what, message = f"{suspicion.container} {suspicion.default}", _message(suspicion)
+        for about in (pod.owner, Owner("v1", "Pod", pod.name, pod.uid)):  # the first stands for all its pods
+            await self.tell(pod.namespace, about, reason, message, what)
         self.suspected[suspicion.default, suspicion.certainty] += 1
         if suspicion.failure not in _NEVER_START:  # what is known of the image helps the next pod
             now = datetime.now(UTC)
@@ -156,14 +158,24 @@ class Reporter:
         if self._may_recreate(pod, suspicion):
             self._hanging.put(pod.namespace, case)
 
-    async def _tell(self, namespace: str, about: Owner, suspicion: Suspicion, message: str) -> None:
-        """Make an Event, whose name is always the same for the same thing: it is told once, whoever leads."""
+    async def tell(self, namespace: str, about: Owner, reason: str, message: str, what: str = "") -> None:
+        """Make an Event, whose name is always the same for the same thing: it is told once, whoever leads.
+
+        Args:
+            namespace: where it is made.
+            about: whom it concerns.
+            reason: its reason.
+            message: its message, which is cut if it is too long.
+            what: which of several things with this reason it is.
+
+        Raises:
+            ClusterError: if the API server does not answer, or refuses.
+        """
         if not self._may_tell(namespace):
             return
-        told = f"{about.uid} {suspicion.container} {suspicion.default}"
+        told = f"{about.uid} {what or reason}"
         name = f"{about.name[:200]}.{hashlib.sha256(told.encode()).hexdigest()[:16]}"
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        certain = suspicion.certainty is Certainty.CERTAIN
         event: dict[str, Any] = {
             "apiVersion": "v1",
             "kind": "Event",
@@ -176,8 +188,8 @@ class Reporter:
                 "uid": about.uid,
             },
             "type": "Warning",
-            "reason": "DefaultPreventsStart" if certain else "DefaultSuspected",
-            "message": message,
+            "reason": reason,
+            "message": message[:_MESSAGE_CHARACTERS],
             "source": {"component": _COMPONENT},
             "firstTimestamp": now,
             "lastTimestamp": now,
@@ -284,8 +296,7 @@ def _message(suspicion: Suspicion) -> str:
     certain = suspicion.certainty is Certainty.CERTAIN
     how = "does not start because of" if certain else "fails, and may do so because of"
     said = f": {suspicion.message}" if suspicion.message else ""
-    text = (
+    return (
         f'container "{suspicion.container}" (image {suspicion.image}) {how} the default {suspicion.default}{said}. '
         f"To comply: {_WAYS_OUT[suspicion.failure]}"
     )
-    return text[:_MESSAGE_CHARACTERS]
