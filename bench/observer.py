@@ -56,7 +56,7 @@ def main() -> int:
         observer = stack.enter_context(_observing(common, directory / "observe.log"))
         images = _settled(plane)
         seconds = time.monotonic() - started
-        print(f"first list: {images} images written after {seconds - _SETTLED_SECONDS:.0f} s,", end=" ")
+        print(f"first list: {images} entries written after {seconds - _SETTLED_SECONDS:.0f} s,", end=" ")
         print(f"{_cpu(observer):.1f} s of CPU, {_memory(observer):.0f} MiB")
         cpu = _cpu(observer)
         made = _change(plane, options)
@@ -68,7 +68,7 @@ def main() -> int:
         print(f"peak {_memory(observer, 'VmHWM'):.0f} MiB")
         _settled(plane)
         sizes = [len(text.encode()) for text in _texts(plane)]
-        print(f"ConfigMaps: {' + '.join(map(str, sizes))} bytes, {images} images")
+        print(f"ConfigMaps: {' + '.join(map(str, sizes))} bytes, {images} entries")
         print(f"admission: {before:.0f} MiB before anything was learnt, {_memory(server):.0f} MiB after")
     return 0
 
@@ -164,7 +164,7 @@ def _observing(common: list[str], log: Path) -> Iterator[int]:
 
 
 def _settled(plane: ControlPlane) -> int:
-    """Wait until the ConfigMaps no longer grow; how many images they have."""
+    """Wait until the ConfigMaps no longer grow; how many entries they have."""
     last, since = -1, time.monotonic()
     while time.monotonic() - since < _SETTLED_SECONDS or last <= 0:
         count = sum(max(0, text.count("\n") - 2) for text in _texts(plane))
