@@ -51,6 +51,19 @@ def test_colours_and_starts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "1 will-not-start" in out
 
 
+def test_what_was_suspected(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of the workload that would get the default, in the namespace where it failed, even if it passes."""
+    (tmp_path / "pods").mkdir()
+    path = _write(tmp_path / "pods", shop={}, bank={})
+    images = {"i": {"suspected": {"shop": ["seccompProfile"], "other": ["capabilities"]}}}
+    facts = {"apiVersion": "pod-security-defaulter.io/v1alpha1", "kind": "ImageFacts", "images": images}
+    (tmp_path / "images.json").write_text(json.dumps(facts), encoding="utf-8")
+    assert main(["scan", "-f", path, "--images", str(tmp_path / "images.json")]) == 0
+    out = capsys.readouterr().out
+    assert 'container "app" (image i) failed here before with the default seccompProfile.' in out
+    assert out.count("failed here before") == 1
+
+
 @pytest.mark.parametrize(("output", "read"), [("json", json.loads), ("yaml", yaml.safe_load)])
 def test_programs_get_everything(mixed: str, output: str, read: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """The same in JSON and YAML."""

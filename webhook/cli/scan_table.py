@@ -34,7 +34,7 @@ def write_scan_table(scan: Scan, out: TextIO, *, colour: bool) -> None:
 
 def _details(namespace: NamespaceResult, paint: Paint) -> Iterator[str]:
     """What is to be done, or known, about the workloads of a namespace. Nothing of those that are ready and run."""
-    rows = [row for row in namespace.workloads if row.verdict not in _READY or row.only_in_pods or _halted(row)]
+    rows = [row for row in namespace.workloads if row.verdict not in _READY or _is_remarkable(row)]
     if not rows:
         return
     yield paint(f"namespace {printable(namespace.name)}", _BOLD)
@@ -45,6 +45,10 @@ def _details(namespace: NamespaceResult, paint: Paint) -> Iterator[str]:
     yield ""
 
 
+def _is_remarkable(row: Workload) -> bool:
+    return bool(row.only_in_pods or row.suspected or _halted(row))
+
+
 def _reasons(row: Workload) -> Iterator[str]:
     if row.verdict is Verdict.CANNOT:
         left = "; ".join(f"{violation.reason} ({violation.detail})" for violation in row.violations_after)
@@ -53,6 +57,7 @@ def _reasons(row: Workload) -> Iterator[str]:
         yield from (edit.text + (f"  (line {edit.line})" if edit.line else "") for edit in row.edits or ())
     if row.only_in_pods:
         yield f"only its pods have: {', '.join(row.only_in_pods)}"
+    yield from row.suspected
     for start in _halted(row):
         yield f"container {start.container} (image {start.image}) {start.forecast}, because: {start.message}"
 

@@ -77,6 +77,12 @@ def image_sentences(evaluation: Evaluation) -> dict[str, str]:
     return {f"{notice.path}/": _sentence(notice, evaluation.pod) for notice in rows}
 
 
+def suspicion_sentences(evaluation: Evaluation) -> list[str]:
+    """Return the sentence about each default after which containers of the same image failed before."""
+    rows = (notice for notice in evaluation.notices if notice.code is NoticeCode.SUSPECTED_DEFAULT)
+    return [_sentence(notice, evaluation.pod) for notice in rows]
+
+
 def _warning(notice: Notice, pod: Pod) -> str:
     return "pod-security-defaulter: " + _sentence(notice, pod)
 

@@ -31,6 +31,7 @@ from patches import (
 )
 from webhook.preview.manifests import metadata_of, text_of
 from webhook.preview.results import EditRow, StartRow, edit_row, start_row, violation_row
+from webhook.review.notices import suspicion_sentences
 from webhook.scan.results import NamespaceResult, Position, Workload
 
 _NAMESPACES: Final = 4096
@@ -57,6 +58,7 @@ class _Judged(NamedTuple):
     after: tuple[Violation, ...]
     edits: list[EditRow] | None
     starts: list[StartRow]
+    suspected: list[str]
     containers: frozenset[str]
 
 
@@ -175,6 +177,7 @@ class Scanner:
             evaluation.violations(self._profile, Stage.ADMITTED),
             None if found.edits is None else [edit_row(edit, line_of(edit.path)) for edit in found.edits],
             [start_row(start) for start in evaluation.starts(Stage.PATCHED)],
+            suspicion_sentences(evaluation),
             frozenset(container.name for container in pod.containers),
         )
 
@@ -223,6 +226,7 @@ def _workload(key: Key, entry: _Entry) -> Workload:
         violations_after=list(map(violation_row, dict.fromkeys(row for part in parts for row in part.after))),
         edits=_edits(rows, entry.pods if entry.templates else ()),
         starts=list(starts.values()),
+        suspected=list(dict.fromkeys(text for part in parts for text in part.suspected)),
         pods=entry.count,
         only_in_pods=[] if written is None else sorted(running - written),
         position=entry.position,
