@@ -262,6 +262,11 @@ class ResourceSettings(Switch, frozen=True):
         ),
     ] = (ResourceItem(default_request={"cpu": "100m", "memory": "128Mi"}),)
 
+    @property
+    def limits_memory(self) -> bool:
+        """Whether it gives containers a memory limit, at which they can be killed."""
+        return self.enabled and any("memory" in item.default for item in self.limits)
+
     def compiled(self) -> Limits:
         """Compile the items, without the fallbacks of a LimitRange."""
         items = [

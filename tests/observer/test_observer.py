@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, cast
 
+import pytest
+
 from patches import ContainerState, Owner, PodState
-from patches.policy.configuration import DefaulterConfiguration
+from tests.gatherers.live_cluster import configured
 from tests.observer.test_reports import Cluster
 from webhook.cluster.api import ClusterClient
 from webhook.cluster.items import Item
@@ -16,10 +18,11 @@ _NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
 _ROOT = "container has runAsNonRoot and image will run as root"
 
 
-def observer(now: datetime = _NOW) -> Observer:
+def observer(**settings: Any) -> Observer:
     """One that does not run."""
     client = cast("ClusterClient", Cluster())
-    return Observer(client, "own", ("/lease", "one"), DefaulterConfiguration, now=lambda: now)
+    configuration = configured(settings=settings)
+    return Observer(client, "own", ("/lease", "one"), lambda: configuration, now=lambda: _NOW)
 
 
 def item(name: str, **container: Any) -> Item[PodState]:
@@ -62,3 +65,21 @@ def test_a_default_with_which_the_image_runs_is_no_longer_suspected() -> None:
     assert found.book.entries["web:1"].suspected.keys() == {"shop", "bank"}
     found.put(item("steady", running_since=_NOW.timestamp() - 60))
     assert found.book.entries["web:1"].suspected.keys() == {"bank"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, 0),
+        ({"resources": {"limits": [{"default": {"cpu": "1"}}]}}, 0),
+        ({"resources": {"limits": [{}, {"default": {"memory": "64Mi"}}]}}, 1),
+        ({"resources": {"enabled": False, "limits": [{"default": {"memory": "64Mi"}}]}}, 0),
+    ],
+)
+def test_a_memory_limit_of_others_is_not_ours(settings: Any, expected: int) -> None:
+    """A LimitRange or another webhook gave it, where our configuration gives none."""
+    found = observer(**settings)
+    killed = item("a", limits_memory=True, reason="OOMKilled", exit_code=137, restarts=1)
+    assert killed.value is not None
+    found.put(killed._replace(value=killed.value._replace(applied=frozenset({"resources"}))))
+    assert len(found._suspected) == expected

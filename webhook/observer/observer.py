@@ -138,7 +138,7 @@ class Observer:
         now = self._now()
         key = (pod.namespace, pod.name)
         self._in_use[key] = images_of(pod)
-        suspicions = self._experience.suspect(pod, now.timestamp())
+        suspicions = self._suspect(pod, now)
         for lesson in (*learn(pod), *_lessons(suspicions)):
             if self.book.learn(lesson, pod.namespace, now):
                 self.writer.wake()
@@ -156,6 +156,12 @@ class Observer:
             self._young[key] = pod  # nothing tells when a minute is over
         else:
             self._young.pop(key, None)
+
+    def _suspect(self, pod: PodState, now: datetime) -> list[Suspicion]:
+        """The defaults that keep a pod from running. A memory limit that we give to nobody is not ours."""
+        found = self._experience.suspect(pod, now.timestamp())
+        limits = self._configuration().settings.resources.limits_memory
+        return [row for row in found if limits or row.failure is not Failure.MEMORY]
 
     def delete(self, item: Item[PodState]) -> None:
         """Forget a pod that is gone. What it taught stays."""
