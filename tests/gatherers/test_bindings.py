@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
-import msgspec
 import pytest
 
 from patches.policy.snapshot import UNKNOWN, Bindings
-from webhook.cluster.api import ClusterClient
 from webhook.cluster.items import Item
-from webhook.errors import ClusterError
-from webhook.gatherers.bindings import (
-    CLUSTER_ROLE_BINDINGS,
-    ROLE_BINDINGS,
-    BindingStore,
-    compose_bindings,
-    may_follow_bindings,
-)
+from webhook.gatherers.bindings import CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS, BindingStore, compose_bindings
 from webhook.gatherers.objects import Subject, bound_accounts
 
 APP = frozenset({Subject("shop", "app")})
@@ -110,34 +101,3 @@ def test_a_store_that_is_no_longer_followed() -> None:
     store.replace([])
     assert store.complete
     assert changes == [None] * 3
-
-
-class Cluster:
-    """An API server that allows these resources to be listed, or refuses to say."""
-
-    def __init__(self, *allowed: str, status: int = 0) -> None:
-        self.allowed = allowed
-        self.status = status
-
-    async def send(self, method: str, path: str, body: Any) -> bytes:
-        """Answer a SelfSubjectAccessReview."""
-        assert (method, path) == ("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews")
-        if self.status:
-            raise ClusterError(self.status, "no")
-        asked = body["spec"]["resourceAttributes"]
-        assert (asked["group"], asked["verb"]) == ("rbac.authorization.k8s.io", "list")
-        return msgspec.json.encode({"status": {"allowed": asked["resource"] in self.allowed}})
-
-
-@pytest.mark.parametrize(
-    ("cluster", "expected"),
-    [
-        (Cluster("rolebindings", "clusterrolebindings"), True),
-        (Cluster("rolebindings"), False),
-        (Cluster("clusterrolebindings"), False),
-        (Cluster(status=500), True),
-    ],
-)
-async def test_whether_they_may_be_read(cluster: Cluster, *, expected: bool) -> None:
-    """Both kinds; where the API server cannot say, it is tried."""
-    assert await may_follow_bindings(cast("ClusterClient", cluster)) is expected

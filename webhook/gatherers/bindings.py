@@ -6,12 +6,8 @@ from collections.abc import Collection, Iterable, Sequence
 from sys import intern
 from typing import Final
 
-import msgspec
-
 from patches import Bindings
-from webhook.cluster.api import ClusterClient
 from webhook.cluster.items import Item
-from webhook.errors import ClusterError
 from webhook.gatherers.objects import Subject
 from webhook.gatherers.store import OnChange
 
@@ -19,23 +15,7 @@ ROLE_BINDINGS: Final = "/apis/rbac.authorization.k8s.io/v1/rolebindings"
 CLUSTER_ROLE_BINDINGS: Final = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
 BINDINGS: Final = (CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS)
 """Paths of the two collections; a binding of the second is named where an account has both."""
-_REVIEWS: Final = "authorization.k8s.io/v1"
 _KINDS: Final = {ROLE_BINDINGS: "RoleBinding", CLUSTER_ROLE_BINDINGS: "ClusterRoleBinding"}
-
-
-async def may_follow_bindings(client: ClusterClient) -> bool:
-    """Ask the API server whether this user may list bindings of both kinds; True if it cannot say."""
-    for path in BINDINGS:
-        group, _, resource = path.split("/")[2:]
-        attributes = {"group": group, "resource": resource, "verb": "list"}
-        review = {"apiVersion": _REVIEWS, "kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": attributes}}
-        try:
-            answer = await client.send("POST", f"/apis/{_REVIEWS}/selfsubjectaccessreviews", review)
-            if not msgspec.json.decode(answer)["status"]["allowed"]:
-                return False
-        except (ClusterError, TimeoutError):
-            return True
-    return True
 
 
 class BindingStore:

@@ -34,11 +34,12 @@ from webhook.cluster.api import ClusterClient
 from webhook.cluster.reflector import Reflector
 from webhook.errors import NamespaceUnknown
 from webhook.gatherers import objects
-from webhook.gatherers.bindings import BINDINGS, BindingStore, compose_bindings, may_follow_bindings
+from webhook.gatherers.bindings import BINDINGS, BindingStore, compose_bindings
 from webhook.gatherers.gatherer import LOOKUP_SECONDS, GatheredNamespaces
 from webhook.gatherers.lookups import NAMESPACES, RUNTIME_CLASSES, Lookups
 from webhook.gatherers.nodes import NODES, NodeFollower
 from webhook.gatherers.on_demand import OnDemand
+from webhook.gatherers.rights import may_follow_bindings
 from webhook.gatherers.store import ClusterScopedStore, NamespacedStore
 from webhook.gatherers.version import follow_version
 
