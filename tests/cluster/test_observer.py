@@ -32,7 +32,7 @@ from webhook.review.reviewer import Reviewer
 
 pytestmark = pytest.mark.cluster
 
-_SECONDS: Final = 15.0
+_SECONDS: Final = 30.0
 _QUIET_SECONDS: Final = 4.0
 _ROOT: Final = "container has runAsNonRoot and image will run as root"
 _NON_ROOT: Final[Any] = {"securityContext": {"runAsNonRoot": True}}
