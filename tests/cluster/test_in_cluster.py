@@ -210,6 +210,7 @@ def test_metrics_and_logs_tell_what_was_sent(install: Install) -> None:
         ("psd_violations_total", "privileged", "baseline", "warn"): 14,
         ("psd_violations_total", "privileged", "baseline", "target"): 14,
     }
+
     def admissions() -> list[Any]:
         return [line for line in install.log[lines:] if line["message"] == "admission"]
 

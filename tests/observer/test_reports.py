@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import msgspec
 import pytest
 
-from patches import Certainty, Failure, Owner, PodState, Suspicion
+from patches import Certainty, Failure, ImageFacts, Lesson, Owner, PodState, Suspicion
 from tests.gatherers.live_faults import beside, until
 from webhook.cluster.api import ClusterClient
 from webhook.errors import ClusterError
@@ -28,11 +29,19 @@ class Cluster:
     def __init__(self) -> None:
         self.events: list[Any] = []
         self.refuses: list[int] = []
+        self.running: set[str] = set()
+        self.paths: list[str] = []
+        self.deleted: list[str] = []
+
+    def asked(self, name: str) -> int:
+        """How often an object was asked for."""
+        return sum(path.endswith(f"/{name}") for path in self.paths)
 
     async def get(self, path: str) -> bytes:
         """An object."""
         if self.refuses:
             raise ClusterError(self.refuses.pop(0), "no")
+        self.paths.append(path)
         name = path.rpartition("/")[2]
         template = {"containers": [{"name": "app"}]}
         if "/pods/" not in path:
@@ -40,23 +49,26 @@ class Cluster:
         owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "rs", "uid": "rs", "controller": True}
         metadata = {"name": name, "uid": name, "resourceVersion": "1", "ownerReferences": [owner]}
         security = {"readOnlyRootFilesystem": True}
-        return msgspec.json.encode(
-            {"metadata": metadata, "spec": {"containers": [{"name": "app", "securityContext": security}]}}
-        )
+        containers = [{"name": "app", "securityContext": security}]
+        state = {"running": {}} if name in self.running else {"waiting": {"reason": "CreateContainerError"}}
+        status = {"containerStatuses": [{"name": "app", "state": state}]}
+        return msgspec.json.encode({"metadata": metadata, "spec": {"containers": containers}, "status": status})
 
-    async def send(self, _: str, path: str, body: Any) -> bytes:
+    async def send(self, method: str, path: str, body: Any) -> bytes:
         """A write."""
-        assert path.endswith("/events")
-        self.events.append(body)
-        return b""
+        if method == "DELETE":
+            self.deleted.append(path.rpartition("/")[2])
+        elif path.endswith("/events"):
+            self.events.append(body)
+        return msgspec.json.encode({"data": body.get("data")})
 
 
-def reporter(cluster: Cluster) -> Reporter:
+def reporter(cluster: Cluster, *, heals: bool = False) -> Reporter:
     """One that leads."""
     client = cast("ClusterClient", cluster)
     book = ImageBook()
     writer = BookWriter(client, "own", book, lambda: True)
-    return Reporter(client, book, writer, leads=lambda: True, heals=lambda: False)
+    return Reporter(client, book, writer, leads=lambda: True, heals=lambda: heals)
 
 
 def pod(namespace: str, name: str) -> PodState:
@@ -162,6 +174,26 @@ async def test_a_suspicion_is_kept_for_the_next_admission() -> None:
     assert {name: row.suspected for name, row in found._book.entries.items()} == {
         "web:1": {"shop": ("readOnlyRootFilesystem",)}
     }
+
+
+async def test_a_pod_that_is_tried_again_keeps_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its container seems to run each time that it is looked at; the pod that hangs elsewhere is deleted meanwhile."""
+    monkeypatch.setattr(reports, "_FOLLOW_SECONDS", 0.05)
+    monkeypatch.setattr(reports, "_BATCH_SECONDS", 0.0)
+    monkeypatch.setattr(reports, "_ATTEMPTS", 10**6)
+    cluster = Cluster()
+    found = reporter(cluster, heals=True)
+    found._book.learn(Lesson("web:1", ImageFacts(file_capabilities=True), by_kubelet=True), "shop", datetime.now(UTC))
+    exec_fails = _CRASHES._replace(failure=Failure.EXEC)
+    cluster.running.add("seems-to-run")
+    async with beside(found.run()), beside(found._writer.run()), beside(found.heal()):
+        found.put(pod("many", "seems-to-run"), exec_fails)
+        await until(lambda: cluster.asked("seems-to-run") > 2)
+        found.put(pod("few", "hangs"), exec_fails)
+        await until(lambda: cluster.deleted)
+        asked = cluster.asked("seems-to-run")
+        await until(lambda: cluster.asked("seems-to-run") > asked)
+    assert (cluster.deleted, found.healed) == (["hangs"], 1)
 
 
 async def test_namespaces_take_turns() -> None:
