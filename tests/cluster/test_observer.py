@@ -296,6 +296,7 @@ async def test_what_failed_before_is_not_blamed_on_a_default(plane: ControlPlane
         set_status(plane, shop, "injected-2", {"name": "sidecar", **_ended(1)})
         create_pod(plane, shop, "web-1", owners["web"], HANGS, **_NON_ROOT)
         await until(lambda: events(plane, shop) == [("Pod", "web-1"), ("ReplicaSet", "web")], _SECONDS)
+        await until(lambda: observer.reporter.suspected, _SECONDS)
         assert (observer.reporter.suspected.total(), observer.hanging) == (1, 1)
     async with observing(plane, own, "another") as observer:  # which sees both at once
         await until(lambda: observer.hanging == 1, _SECONDS)
@@ -338,24 +339,24 @@ async def test_a_controller_whose_pods_are_refused_because_of_an_image(plane: Co
     own = plane.namespace("observer-refuses")
     shop = plane.namespace("observer-refused", {"pod-security.kubernetes.io/enforce": "restricted"})
     security = {**_DROPPED, "allowPrivilegeEscalation": False, "seccompProfile": {"type": "RuntimeDefault"}}
-    rows = [{"name": "app", "image": "web:1", "securityContext": security}]
-    web = replica_set(plane, shop, "web", containers=rows)["metadata"]
-    answer = plane.admin.create(pods(shop), {"metadata": {"name": "web-1"}, "spec": {"containers": rows}})
-    about = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "namespace": shop, "name": "web", "uid": web["uid"]}
+    rows = [{"name": "app", "image": "denied:1", "securityContext": security}]
+    owner = replica_set(plane, shop, "denied", containers=rows)["metadata"]
+    answer = plane.admin.create(pods(shop), {"metadata": {"name": "denied-1"}, "spec": {"containers": rows}})
+    about = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "namespace": shop, "name": "denied", "uid": owner["uid"]}
     event = {"involvedObject": about, "type": "Warning", "reason": "FailedCreate"}
     event["message"] = f"Error creating: {answer.message}"
     path = f"/api/v1/namespaces/{shop}/events"
     async with observing(plane, own) as observer:
         await until(lambda: observer.leads, _SECONDS)
-        learnt = Lesson("web:1", ImageFacts(user="", uid=0), by_kubelet=True)
+        learnt = Lesson("denied:1", ImageFacts(user="", uid=0), by_kubelet=True)
         assert observer.book.learn(learnt, shop, datetime.now(UTC))
-        for name in ("web.1", "web.2"):
+        for name in ("denied.1", "denied.2"):
             plane.admin.must("POST", path, {**event, "metadata": {"name": name}})
             await until(lambda: plane.admin.must("GET", f"{path}?fieldSelector=reason=PodsRefused")["items"], _SECONDS)
     (ours,) = plane.admin.must("GET", f"{path}?fieldSelector=reason=PodsRefused")["items"]
     assert ours["involvedObject"] == about
     assert ours["message"] == (
-        'pods are refused: container "app" (image web:1) runs as root. To comply: set runAsUser to a user that the '
+        'pods are refused: container "app" (image denied:1) runs as root. To comply: set runAsUser to a user that the '
         "image supports, or use an image with a numeric USER"
     )
 
