@@ -60,7 +60,14 @@ from patches.model.quantities import nanos
 from patches.model.shapes import Quantity
 from patches.model.starting import Cause, Forecast, Start
 from patches.model.unknown_fields import FieldTypes, UnknownField, UnknownFields, unknown_fields
-from patches.policy.configuration import DefaulterConfiguration, Exemption, Mode, enabled_ids, json_schema
+from patches.policy.configuration import (
+    DefaulterConfiguration,
+    Exemption,
+    Mode,
+    RegistrySettings,
+    enabled_ids,
+    json_schema,
+)
 from patches.policy.configuration_warnings import configuration_warnings
 from patches.policy.limits import LimitItem
 from patches.policy.namespace import CompiledNamespace, Missing
@@ -177,6 +184,7 @@ __all__ = [
     "Policy",
     "Quantity",
     "Reason",
+    "RegistrySettings",
     "ResourceQuota",
     "RuntimeClass",
     "ServiceAccount",

@@ -111,6 +111,37 @@ class ImageSettings(_Part, frozen=True):
     ] = 7
 
 
+class RegistrySettings(_Part, frozen=True):
+    """What the observer asks registries."""
+
+    enabled: Annotated[
+        bool, Meta(description="Whether to ask the registries of images of whose user nothing is known.")
+    ] = False
+    allow: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Registries that may be asked, by host or host:port, with * and ?. One that is named in full "
+            "may have any address; one that only a pattern fits has to have a public one."
+        ),
+    ] = ("*",)
+    pull_secrets: Annotated[
+        Literal["none", "pod", "named"],
+        Meta(
+            description="Whose credentials to use: nobody's; those that the pod names, for the images of that pod; or "
+            "those of Secrets in our own namespace."
+        ),
+    ] = "none"
+    secrets: Annotated[
+        tuple[str, ...],
+        Meta(description="The names of these Secrets; needed by, and only by, pullSecrets: named."),
+    ] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse Secrets that would not be read, and to read none."""
+        if (self.pull_secrets == "named") != bool(self.secrets):
+            raise ValueError("secrets must be set where pullSecrets is named, and only there")
+
+
 class ObserverSettings(_Part, frozen=True):
     """The observer, which learns from running pods what their images need."""
 
@@ -124,6 +155,7 @@ class ObserverSettings(_Part, frozen=True):
     forget_after_days: Annotated[
         int, Meta(ge=1, le=3650, description="Days after which an image that no pod uses is forgotten.")
     ] = 30
+    registry: Annotated[RegistrySettings, Meta(description="What it asks registries.")] = RegistrySettings()
 
 
 class Switch(_Part, frozen=True):

@@ -17,10 +17,13 @@ from tests.cluster import binaries
 from tests.cluster.client import pods
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.following import admin, connected, following
+from tests.cluster.pki import Authority
 from tests.cluster.programs import restartable
 from tests.cluster.proxy import proxied
 from tests.gatherers.live_cluster import configured
 from tests.gatherers.live_faults import beside, until
+from tests.registry.conftest import USER, encoded, running_registry
+from tests.registry.content import PASSWD, image, layer
 from tests.review.builders import pod, request, sent
 from webhook.errors import ConfigurationError
 from webhook.images.catalog import ImageCatalog
@@ -40,10 +43,10 @@ _NON_ROOT: Final[Any] = {"securityContext": {"runAsNonRoot": True}}
 
 @asynccontextmanager
 async def observing(
-    plane: ControlPlane, own: str, name: str = "one", heal: str = "off", server: str = ""
+    plane: ControlPlane, own: str, name: str = "one", *, server: str = "", **settings: Any
 ) -> AsyncIterator[Observer]:
-    """An observer that runs; `own` is its namespace, `server` by which to reach the API server."""
-    configuration = configured(observer={"heal": heal})
+    """An observer that runs with these settings; `own` is its namespace, `server` by which to reach the API server."""
+    configuration = configured(observer=settings)
     async with connected(plane, server=server) as client:
         lease = f"/apis/coordination.k8s.io/v1/namespaces/{own}/leases/observer"
         observer = Observer(client, own, (lease, name), lambda: configuration)
@@ -384,3 +387,35 @@ async def test_it_goes_on_after_the_api_server_was_away(tmp_path: Path) -> None:
             await asyncio.to_thread(plane.admin.must, "DELETE", f"/api/v1/namespaces/{own}/configmaps/{NAME}")
             await until(lambda: len(entries(plane, own)) == 3, _SECONDS)
             assert observer.hanging == 3
+
+
+async def test_a_registry_tells_before_a_pod_hangs(
+    plane: ControlPlane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A private image, by the pull secret of its own pod; the namespace beside it has no such Secret."""
+    authority = Authority(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.cert))
+    own, shop, bank = (plane.namespace(f"registry-{name}") for name in ("own", "shop", "bank"))
+    with running_registry(authority, tmp_path, USER) as registry:
+        for name in ("shop", "bank"):
+            await asyncio.to_thread(registry.push, name, "1", image("web", [layer({"etc/passwd": PASSWD})]))
+        text = json.dumps({"auths": {registry.host: {"auth": encoded(USER)}}})
+        secret = {"type": "kubernetes.io/dockerconfigjson", "metadata": {"name": "pull"}}
+        secret |= {"stringData": {".dockerconfigjson": text}}
+        plane.admin.must("POST", f"/api/v1/namespaces/{shop}/secrets", secret)
+        settings = {"enabled": True, "allow": [registry.host], "pullSecrets": "pod"}
+        async with observing(plane, own, registry=settings) as observer:
+            await until(lambda: observer.leads, _SECONDS)
+            for space, name in ((bank, "bank"), (shop, "shop")):
+                spec = {
+                    "containers": [{"name": "app", "image": f"{registry.host}/{name}:1"}],
+                    "imagePullSecrets": [{"name": "pull"}],
+                }
+                await admin(plane, "POST", pods(space), {"metadata": {"name": "app"}, "spec": spec})
+            await until(lambda: dict(observer.registries.asked) == {"answered": 1, "failed": 1}, _SECONDS)
+            await until(lambda: f"{registry.host}/shop:1" in entries(plane, own), _SECONDS)
+            entry = entries(plane, own)[f"{registry.host}/shop:1"]
+            assert (entry.user, entry.uid, entry.source, entry.namespace) == ("web", 101, "registry", shop)
+            assert f"{registry.host}/bank:1" not in entries(plane, own)
+    for space in (shop, bank):  # the observers of other tests see them too
+        await admin(plane, "DELETE", f"{pods(space)}/app")

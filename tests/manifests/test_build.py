@@ -32,6 +32,7 @@ _OWN: Final = (
     "managed-control-planes",
     "monitoring",
     "observer-heal",
+    "observer-registry",
     "preview",
     "token-need",
     "user-namespaces",

@@ -258,3 +258,62 @@ def test_what_a_person_declared_gets_no_marks() -> None:
     assert not book.suspect("nginx", "shop", "identity", NOW)
     assert book.recreate("nginx", "shop", "u", NOW) is None
     assert book.entries["nginx"] == ImageEntry(uid=5)
+
+
+# --- what registries say ----------------------------------------------------------------------------------------------
+
+
+def test_a_registry_completes_what_pods_have_taught() -> None:
+    """The name of the user that runs; ports and volumes. The source stays, and what runs counts more."""
+    book = taught(lesson("a:1", uid=101, gid=5))
+    said = ImageFacts(user="web", uid=101, gid=102, exposed_ports=(80,), volumes=("/data",))
+    assert book.complete(["a:1"], said, "bank", NOW)
+    entry = book.entries["a:1"]
+    assert (entry.user, entry.uid, entry.gid, entry.source, entry.namespace) == ("web", 101, 5, Source.RUNNING, "shop")
+    assert (entry.exposed_ports, entry.volumes) == ((80,), ("/data",))
+    assert not book.complete(["a:1"], said, "bank", NOW)
+    assert book.knows_user("a:1")
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        (ImageFacts(uid=7), ImageFacts(user="8")),
+        (ImageFacts(user=""), ImageFacts(user="8")),
+        (ImageFacts(uid=7), ImageFacts(user="web", uid=8)),
+        (ImageFacts(user="web"), ImageFacts(user="other", uid=8)),
+    ],
+)
+def test_another_user_than_the_one_that_was_seen_is_left_out(seen: ImageFacts, said: ImageFacts) -> None:
+    """The tag was moved; what the kubelet saw last runs here."""
+    book = taught(Lesson("a:1", seen, by_kubelet=True))
+    before = book.entries["a:1"]
+    assert not book.complete(["a:1"], said, "shop", NOW)
+    assert book.entries["a:1"] == before
+
+
+def test_a_declared_image_is_nobody_s_to_complete() -> None:
+    """And of nobody's interest."""
+    book = ImageBook()
+    book.adopt({"a:1": ImageEntry(user="web")}, {})
+    assert book.knows_user("a:1")
+    assert not book.complete(["a:1"], ImageFacts(user="web", uid=101), "shop", NOW)
+
+
+def test_what_a_registry_could_still_say() -> None:
+    """The number of a user by name, and the user of an image of which only the number is known, or nothing."""
+    kubelets = [lesson("named:1", by_kubelet=True, user="web"), lesson("root:1", by_kubelet=True, user="")]
+    book = taught(*kubelets, lesson("running:1", uid=7))
+    assert [book.knows_user(f"{name}:1") for name in ("named", "running", "root", "new")] == [False, False, True, False]
+
+
+def test_what_a_registry_says_is_bounded() -> None:
+    """A namespace's share of the book holds, and no image fills an entry."""
+    book = ImageBook()
+    for number in range(501):
+        book.complete([f"a:{number}"], ImageFacts(user="7"), "shop", NOW)
+    assert len(book) == 500
+    ports, paths = tuple(range(1, 200)), ("/x" * 600, *(f"/{number}" for number in range(200)))
+    book.complete(["b:1"], ImageFacts(user="u" * 2000, exposed_ports=ports, volumes=paths), "bank", NOW)
+    entry = book.entries["b:1"]
+    assert (entry.user, len(entry.exposed_ports), len(entry.volumes)) == (None, 64, 63)

@@ -168,7 +168,7 @@ def test_containers_of_every_kind() -> None:
         },
     }
     found = read_pod(msgspec.json.encode(value), NOW)
-    assert images_of(found) == ["a:1", "b:1", DIGEST, "c:1"]
+    assert [use.references for use in images_of(found)] == [("a:1",), (DIGEST, "b:1"), ("c:1",)]
     assert found.containers[2].restarts == 1
 
 

@@ -68,19 +68,20 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture(scope="module")
 def registry(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """A registry that everyone may push to."""
-    with _running(authority, tmp_path_factory.mktemp("registry")) as running:
+    with running_registry(authority, tmp_path_factory.mktemp("registry")) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def private_registry(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """A registry that asks for a user and a password."""
-    with _running(authority, tmp_path_factory.mktemp("private-registry"), USER) as running:
+    with running_registry(authority, tmp_path_factory.mktemp("private-registry"), USER) as running:
         yield running
 
 
 @contextmanager
-def _running(authority: Authority, directory: Path, user: Credentials | None = None) -> Iterator[Registry]:
+def running_registry(authority: Authority, directory: Path, user: Credentials | None = None) -> Iterator[Registry]:
+    """A registry until the end of the block; with `user` it asks for them. Skips where there is no program for it."""
     absent = {package for command, package in _COMMANDS.items() if shutil.which(command) is None}
     if absent:
         pytest.skip(f"no real registry: `apt-get install {' '.join(sorted(absent))}`")

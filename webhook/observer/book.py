@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from patches import ImageFacts, Lesson
+from patches import ImageFacts, ImageUser, Lesson
 from webhook.images.facts import Entries, ImageEntry, Source
 
 _REFRESH: Final = timedelta(days=1)
@@ -19,6 +19,8 @@ _MOST_IN_NAMESPACE: Final = 500
 _MOST_MARKS: Final = 5000
 _MOST_MARKS_IN_NAMESPACE: Final = 100
 """Suspicions, and controllers whose pods were deleted."""
+_MOST_PATHS: Final = 64
+"""Ports and volumes of an image, as its registry tells them."""
 _MOST_CHARACTERS: Final = 1024
 """Of an image reference. The API server limits them to nothing but the size of the pod."""
 
@@ -87,6 +89,41 @@ class ImageBook:
         if new:
             self._since[reference] = now
         return new
+
+    def complete(self, references: Iterable[str], facts: ImageFacts, namespace: str, now: datetime) -> bool:
+        """Take what a registry says of an image: what pods and kubelets taught counts more, and is completed.
+
+        Args:
+            references: those of the image.
+            facts: what its configuration says.
+            namespace: whose pod names it.
+            now: the time.
+
+        Returns:
+            Whether it says something new.
+        """
+        changed = False
+        for reference in references:
+            known = self._entries.get(reference)
+            if known is None and not self._has_room(reference, namespace):
+                continue
+            entry = _completed(
+                known or ImageEntry(source=Source.REGISTRY, seen=_whole(now), namespace=namespace), facts
+            )
+            if entry != known and entry.source is not Source.DECLARED:
+                self._put(reference, entry)
+                self._since[reference] = now
+                changed = True
+        return changed
+
+    def knows_user(self, reference: str) -> bool:
+        """Whether nothing is left that a registry could say of the user of an image, or a person declared it."""
+        entry = self._entries.get(reference)
+        if entry is None:
+            return False
+        return entry.source is Source.DECLARED or (
+            entry.user is not None and entry.facts().kind_of_user is not ImageUser.NAME
+        )
 
     def suspect(self, image: str, namespace: str, default: str, now: datetime) -> bool:
         """Note that containers of an image failed in a namespace after a default. Returns whether that is new."""
@@ -194,6 +231,22 @@ def _counts(entry: ImageEntry) -> bool:
 
 def _aged(entry: ImageEntry, now: datetime) -> bool:
     return entry.seen is not None and now - entry.seen > _REFRESH
+
+
+def _completed(entry: ImageEntry, facts: ImageFacts) -> ImageEntry:
+    """An entry with what it lacks. Another user than the known one is left out: the tag was moved, or a layer lies."""
+    named = entry.user is None or str(entry.user) == facts.user
+    numbered = None in (entry.uid, facts.number) or entry.uid == facts.number
+    if named and numbered and facts.user is not None and len(facts.user) <= _MOST_CHARACTERS:
+        uid = facts.uid if entry.uid is None else entry.uid
+        gid = facts.gid if entry.gid is None else entry.gid
+        entry = msgspec.structs.replace(entry, user=facts.user, uid=uid, gid=gid)
+    volumes = tuple(path for path in facts.volumes[:_MOST_PATHS] if len(path) <= _MOST_CHARACTERS)
+    return msgspec.structs.replace(
+        entry,
+        exposed_ports=entry.exposed_ports or facts.exposed_ports[:_MOST_PATHS],
+        volumes=entry.volumes or volumes,
+    )
 
 
 def _merge(entry: ImageEntry, facts: ImageFacts, source: Source, now: datetime) -> ImageEntry:

@@ -16,7 +16,7 @@ from webhook.configuration.file import ConfigurationFile
 from webhook.observer.observer import Observer
 from webhook.server.parts import Parts
 from webhook.server.readiness import Condition
-from webhook.telemetry.gauges import Gauge, configuration_gauges, image_gauges, observer_gauges
+from webhook.telemetry.gauges import Gauge, configuration_gauges, image_gauges, observer_gauges, registry_gauges
 
 
 async def build_observer(config: Path | None, connection: ConnectionOptions, stack: AsyncExitStack) -> Parts:
@@ -48,6 +48,7 @@ async def build_observer(config: Path | None, connection: ConnectionOptions, sta
     def gauges() -> Iterable[Gauge]:
         yield from configuration_gauges(file.loaded.generation, reloaded=not file.problem)
         yield from image_gauges(observer.book.counts())
+        yield from registry_gauges(observer.registries.asked)
         yield from observer_gauges(
             is_leader=observer.leads,
             written=not observer.writer.problem,

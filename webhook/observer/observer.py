@@ -19,6 +19,7 @@ from patches import (
     ImageFacts,
     Lesson,
     PodState,
+    RegistrySettings,
     Suspicion,
     learn,
 )
@@ -28,8 +29,9 @@ from webhook.cluster.items import Item
 from webhook.cluster.reflector import Reflector
 from webhook.images.config_map import ImageConfigMaps
 from webhook.observer.book import ImageBook
-from webhook.observer.pods import images_of, read_pod
+from webhook.observer.pods import ImageUse, images_of, read_pod
 from webhook.observer.refusals import Refusals
+from webhook.observer.registries import Registries
 from webhook.observer.reports import Reporter
 from webhook.observer.writer import BookWriter
 
@@ -45,6 +47,7 @@ class Observer:
         reporter: tells people about defaults that keep pods from running.
         writer: writes the book.
         pods: the reflector of the pods.
+        registries: asks registries, where that is configured.
     """
 
     def __init__(
@@ -69,7 +72,7 @@ class Observer:
         self._now = now
         self._election = Election(client, *election, self._on_election)
         self._experience = Experience()
-        self._in_use: dict[tuple[str, str], Sequence[str]] = {}
+        self._in_use: dict[tuple[str, str], Sequence[ImageUse]] = {}
         self._suspected: dict[tuple[str, str], tuple[PodState, list[Suspicion]]] = {}
         self._young: dict[tuple[str, str], PodState] = {}
         self.book = ImageBook()
@@ -82,6 +85,8 @@ class Observer:
             heals=lambda: configuration().observer.heal == "recreate",
         )
         self._refusals = Refusals(client, lambda: self.book.entries, self.reporter.tell, lambda: self.leads)
+        self.registries = Registries(client, namespace, self.book, self.writer.wake, self._registry_settings)
+        self._led = False
         self._config_maps = ImageConfigMaps(client, namespace, self.writer.put)
         self.pods: Reflector[PodState] = Reflector(client, "/api/v1/pods", self._read, self)
 
@@ -115,6 +120,7 @@ class Observer:
             self.writer.run,
             self.reporter.run,
             self.reporter.heal,
+            self.registries.run,
             self._sweep,
         )
         async with asyncio.TaskGroup() as tasks:
@@ -146,6 +152,7 @@ class Observer:
             steady = row.running_since is not None and now.timestamp() - row.running_since >= STEADY
             if steady and self.book.acquit(row.image, pod.namespace, pod.applied):
                 self.writer.wake()
+        self.registries.put(*key, self._in_use[key])
         if suspicions:
             self._suspected[key] = pod, suspicions
             self._report(key)
@@ -178,6 +185,14 @@ class Observer:
         for suspicion in suspicions:
             self.reporter.put(pod, suspicion)
 
+    def _registry_settings(self) -> RegistrySettings | None:
+        settings = self._configuration().observer.registry
+        return settings if settings.enabled and self.leads else None
+
+    def _ask_registries(self) -> None:
+        for key, uses in self._in_use.items():
+            self.registries.put(*key, uses)
+
     def _on_election(self) -> None:
         self.writer.wake()
 
@@ -200,17 +215,21 @@ class Observer:
         for key in self._suspected:
             self._report(key)
         self._refusals.offer()
+        led, self._led = self._led, self.leads
+        if self._led and not led:
+            self._ask_registries()
 
     def sweep(self) -> None:
-        """Note which images are in use, and forget those that were not for very long."""
+        """Note which images are in use, forget those that were not for very long, and ask again for what is unknown."""
         if not self.synced:
             return
         now = self._now()
-        in_use = {reference for references in self._in_use.values() for reference in references}
+        in_use = {reference for uses in self._in_use.values() for use in uses for reference in use.references}
         after = timedelta(days=self._configuration().observer.forget_after_days)
         refreshed = self.book.refresh(in_use, now)
         if self.book.forget(in_use, now, after) or refreshed:
             self.writer.wake()
+        self._ask_registries()
 
 
 def _lessons(suspicions: Iterable[Suspicion]) -> Iterator[Lesson]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -218,6 +218,18 @@ def _reference(image_id: str) -> str:
     return reference if "@sha256:" in reference else ""
 
 
-def images_of(pod: PodState) -> Sequence[str]:
-    """The references by which a pod uses images."""
-    return [ref for row in pod.containers for ref in (row.image, row.image_id) if ref]
+class ImageUse(NamedTuple):
+    """An image of a pod: as the pod names it, and by digest where it has been pulled, else ""."""
+
+    image: str
+    digest: str
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The references by which the pod uses it, the more exact first."""
+        return tuple(reference for reference in (self.digest, self.image) if reference)
+
+
+def images_of(pod: PodState) -> Sequence[ImageUse]:
+    """The images that a pod uses."""
+    return [ImageUse(row.image, row.image_id) for row in pod.containers]

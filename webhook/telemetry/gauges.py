@@ -51,6 +51,12 @@ def leader(*, is_leader: bool) -> Gauge:
     return Gauge("psd_leader", "Whether this replica looks after the certificates.", {}, is_leader)
 
 
+def registry_gauges(asked: Mapping[str, int]) -> Iterator[Gauge]:
+    """The number of images that registries were asked for, by result."""
+    for result, count in asked.items():
+        yield Gauge("psd_registry_images", "Images asked for, since the start.", {"result": result}, count)
+
+
 def observer_gauges(
     *, is_leader: bool, written: bool, hanging: int, suspected: Mapping[tuple[str, str], int], healed: int
 ) -> Iterator[Gauge]:
