@@ -76,8 +76,9 @@ def test_only_some_defaults(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert path.read_text() == _POD.replace(
         "spec:\n", "spec:\n  securityContext:\n    seccompProfile:\n      type: RuntimeDefault\n"
     )
-    assert main(["fix", "--defaults", "seccomp", str(path)]) == 2
-    assert "there is no default seccomp;" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main(["fix", "--defaults", "seccomp", str(path)])
+    assert "no default is called seccomp; there are runAsNonRoot" in capsys.readouterr().err
 
 
 def test_profile_and_configuration_decide(tmp_path: Path) -> None:

@@ -125,7 +125,8 @@ def _ids(text: str) -> frozenset[str]:
     ids = frozenset(text.split(","))
     unknown = ids - {row.id for row in DEFAULTS}
     if unknown:
-        raise argparse.ArgumentTypeError(f"{text!r}: no default is called {', '.join(sorted(unknown))}")
+        known = ", ".join(row.id for row in DEFAULTS)
+        raise argparse.ArgumentTypeError(f"no default is called {', '.join(sorted(unknown))}; there are {known}")
     return ids
 
 
@@ -295,13 +296,7 @@ def _add_fix(parser: argparse.ArgumentParser) -> None:
         help="manifests; of a directory all *.yaml, *.yml and *.json below it",
     )
     _add_filter(parser)
-    parser.add_argument(
-        "--defaults",
-        type=lambda text: tuple(text.split(",")),
-        default=(),
-        metavar="ID,ID",
-        help="write only these defaults, of those that are on",
-    )
+    parser.add_argument("--defaults", type=_ids, metavar="ID,…", help="write only these, of those that are on")
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file would change")
     parser.add_argument("--diff", action="store_true", help="print a diff, and write nothing")
     parser.add_argument("-o", "--output", choices=("sarif",), help="print SARIF with the insertions, and write nothing")

@@ -47,14 +47,15 @@ def run(options: FixOptions) -> int:
 
     Raises:
         ConfigurationError: if the configuration cannot be used.
-        InputError: if a file cannot be read or written, or a default is unknown.
+        InputError: if a file cannot be read or written.
     """
     if "-" in options.paths:
         raise InputError("fix writes files: name files or folders, or pipe through krm")
     inputs = {Path(name): data for name, data in read_inputs(options.paths)}
     documents = [(path, document) for path, data in inputs.items() for document in _read(path, data)]
     surroundings, namespace = find_offline_surroundings(options, [document for _, document in documents])
-    surroundings = replace(surroundings, configuration=only(surroundings.configuration, options.defaults))
+    if options.defaults is not None:
+        surroundings = replace(surroundings, configuration=only(surroundings.configuration, options.defaults))
     report, status = preview(
         [document for _, document in documents], surroundings, PreviewOptions(namespace, options.profile)
     )

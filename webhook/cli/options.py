@@ -100,7 +100,7 @@ class FixOptions:
         images: file of kind ImageFacts; None for none.
         namespace: namespace of objects without one; None for `default`.
         profile: the profile to default for; None for each namespace's own.
-        defaults: the ids of the only defaults to write; empty for all that are on.
+        defaults: ids of the only defaults to write, of those that are on; None for all of them.
         check: whether to write nothing, and report by the exit status whether a file would change.
         diff: whether to print a diff and write nothing.
         output: `sarif` to print that and write nothing; None for neither.
@@ -112,7 +112,7 @@ class FixOptions:
     images: Path | None = None
     namespace: str | None = None
     profile: LevelVersion | None = None
-    defaults: Sequence[str] = ()
+    defaults: frozenset[str] | None = None
     check: bool = False
     diff: bool = False
     output: str | None = None

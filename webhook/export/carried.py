@@ -71,6 +71,12 @@ def _joined(*parts: str) -> str:
     return "\n+ ".join(parts)
 
 
+def _add_to_pod_or_each(name: str, value: str) -> str:
+    """Add a field to the security context of the pod or of containers, by the variables that are called after it."""
+    path = f"securityContext/{name}"
+    return _joined(_add_to_pod(f"variables.{name}AtPod", path, value), _add_to_each(name, path, value))
+
+
 def _constant(variables: Variables) -> Callable[[DefaulterConfiguration], Variables]:
     return lambda _: variables
 
@@ -178,10 +184,7 @@ _RUN_AS_NON_ROOT: Final = Carried(
             f"  !{_OWN}.?runAsNonRoot.hasValue() && !c.placeholder)",
         }
     ),
-    operations=lambda _: _joined(
-        _add_to_pod("variables.runAsNonRootAtPod", "securityContext/runAsNonRoot", "true"),
-        _add_to_each("runAsNonRoot", "securityContext/runAsNonRoot", "true"),
-    ),
+    operations=lambda _: _add_to_pod_or_each("runAsNonRoot", "true"),
     touches=("runAsNonRoot",),
     obstacle=_unknown_images,
 )
@@ -215,10 +218,7 @@ _SECCOMP_PROFILE: Final = Carried(
     id="seccompProfile",
     webhook_only="",
     variables=_seccomp_variables,
-    operations=lambda configuration: _joined(
-        _add_to_pod("variables.seccompProfileAtPod", "securityContext/seccompProfile", _seccomp(configuration)),
-        _add_to_each("seccompProfile", "securityContext/seccompProfile", _seccomp(configuration)),
-    ),
+    operations=lambda configuration: _add_to_pod_or_each("seccompProfile", _seccomp(configuration)),
     touches=("seccompProfile",),
 )
 _APP_ARMOR_PROFILE: Final = Carried(
