@@ -190,7 +190,7 @@ def test_standard_input_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 _KILLS: Final = 100
-_FILES: Final = 50
+_FILES: Final = 30
 
 
 def _start(folder: Path) -> subprocess.Popen[bytes]:
