@@ -17,29 +17,20 @@ from typing import Final
 from patches.model.pod import Pod
 from patches.standards.checks.check import Check
 from patches.standards.checks.phrases import annotation, containers, plural, quoted
+from patches.standards.checks.profiles import forbidden_types
 from patches.standards.levels import Level
 from patches.standards.violations import Violation
 
 _ANNOTATION_PREFIX: Final = "container.apparmor.security.beta.kubernetes.io/"
-_ALLOWED: Final = ("RuntimeDefault", "Localhost")
 
 
 def _since_1_0(pod: Pod) -> Violation | None:
-    names: list[str] = []
-    types: list[str] = []
-    annotations: list[str] = []
-    profile = pod.security.get("appArmorProfile")
-    if profile is not None and profile.get("type") not in _ALLOWED:
-        types.append(profile.get("type") or "")
-    pod_is_bad = bool(types)
-    for container in pod.containers:
-        profile = container.security.get("appArmorProfile")
-        if profile is not None and profile.get("type") not in _ALLOWED:
-            names.append(container.name)
-            types.append(profile.get("type") or "")
-    for key, value in pod.annotations.items():
-        if key.startswith(_ANNOTATION_PREFIX) and not _allows(value or ""):
-            annotations.append(annotation(key, value or ""))
+    types, pod_is_bad, names = forbidden_types(pod, "appArmorProfile")
+    annotations = [
+        annotation(key, value or "")
+        for key, value in pod.annotations.items()
+        if key.startswith(_ANNOTATION_PREFIX) and not _allows(value or "")
+    ]
     if not types and not annotations:
         return None
     bad = [*sorted(set(types)), *sorted(annotations)]

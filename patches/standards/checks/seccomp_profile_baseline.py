@@ -22,14 +22,12 @@ from typing import Final
 from patches.model.pod import Pod
 from patches.standards.checks.check import Check
 from patches.standards.checks.phrases import annotation, plural, quoted_set, setters
+from patches.standards.checks.profiles import forbidden_types
 from patches.standards.levels import Level
 from patches.standards.violations import Violation
 
 _POD_ANNOTATION: Final = "seccomp.security.alpha.kubernetes.io/pod"
 _CONTAINER_ANNOTATION_PREFIX: Final = "container.seccomp.security.alpha.kubernetes.io/"
-
-ALLOWED_TYPES: Final = ("RuntimeDefault", "Localhost")
-"""The profile types that filter system calls."""
 
 
 def _since_1_0(pod: Pod) -> Violation | None:
@@ -55,24 +53,18 @@ def _allows(value: str | None) -> bool:
 
 
 def _since_1_19(pod: Pod) -> Violation | None:
-    names: list[str] = []
-    types: list[str] = []
-    profile = pod.security.get("seccompProfile")
-    if profile is not None and profile.get("type") not in ALLOWED_TYPES:
-        types.append(profile.get("type") or "")
-    pod_is_bad = bool(types)
-    for container in pod.containers:
-        profile = container.security.get("seccompProfile")
-        if profile is not None and profile.get("type") not in ALLOWED_TYPES:
-            names.append(container.name)
-            types.append(profile.get("type") or "")
-    return explicit_violation(CHECK.id, names, types, pod=pod_is_bad) if types else None
+    return explicit_violation(CHECK.id, pod)
 
 
-def explicit_violation(check_id: str, names: list[str], types: list[str], *, pod: bool) -> Violation:
-    """The violation of those that set the forbidden `types`: the containers `names`, and the pod if `pod` is true."""
-    detail = f"{setters(names, pod=pod)} must not set securityContext.seccompProfile.type to {quoted_set(types)}"
-    return Violation(check_id, "seccompProfile", detail)
+def explicit_violation(check_id: str, pod: Pod) -> Violation | None:
+    """The violation, by either check of seccomp, of those that set a forbidden type."""
+    types, pod_is_bad, names = forbidden_types(pod, "seccompProfile")
+    if not types:
+        return None
+    by = setters(names, pod=pod_is_bad)
+    return Violation(
+        check_id, "seccompProfile", f"{by} must not set securityContext.seccompProfile.type to {quoted_set(types)}"
+    )
 
 
 CHECK: Final = Check(

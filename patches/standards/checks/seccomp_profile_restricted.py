@@ -17,29 +17,16 @@ from typing import Final
 from patches.model.pod import Pod
 from patches.standards.checks.check import Check
 from patches.standards.checks.phrases import containers
-from patches.standards.checks.seccomp_profile_baseline import ALLOWED_TYPES, explicit_violation
+from patches.standards.checks.seccomp_profile_baseline import explicit_violation
 from patches.standards.levels import Level
 from patches.standards.violations import Violation
 
 
 def _since_1_19(pod: Pod) -> Violation | None:
-    explicit: list[str] = []
-    implicit: list[str] = []
-    types: list[str] = []
-    pod_profile = pod.security.get("seccompProfile")
-    if pod_profile is not None and pod_profile.get("type") not in ALLOWED_TYPES:
-        types.append(pod_profile.get("type") or "")
-    pod_is_bad = bool(types)
-    for container in pod.containers:
-        profile = container.security.get("seccompProfile")
-        if profile is None:
-            if pod_profile is None:
-                implicit.append(container.name)
-        elif profile.get("type") not in ALLOWED_TYPES:
-            explicit.append(container.name)
-            types.append(profile.get("type") or "")
-    if types:
-        return explicit_violation(CHECK.id, explicit, types, pod=pod_is_bad)
+    explicit = explicit_violation(CHECK.id, pod)
+    if explicit is not None or pod.security.get("seccompProfile") is not None:
+        return explicit
+    implicit = [container.name for container in pod.containers if container.security.get("seccompProfile") is None]
     if implicit:
         detail = (
             f"pod or {containers(implicit)} must set securityContext.seccompProfile.type "
