@@ -24,12 +24,13 @@ import yaml
 from patches.compiler import compile_namespace
 from patches.evaluation import Evaluation, evaluate
 from patches.model.images import Images
-from patches.model.pod import Origin, Pod, locate
+from patches.model.pod import Origin
 from patches.model.shapes import Json
 from patches.policy.configuration import DefaulterConfiguration
 from patches.policy.namespace import CompiledNamespace
 from patches.policy.policy import IDS
 from patches.standards.levels import NEWEST_MINOR
+from tests.pods import view
 from tests.shared_data import ROOT
 from webhook.gatherers.manifests import ManifestGatherer
 from webhook.images.facts import ImageEntry
@@ -85,13 +86,6 @@ class Case:
         pod = view(self.document if document is None else document, self.origin)
         old = None if self.old is None else view(self.old, self.origin)
         return evaluate(pod, self.compiled(), old=old)
-
-
-def view(document: Json, origin: Origin) -> Pod:
-    """The pod of a document that has one."""
-    pod = locate(document, origin)
-    assert pod is not None
-    return pod
 
 
 @cache

@@ -20,8 +20,9 @@ from patches.policy.configuration import DefaulterConfiguration, enabled_ids
 from patches.policy.policy import IDS as SETTINGS_IDS
 from patches.standards.judge import judge
 from patches.standards.levels import Level, parse_level_version
-from tests.defaults.cases import FOLDER, load_cases, view
+from tests.defaults.cases import FOLDER, load_cases
 from tests.defaults.test_facts import REACHED
+from tests.pods import view
 from tests.shared_data import ROOT
 
 IDS: Final = [default.id for default in DEFAULTS]

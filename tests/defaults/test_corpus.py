@@ -11,8 +11,8 @@ from patches.model.pod import Origin
 from patches.policy.configuration import DefaulterConfiguration
 from patches.policy.policy import resolve
 from patches.standards.levels import parse_level_version
-from tests.defaults.cases import view
 from tests.patches.build import namespace
+from tests.pods import view
 from tests.shared_data import read_jsonl_gz, shared
 
 EXPLICIT_ROOT: Final = {

@@ -14,7 +14,8 @@ from patches.defaults.draft import Draft
 from patches.model.decisions import State
 from patches.model.needs import Need
 from patches.policy.namespace import CompiledNamespace
-from tests.defaults.cases import load_cases, view
+from tests.defaults.cases import load_cases
+from tests.pods import view
 
 KINDS: Final = {
     "limits": Need.LIMIT_RANGE,

@@ -11,7 +11,7 @@ from patches.evaluation import evaluate
 from patches.model.pod import Origin
 from patches.policy.configuration import DefaulterConfiguration
 from patches.policy.policy import IDS
-from tests.defaults.cases import view
+from tests.pods import view
 from webhook.gatherers.manifests import ManifestGatherer
 
 EVERYTHING: Final[dict[str, Any]] = {

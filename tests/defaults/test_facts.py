@@ -17,8 +17,8 @@ from patches.policy.limits import LimitItem, compile_limits
 from patches.policy.namespace import CompiledNamespace
 from patches.policy.policy import IDS, resolve
 from patches.policy.snapshot import RuntimeClass
-from tests.defaults.cases import view
 from tests.patches.build import namespace
+from tests.pods import view
 
 POD_LIMITS: Final = compile_limits({"limits": [LimitItem("Pod", max={"cpu": "1000"})]})
 

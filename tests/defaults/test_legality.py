@@ -18,9 +18,9 @@ from patches.model.pod import Origin
 from patches.model.shapes import Json
 from patches.policy.configuration import DefaulterConfiguration
 from patches.policy.snapshot import empty_snapshot
-from tests.defaults.cases import view
 from tests.defaults.test_everything_on import EVERYTHING
 from tests.patches.written import written
+from tests.pods import view
 from tests.shared_data import read_jsonl_gz, shared
 
 AT_LEAST: Final = {

@@ -17,9 +17,9 @@ from patches.model.shapes import Json
 from patches.policy.configuration import DefaulterConfiguration
 from patches.policy.limits import Limits, compile_limits
 from patches.policy.policy import resolve
-from tests.defaults.cases import view
 from tests.patches.build import namespace
 from tests.patches.written import written
+from tests.pods import view
 from tests.shared_data import read_jsonl_gz, shared
 from webhook.gatherers.objects import limit_items
 

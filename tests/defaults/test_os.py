@@ -11,8 +11,8 @@ from patches.model.decisions import Reason, State
 from patches.model.pod import Origin
 from patches.policy.configuration import DefaulterConfiguration
 from patches.policy.policy import resolve
-from tests.defaults.cases import view
 from tests.patches.build import namespace
+from tests.pods import view
 
 SPEC: Final[list[tuple[str, Any]]] = [
     ("hostPID", True),

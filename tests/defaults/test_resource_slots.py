@@ -10,7 +10,8 @@ from patches.defaults.resource_slots import PodSums, Slot
 from patches.model.decisions import Reason
 from patches.policy.limits import NO_LIMITS, LimitItem, compile_items, compile_limits, effective_resources
 from patches.policy.pod_sum import PodSum
-from tests.patches.build import document, view
+from tests.patches.build import document
+from tests.pods import view
 
 
 def total(init: list[tuple[int | None, bool]], regular: list[int | None]) -> int | None:

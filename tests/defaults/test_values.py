@@ -9,8 +9,8 @@ from patches.model.decisions import Decision, Reason, State
 from patches.model.pod import Origin
 from patches.policy.configuration import DefaulterConfiguration
 from patches.policy.policy import resolve
-from tests.defaults.cases import view
 from tests.patches.build import namespace
+from tests.pods import view
 
 
 def _decisions(default: str, **container: Any) -> list[Decision]:

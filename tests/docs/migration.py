@@ -10,7 +10,7 @@ import msgspec
 import yaml
 
 from patches import DefaulterConfiguration, Origin, compile_namespace, empty_snapshot, evaluate
-from tests.defaults.cases import view
+from tests.pods import view
 from tests.shared_data import ROOT
 
 TEXT: Final = (ROOT / "docs" / "migration.md").read_text(encoding="utf-8")

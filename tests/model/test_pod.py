@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from patches.model.pod import Origin, field_path, locate
-from tests.patches.build import document, template, view
+from tests.patches.build import document, template
+from tests.pods import view
 from webhook.errors import InvalidObject
 
 SPEC = {"containers": [{"name": "c0"}]}

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from patches.model.updates import as_stored, changes_template, is_significant, new_ephemeral_containers
-from tests.patches.build import document, template, view
+from tests.patches.build import document, template
+from tests.pods import view
 
 OLD: Any = document(
     {"image": "a:1"},

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from patches.evaluation import Evaluation, evaluate
-from patches.model.pod import Origin, Pod, locate
+from patches.model.pod import Origin
 from patches.model.shapes import Json
 from patches.policy.configuration import DefaulterConfiguration
 from patches.policy.limits import NO_LIMITS, Limits
@@ -17,6 +17,7 @@ from patches.policy.namespace import CompiledNamespace
 from patches.policy.policy import Policy, resolve
 from patches.policy.snapshot import UNKNOWN, Coverage, Objects, RuntimeClass, ServiceAccount
 from patches.standards.levels import NEWEST_MINOR
+from tests.pods import view
 
 OURS = "pod-security-defaulter.io/"
 PSA = "pod-security.kubernetes.io/"
@@ -37,13 +38,6 @@ def template(kind: str = "Deployment", api_version: str = "apps/v1", metadata: J
     """A controller whose template has one bare container."""
     node = {"spec": {"containers": [{"name": "c0"}], **spec}}
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata or {"name": "d"}, "spec": {"template": node}}
-
-
-def view(value: Json, origin: Origin = Origin.ADMISSION) -> Pod:
-    """The pod in a document that has one."""
-    pod = locate(value, origin)
-    assert pod is not None
-    return pod
 
 
 def configuration(**parts: Any) -> DefaulterConfiguration:

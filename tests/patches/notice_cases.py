@@ -25,7 +25,7 @@ from patches.model.notices import Notice, NoticeCode
 from patches.model.pod import Origin
 from patches.model.shapes import Json
 from patches.policy.configuration import DefaulterConfiguration
-from tests.patches.build import view
+from tests.pods import view
 from tests.review.builders import gatherer_of
 from tests.shared_data import ROOT
 from webhook.gatherers.manifests import ManifestGatherer

@@ -27,7 +27,7 @@ from patches.model.pod import Origin
 from patches.model.shapes import Json
 from patches.policy.configuration import DefaulterConfiguration
 from patches.policy.namespace import CompiledNamespace
-from tests.patches.build import view
+from tests.pods import view
 from tests.shared_data import ROOT
 from webhook.gatherers.manifests import ManifestGatherer
 from webhook.images.facts import ImageEntry, current_facts

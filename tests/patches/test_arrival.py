@@ -12,7 +12,8 @@ from patches.model.notices import NoticeCode
 from patches.model.pod import Origin
 from patches.policy.limits import LimitItem, Limits, compile_limits
 from patches.standards.levels import NEWEST_MINOR, parse_level_version
-from tests.patches.build import document, template, view
+from tests.patches.build import document, template
+from tests.pods import view
 from webhook.errors import InvalidObject
 
 GIVES = compile_limits({"a": [LimitItem("Container", default={"cpu": "4"}, default_request={"cpu": "2"})]})

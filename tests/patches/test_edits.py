@@ -14,7 +14,8 @@ from patches.evaluation import Evaluation, Stage, evaluate
 from patches.model.images import ImageFacts, Images
 from patches.model.pod import Origin
 from patches.policy.policy import Policy
-from tests.patches.build import document, namespace, policy, run, template, view
+from tests.patches.build import document, namespace, policy, run, template
+from tests.pods import view
 from tests.shared_data import read_jsonl_gz, shared
 
 REMOVE: Final = Action.REMOVE

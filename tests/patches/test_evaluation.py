@@ -19,7 +19,8 @@ from patches.model.pod import Origin
 from patches.policy.policy import IDS
 from patches.policy.snapshot import empty_snapshot
 from patches.standards.levels import Level
-from tests.patches.build import OURS, PSA, configuration, document, namespace, policy, run, template, view
+from tests.patches.build import OURS, PSA, configuration, document, namespace, policy, run, template
+from tests.pods import view
 from webhook.errors import InvalidObject
 
 APPLIED = OURS + "applied"

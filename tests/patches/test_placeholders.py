@@ -14,7 +14,8 @@ from patches.model.pod import Origin
 from patches.placeholders import as_if_filled_in
 from patches.policy.snapshot import empty_snapshot
 from patches.standards.levels import parse_level_version
-from tests.patches.build import PSA, configuration, document, namespace, policy, run, template, view
+from tests.patches.build import PSA, configuration, document, namespace, policy, run, template
+from tests.pods import view
 
 RESTRICTED: Final = parse_level_version("restricted")
 DENYING: Final = policy({PSA + "enforce": "restricted"}, denyIn="mutate")

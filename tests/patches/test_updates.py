@@ -12,7 +12,8 @@ from patches.evaluation import evaluate, validate
 from patches.model.decisions import Withheld
 from patches.model.pod import IMMUTABLE_TEMPLATES, TEMPLATES
 from patches.model.shapes import Json
-from tests.patches.build import OURS, PSA, document, namespace, policy, run, view
+from tests.patches.build import OURS, PSA, document, namespace, policy, run
+from tests.pods import view
 
 CONTROLLERS: Final = [(group, kind) for group, kind in TEMPLATES if kind != "Pod"]
 PATCHING: Final = policy({PSA + "enforce": "restricted"}, patchTemplates=True)

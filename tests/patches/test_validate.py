@@ -8,7 +8,8 @@ from patches.evaluation import Stage, evaluate, validate
 from patches.model.decisions import Withheld
 from patches.policy.configuration import Exemption
 from patches.standards.levels import parse_level_version
-from tests.patches.build import PSA, document, namespace, policy, run, template, view
+from tests.patches.build import PSA, document, namespace, policy, run, template
+from tests.pods import view
 
 RESTRICTED = parse_level_version("restricted:latest")
 BASELINE = parse_level_version("baseline:latest")

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from patches.policy.exceptions import NO_EXCEPTIONS, ExceptionCompiler, Exceptions
-from tests.patches.build import configuration, document, view
+from tests.patches.build import configuration, document
+from tests.pods import view
 
 
 def compiled(*rules: dict[str, Any], namespace: str = "shop") -> Exceptions:

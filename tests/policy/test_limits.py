@@ -20,7 +20,8 @@ from patches.policy.limits import (
     compile_limits,
     effective_resources,
 )
-from tests.patches.build import document, template, view
+from tests.patches.build import document, template
+from tests.pods import view
 from webhook.errors import InvalidObject
 
 

@@ -11,7 +11,8 @@ from patches.model.shapes import Json
 from patches.policy.namespace import CompiledNamespace
 from patches.standards.judge import judge
 from patches.standards.levels import NEWEST_MINOR, LevelVersion
-from tests.properties.test_engine import DOCUMENTS, FACTS, LEVELS, ORIGINS, view
+from tests.pods import view
+from tests.properties.test_engine import DOCUMENTS, FACTS, LEVELS, ORIGINS
 
 _LEVELS = st.sampled_from(LEVELS)
 

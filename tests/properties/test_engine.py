@@ -15,7 +15,7 @@ from patches.arrival import arrive, read_spec, with_app_armor_fields
 from patches.defaults import DEFAULTS
 from patches.evaluation import Evaluation, evaluate
 from patches.model.decisions import Reason, State
-from patches.model.pod import Origin, Pod, locate
+from patches.model.pod import Origin
 from patches.model.shapes import Json
 from patches.placeholders import as_if_filled_in
 from patches.policy.namespace import CompiledNamespace
@@ -24,6 +24,7 @@ from patches.policy.snapshot import UNKNOWN
 from patches.standards.judge import judge
 from patches.standards.levels import LATEST, Level, LevelVersion, Version
 from tests.patches.written import written
+from tests.pods import view
 from tests.properties.api_server import complaints
 from tests.properties.choices import choosing
 from tests.properties.pods import APPLIED, TOKEN, TOKEN_MOUNT, document, pod
@@ -39,13 +40,6 @@ PODS: Final = choosing(pod)
 ORIGINS: Final = st.sampled_from(Origin)
 POLICIES: Final = choosing(policy, 150)
 FACTS: Final = choosing(surroundings, 90)
-
-
-def view(document: Json, origin: Origin) -> Pod:
-    """The pod of a document."""
-    pod = locate(document, origin)
-    assert pod is not None
-    return pod
 
 
 def lost(before: Json, after: Json, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:

@@ -12,13 +12,13 @@ from patches.compiler import compile_namespace
 from patches.evaluation import Evaluation, evaluate
 from patches.model.decisions import Decision, Reason, State
 from patches.model.images import ImageFacts, Images
-from patches.model.pod import Origin, Pod, locate
 from patches.policy.configuration import Mode
 from patches.policy.namespace import CompiledNamespace
 from patches.policy.policy import PREFIX, PSA_PREFIX
 from patches.standards.checks import CHECK_FIELDS, CHECKS
 from patches.standards.levels import parse_level_version
 from patches.standards.violations import Violation
+from tests.pods import view
 from tests.review.builders import (
     BARE,
     NAMESPACE,
@@ -42,13 +42,6 @@ PRIVILEGED = Violation("privileged", "privileged", 'container "app" must not set
 def compiled(labels: Mapping[str, str], **parts: Any) -> CompiledNamespace:
     """The namespace `shop` with these labels, and nothing in it. `parts`: of the configuration."""
     return compile_namespace(gatherer_of([namespace_object(labels)]).snapshot(NAMESPACE), configured(**parts))
-
-
-def view(document: dict[str, Any]) -> Pod:
-    """The pod in a document that has one."""
-    found = locate(document, Origin.ADMISSION)
-    assert found is not None
-    return found
 
 
 def evaluated(document: dict[str, Any], labels: Mapping[str, str], **parts: Any) -> Evaluation:

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from patches import Evaluation, Notice, NoticeCode, evaluate
+from tests.pods import view
 from tests.review.builders import pod
-from tests.review.test_messages import compiled, view
+from tests.review.test_messages import compiled
 from webhook.review.notices import notice_warnings
 
 

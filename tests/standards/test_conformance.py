@@ -9,19 +9,12 @@ from typing import Any
 import pytest
 
 from patches.arrival import arrive
-from patches.model.pod import Origin, Pod, locate
 from patches.standards.checks import CHECKS
 from patches.standards.judge import judge
 from patches.standards.levels import parse_level_version
 from patches.standards.violations import violation_text
+from tests.pods import view
 from tests.shared_data import read_jsonl_gz, shared
-
-
-def view(document: dict[str, Any]) -> Pod:
-    """The pod in `document`."""
-    pod = locate(document, Origin.ADMISSION)
-    assert pod is not None
-    return pod
 
 
 def report(count: int, what: str) -> None:
