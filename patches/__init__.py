@@ -24,6 +24,7 @@ from patches.defaults.capabilities import PORT_SYSCTLS
 from patches.defaults.cloud_identities import find_cloud_identity
 from patches.defaults.default import Default
 from patches.defaults.host_users import MAPPED_IDS, NETWORK_DRIVERS, NETWORK_VOLUMES
+from patches.defaults.identity import FS_GROUP_VOLUMES
 from patches.defaults.os import LINUX_CONTAINER_SECURITY, LINUX_POD, LINUX_POD_SECURITY
 from patches.defaults.seccomp_profile import POD_ANNOTATION as SECCOMP_POD_ANNOTATION
 from patches.defaults.seccomp_profile import RUNTIME_DEFAULT as RUNTIME_DEFAULT_ANNOTATIONS
@@ -78,6 +79,7 @@ from patches.policy.policy import (
     PROFILE_VERSION_LABEL,
     PSA_PREFIX,
     SKIP_ANNOTATION,
+    USER_RANGE_ANNOTATION,
     Policy,
     relevant_marks,
 )
@@ -110,6 +112,7 @@ __all__ = [
     "CHECKS",
     "CHECK_FIELDS",
     "DEFAULTS",
+    "FS_GROUP_VOLUMES",
     "LINUX_CONTAINER_SECURITY",
     "LINUX_POD",
     "LINUX_POD_SECURITY",
@@ -137,6 +140,7 @@ __all__ = [
     "UNKNOWN",
     "UNKNOWN_BINDINGS",
     "UNKNOWN_IMAGE",
+    "USER_RANGE_ANNOTATION",
     "WELL_KNOWN",
     "Action",
     "Bindings",

@@ -26,7 +26,7 @@ from patches.standards.levels import Level
 ID: Final = "identity"
 _CHANGE_POLICY: Final = "fsGroupChangePolicy"
 _OWNERS: Final = ("runAsUser", "runAsGroup")
-_TAKING_FS_GROUP: Final = frozenset(
+FS_GROUP_VOLUMES: Final = frozenset(
     {
         "configMap",
         "csi",
@@ -117,7 +117,7 @@ def _takes_owner(volume: Volume) -> bool:
     if volume["name"].startswith(TOKEN_VOLUME_PREFIX):
         return False
     sources = {key for key, value in volume.items() if key != "name" and value is not None}
-    return not sources or not sources.isdisjoint(_TAKING_FS_GROUP)
+    return not sources or not sources.isdisjoint(FS_GROUP_VOLUMES)
 
 
 def _at(security: object, field: str) -> int | None:

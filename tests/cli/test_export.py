@@ -65,7 +65,11 @@ def test_every_variable_stands_below_those_that_it_uses(capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("settings", "left_out"),
     [
-        ({"identity": {"enabled": True}}, "identity: what other defaults may add depends on the user"),
+        ({"runtimeClassName": {"enabled": True, "name": "c"}}, "runtimeClassName: whether the class exists"),
+        (
+            {"identity": {"enabled": True, "runAsUser": None, "runAsGroup": None, "fsGroup": None}},
+            "identity: no ids are configured",
+        ),
         (
             {"runAsNonRoot": {"unknownImages": "skip"}},
             "capabilities: unknownImages: skip needs what is known of images",
@@ -91,7 +95,7 @@ def test_what_cannot_be_exported_at_all(tmp_path: Path, capsys: pytest.CaptureFi
     exceptions = [{"defaults": ["capabilities"], "containers": ["a"]}]
     assert main(["export", _MUTATING, "--config", _configured(tmp_path, exceptions=exceptions)]) == 2
     assert "policies cannot leave single containers alone" in capsys.readouterr().err
-    assert main(["export", _MUTATING, "--defaults", "identity"]) == 2
+    assert main(["export", _MUTATING, "--defaults", "runtimeClassName"]) == 2
     assert "no default is left to export" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["export", _MUTATING, "--defaults", "capability"])

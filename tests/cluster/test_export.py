@@ -19,6 +19,7 @@ import yaml
 from patches import (
     TOKEN_MOUNT_PATH,
     TOKEN_SOURCES,
+    USER_RANGE_ANNOTATION,
     DefaulterConfiguration,
     Origin,
     Snapshot,
@@ -54,7 +55,10 @@ _EXEMPT_USER: Final = "exempt"
 _EXEMPT_CLASS: Final = "exempt-class"
 _EXEMPT_SPACE: Final = "export-everything-exempt"
 _EVERYTHING: Final = {
-    "settings": {"readOnlyRootFilesystem": _ON, "hostUsers": _ON, "appArmorProfile": _ON, "imagePullPolicy": _ON},
+    "settings": {
+        **dict.fromkeys(("readOnlyRootFilesystem", "hostUsers", "appArmorProfile", "imagePullPolicy"), _ON),
+        "identity": {"enabled": True, "runAsGroup": 3000},
+    },
     "exemptions": {"usernames": [_EXEMPT_USER], "runtimeClasses": [_EXEMPT_CLASS], "namespaces": [_EXEMPT_SPACE]},
     "allowPodSkip": True,
 }
@@ -301,6 +305,24 @@ def test_who_is_exempt_gets_nothing(plane: ControlPlane, exported: tuple[str, De
     assert not is_defaulted(user, space)
     assert not is_defaulted(plane.admin, _EXEMPT_SPACE)
     assert not is_defaulted(plane.admin, space, runtimeClassName=_EXEMPT_CLASS)
+
+
+@pytest.mark.parametrize("exported", ["everything"], indirect=True)
+def test_a_platform_that_assigns_users_is_left_to_it(
+    plane: ControlPlane, exported: tuple[str, DefaulterConfiguration]
+) -> None:
+    """By its annotation of the namespace: nothing of `identity` is added there, all else is."""
+    name, configuration = exported
+    annotations = {USER_RANGE_ANNOTATION: "1000/10000"}
+    space = plane.namespace(f"{name}-platform", _ENFORCE, annotations=annotations)
+    spec = {"containers": [{**_CONTAINER, "volumeMounts": [{"name": "v", "mountPath": "/v"}]}]}
+    volumes = [{"name": "v", "emptyDir": {}}]
+    without = _create(plane, f"{name}-without", {**spec, "volumes": volumes})
+    snapshot = replace(empty_snapshot(space), labels=_ENFORCE, annotations=annotations)
+    got = _create(plane, space, {**spec, "volumes": volumes})
+    assert _comparable(got) == _comparable(_expected(without, configuration, snapshot))
+    assert "fsGroup" not in got["spec"]["securityContext"]
+    assert "fsGroup" in _create(plane, f"{name}-with", {**spec, "volumes": volumes})["spec"]["securityContext"]
 
 
 def _create(plane: ControlPlane, space: str, spec: Any, name: str = "p") -> Any:

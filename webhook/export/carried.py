@@ -12,6 +12,7 @@ from typing import Final
 
 from patches import (
     APP_ARMOR_ANNOTATION,
+    FS_GROUP_VOLUMES,
     LINUX_CONTAINER_SECURITY,
     LINUX_POD,
     LINUX_POD_SECURITY,
@@ -26,6 +27,7 @@ from patches import (
     TOKEN_MOUNT_PATH,
     TOKEN_SOURCES,
     TOKEN_VOLUME_PREFIX,
+    USER_RANGE_ANNOTATION,
     DefaulterConfiguration,
 )
 from webhook.export.cel import literal, text, texts
@@ -372,6 +374,54 @@ _RESOURCES: Final = Carried(
     obstacle=_resources_obstacle,
 )
 
+# --- identity ---------------------------------------------------------------------------------------------------------
+
+_OWNED: Final = f"!v.name.startsWith({text(TOKEN_VOLUME_PREFIX)}) && ({_any_of('v', tuple(sorted(FS_GROUP_VOLUMES)))})"
+
+
+def _identity_operations(configuration: DefaulterConfiguration) -> str:
+    settings = configuration.settings.identity
+    policy = None if settings.fs_group is None else "OnRootMismatch"
+    rows = (
+        ("identity", "runAsUser", settings.run_as_user),
+        ("identity", "runAsGroup", settings.run_as_group),
+        ("fsGroup", "fsGroup", settings.fs_group),
+        ("fsGroupChangePolicy", "fsGroupChangePolicy", policy),
+    )
+    return _joined(
+        *(
+            _add_to_pod(f"variables.{variable}", f"securityContext/{key}", literal(value))
+            for variable, key, value in rows
+            if value is not None
+        )
+    )
+
+
+def _identity_obstacle(configuration: DefaulterConfiguration) -> str:
+    settings = configuration.settings.identity
+    ids = (settings.run_as_user, settings.run_as_group, settings.fs_group)
+    return "no ids are configured" if all(value is None for value in ids) else ""
+
+
+_IDENTITY: Final = Carried(
+    id="identity",
+    webhook_only="",
+    variables=_constant(
+        {
+            "identity": f"{_active('identity')} && {_CREATES} && !variables.windows\n"
+            f"&& !({text(USER_RANGE_ANNOTATION)} in namespaceObject.?metadata.?annotations.orValue({{}}))\n"
+            f"&& !({_any_of(_SECURITY, ('runAsUser', 'runAsGroup'))})\n"
+            f"&& !variables.all.exists(c, {_any_of(_OWN, ('runAsUser', 'runAsGroup'))})",
+            "owned": f"variables.volumes.filter(v, {_OWNED}).map(v, v.name)",
+            "fsGroup": f"variables.identity && !{_SECURITY}.?fsGroup.hasValue()\n"
+            "&& variables.all.exists(c, c.it.?volumeMounts.orValue([]).exists(m, m.name in variables.owned))",
+            "fsGroupChangePolicy": f"variables.fsGroup && !{_SECURITY}.?fsGroupChangePolicy.hasValue()",
+        }
+    ),
+    operations=_identity_operations,
+    obstacle=_identity_obstacle,
+)
+
 # --- imagePullPolicy --------------------------------------------------------------------------------------------------
 
 _ALWAYS: Final = text("Always")
@@ -443,7 +493,6 @@ _AUTOMOUNT_SERVICE_ACCOUNT_TOKEN: Final = Carried(
 )
 
 NOT_CARRIED: Final = {
-    "identity": "what other defaults may add depends on the user that it sets; platforms that assign users",
     "runtimeClassName": "whether the class exists and fits the pod and its quotas, which no policy can see",
 }
 """What only the webhook can do, and why: for the table in docs/export.md."""
@@ -458,6 +507,7 @@ CARRIED: Final = (
     _CAPABILITIES,
     _READ_ONLY_ROOT_FILESYSTEM,
     _RESOURCES,
+    _IDENTITY,
     _IMAGE_PULL_POLICY,  # while the volumes have the positions that they came with
     _AUTOMOUNT_SERVICE_ACCOUNT_TOKEN,
 )
