@@ -54,6 +54,16 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.name)
+def test_anchors_are_there(page: Path) -> None:
+    """Every link to a place in a page names a heading of it, as GitHub writes them, or an id."""
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", page.read_text()):
+        text = (page.parent / target if target else page).read_text()
+        headings = re.findall(r"^#+ (?:<a id=\"[^\"]+\"></a>)?(.*)$", text, re.MULTILINE)
+        found = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+        assert anchor in found | set(re.findall(r'<a id="([^"]+)">', text)), f"{target}#{anchor}"
+
+
 def test_the_guide_shows_the_default_as_it_is() -> None:
     """Each block of code in the guide to a new default stands in the file that it is taken from."""
     guide = (ROOT / "CONTRIBUTING.md").read_text().partition("## Add a default")[2].partition("\n## ")[0]
