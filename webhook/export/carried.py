@@ -493,7 +493,7 @@ _AUTOMOUNT_SERVICE_ACCOUNT_TOKEN: Final = Carried(
 )
 
 NOT_CARRIED: Final = {
-    "runtimeClassName": "whether the class exists and fits the pod and its quotas, which no policy can see",
+    "runtimeClassName": "whether the class exists and fits the pod and its quotas, which these policies cannot see",
 }
 """What only the webhook can do, and why: for the table in docs/export.md."""
 
