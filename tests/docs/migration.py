@@ -102,7 +102,8 @@ def _spec(cell: str) -> Any:
 
 
 def _claims(cell: str) -> Claims:
-    found = (claim.partition(": ") for claim in _CODE.findall(cell))
+    found = [claim.partition(": ") for claim in _CODE.findall(cell)]
+    assert all(value for _, _, value in found), cell
     return [(path, yaml.safe_load(value)) for path, _, value in found]
 
 
