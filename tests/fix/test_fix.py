@@ -190,7 +190,8 @@ def test_standard_input_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 _KILLS: Final = 100
-_FILES: Final = 30
+_FILES: Final = 10
+_LONG: Final = "# so that it takes a while to write this\n" * 6_000
 
 
 def _start(folder: Path) -> subprocess.Popen[bytes]:
@@ -202,7 +203,7 @@ def test_killed_at_any_moment_each_file_is_old_or_new(tmp_path: Path) -> None:
     """100 kills of the command, between its start and its end: no file is ever between, though some runs are."""
     seed = int(os.environ.get("PSD_SEED") or random.SystemRandom().randrange(2**32))
     chance = random.Random(seed)  # noqa: S311 (test data)
-    old = (_POD + "---\n" + _HOST).encode()
+    old = (_POD + "---\n" + _HOST + _LONG).encode()
     files = [_write(tmp_path, old.decode(), f"{index:03}.yaml") for index in range(_FILES)]
     began = time.monotonic()
     with _start(tmp_path) as process:
