@@ -90,6 +90,7 @@ def test_the_surface_is_what_it_says() -> None:
         "Policy",
         "Quantity",
         "Reason",
+        "RegistrySettings",
         "ResourceQuota",
         "RuntimeClass",
         "ServiceAccount",
