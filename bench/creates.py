@@ -1,10 +1,12 @@
 """`python -m bench.creates`: what admission adds to the creation of a pod, on a real API server of its own.
 
 Pods of the corpus are created (as a dry run: admission and validation, nothing stored) in namespaces that differ in who
-is asked about them: nobody, a webhook that allows everything, this one, or the in-process policies that `export` makes
-of the same defaults. The namespaces take turns, a few creates at a time, so that all meet the same machine; first one
-after the other, then 32 at once. CPU is that of the API server, etcd and the webhook together. Needs `make assets` and
-Go on the PATH.
+is asked about them: nobody, a webhook that allows everything, this one, the in-process policies that `export` makes of
+the same defaults, or Kubernetes' own PodSecurity webhook, which only validates (its default is to audit `restricted`).
+The namespaces take turns, a few creates at a time, so that all meet the same machine; first one after the other, then
+32 at once. CPU is that of the API server, etcd and the webhook together; `asked` is how long the API server itself says
+that it waited for the webhook. It fails if we cost more, as a multiple of the Go webhook, than creates.json beside this
+file allows. Needs `make assets`, and Go on the PATH with a module proxy.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from bench.admission.servers import HERE, build, cpu_seconds, free_port, machine, server, versions, wait
+from bench.admission.servers import HERE, build, cpu_seconds, free_port, machine, resident, server, versions, wait
+from bench.bars import bars
 from patches import MODE_LABEL, DefaulterConfiguration
 from tests.cluster import binaries
 from tests.cluster.client import pods
@@ -43,6 +46,15 @@ _POLICIES: Final = "policies, in process"
 _OURS: Final = "ours, log info JSON"
 _GO: Final = "Go, no-op"
 _AIOHTTP: Final = "aiohttp, no-op"
+_PODSECURITY: Final = "PodSecurity, Go"
+_BASELINE: Final = Path(__file__).with_suffix(".json")
+_TOLERANCE: Final = 1.5
+"""Times at an API server on two cores differ by as much from run to run."""
+_AUDITED: Final = {
+    "apiVersion": "pod-security.admission.config.k8s.io/v1",
+    "kind": "PodSecurityConfiguration",
+    "defaults": {"enforce": "privileged", "audit": "restricted", "warn": "privileged"},
+}
 _BARE: Final = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
 _SEQUENTIAL: Final = 1
 _AT_ONCE: Final = 32
@@ -71,6 +83,8 @@ def main() -> int:
     )
     parser.add_argument("--rounds", type=int, default=20, help="turns of each, of 64 creates (default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="write a bar chart of what each adds, as SVG")
+    parser.add_argument("--save", action="store_true", help="make these ratios the baseline")
     options = parser.parse_args()
     found = binaries.find("etcd", "kube-apiserver")
     with tempfile.TemporaryDirectory() as name, control_plane(Path(name), found) as plane:
@@ -78,7 +92,43 @@ def main() -> int:
     _print(report)
     if options.json:
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
-    return 0
+    if options.plot:
+        options.plot.write_text(plot(report), encoding="utf-8")
+    if options.save:
+        _BASELINE.write_text(json.dumps(ratios(report), indent=2) + "\n", encoding="utf-8")
+        return 0
+    worse = dearer(ratios(report), json.loads(_BASELINE.read_text(encoding="utf-8")))
+    for line in worse:
+        print(line)
+    return 1 if worse else 0
+
+
+def ratios(report: dict[str, Any]) -> dict[str, float]:
+    """What we add to a create, as a multiple of what a Go webhook adds that does nothing."""
+    found = {}
+    for key in (str(_SEQUENTIAL), str(_AT_ONCE)):
+        nobody, go, ours = (report["results"][name][key] for name in (_WITHOUT, _GO, _OURS))
+        for field in ("p50 ms", "CPU s per 1,000"):
+            found[f"{field}, {key} at once"] = round((ours[field] - nobody[field]) / (go[field] - nobody[field]), 2)
+    return found
+
+
+def dearer(found: dict[str, float], baseline: dict[str, float]) -> list[str]:
+    """The ratios that exceed those of the baseline by more than the tolerance, a line each."""
+    return [
+        f"dearer than the baseline: {name}: {ratio:.2f} x Go, was {baseline[name]:.2f} x"
+        for name, ratio in found.items()
+        if ratio > baseline[name] * _TOLERANCE
+    ]
+
+
+def plot(report: dict[str, Any]) -> str:
+    """A bar for each: the milliseconds that it adds to the median of creates one after the other."""
+    nobody = report["results"][_WITHOUT][str(_SEQUENTIAL)]["p50 ms"]
+    added = {
+        name: row[str(_SEQUENTIAL)]["p50 ms"] - nobody for name, row in report["results"].items() if name != _WITHOUT
+    }
+    return bars("Milliseconds added to a create", {name: (ms, f"{ms:+.2f} ms") for name, ms in added.items()})
 
 
 def _measure(plane: ControlPlane, directory: Path, rounds: int) -> dict[str, Any]:
@@ -89,7 +139,7 @@ def _measure(plane: ControlPlane, directory: Path, rounds: int) -> dict[str, Any
     results: dict[str, dict[str, Any]] = {}
     with ExitStack() as stack:
         spaces = {_WITHOUT: Space(plane.namespace("asks-nobody"))}
-        for name, command in _commands(program, directory).items():
+        for name, command in _commands(plane, program, directory).items():
             spaces[name] = stack.enter_context(_webhook(plane, directory, name, command))
         spaces[_POLICIES] = stack.enter_context(_policies(plane))
         for connections in (_SEQUENTIAL, _AT_ONCE):
@@ -101,11 +151,11 @@ def _measure(plane: ControlPlane, directory: Path, rounds: int) -> dict[str, Any
                     command = [*load, str(connections), str(pair.cert), str(pair.key)]
                     chunks[name].append(_create(command, (*own, *space.processes)))
             for name, rows in chunks.items():
-                results.setdefault(name, {})["1" if connections == 1 else str(connections)] = figures(rows[1:])
+                results.setdefault(name, {})[str(connections)] = figures(rows[1:])
         asked = _asked(plane)
         for name, row in results.items():
             if _short(name) in asked:
-                row["asked"] = asked[_short(name)]
+                row |= {"asked": asked[_short(name)], "MiB": round(sum(map(resident, spaces[name].processes)))}
     version = plane.admin.must("GET", "/version")["gitVersion"]
     return {"machine": machine(), "versions": {"Kubernetes": version, **versions()}, "results": results}
 
@@ -123,17 +173,31 @@ def _bodies() -> list[bytes]:
     return found
 
 
-def _commands(program: Path, directory: Path) -> dict[str, Sequence[str]]:
+def _commands(plane: ControlPlane, program: Path, directory: Path) -> dict[str, Sequence[str]]:
     """How each webhook is started; `PORT` stands for its port."""
     certs = directory / "certs"
     pair = [str(certs / "tls.crt"), str(certs / "tls.key")]
     ours = [sys.executable, "-m", "webhook", "serve", "--self-signed", str(certs), "--log-format", "json"]
     ours += ["--log-level", "info", "--health-port", "0", "--port", "PORT", "--objects", str(_described(directory))]
+    audited = directory / "podsecurity.json"
+    audited.write_text(json.dumps(_AUDITED), encoding="utf-8")
+    version = plane.admin.must("GET", "/version")["gitVersion"].replace("v1.", "v0.")
+    theirs = [str(_podsecurity(directory, version)), "--secure-port", "PORT", "--config", str(audited)]
+    theirs += ["--tls-cert-file", pair[0], "--tls-private-key-file", pair[1]]
     return {
         _OURS: ours,
         _GO: [str(program), "serve", "PORT", *pair],
         _AIOHTTP: [sys.executable, str(HERE / "noop.py"), "PORT", *pair],
+        _PODSECURITY: [*theirs, "--kubeconfig", str(plane.kubeconfig("podsecurity"))],
     }
+
+
+def _podsecurity(directory: Path, version: str) -> Path:
+    """Build Kubernetes' webhook, of the API server's version; the program."""
+    module = f"k8s.io/pod-security-admission/cmd/webhook@{version}"
+    environment = {**os.environ, "GOBIN": str(directory)}
+    subprocess.run(["go", "install", module], check=True, env=environment)  # noqa: S603, S607 (of the PATH)
+    return directory / "webhook"
 
 
 def _described(directory: Path) -> Path:
@@ -163,7 +227,8 @@ def _webhook(plane: ControlPlane, directory: Path, name: str, command: Sequence[
             "namespaceSelector": {"matchLabels": {LABEL: short}},
         }
         value = {"metadata": {"name": short}, "webhooks": [webhook]}
-        plane.admin.must("POST", f"{_REGISTRATION}/mutatingwebhookconfigurations", value)
+        kind = "validating" if name == _PODSECURITY else "mutating"
+        plane.admin.must("POST", f"{_REGISTRATION}/{kind}webhookconfigurations", value)
         until(lambda: plane.admin.create(pods(space), _BARE, dry_run=True).ok and short in _asked(plane), "it is asked")
         yield Space(space, (process,))
 
@@ -204,16 +269,41 @@ def figures(rows: Sequence[Chunk]) -> dict[str, float]:
     return {"p50 ms": round(p50, 2), "p99 ms": round(p99, 2), "CPU s per 1,000": round(cpu, 2)}
 
 
-def _asked(plane: ControlPlane) -> dict[str, float]:
-    """The mean milliseconds that the API server itself waited for each webhook, by its short name."""
+def _asked(plane: ControlPlane) -> dict[str, dict[str, float]]:
+    """The milliseconds that the API server itself waited for each webhook, by its short name."""
+    rows: dict[str, list[tuple[float, float]]] = {}
+    sums: dict[str, float] = {}
     text = plane.admin.request("GET", "/metrics").body
-    rows = re.findall(rf'{_ASKED}_(sum|count){{name="pods.(\w+).psd.test".*}} (\S+)', text)
-    values = {(short, kind): float(value) for kind, short, value in rows}
+    for kind, short, bound, value in re.findall(
+        rf'{_ASKED}_(bucket|sum){{name="pods\.(\w+)\.psd\.test"[^}}]*?(?:,le="(.*?)")?}} (\S+)', text
+    ):
+        if kind == "sum":
+            sums[short] = float(value)
+        else:
+            rows.setdefault(short, []).append((float(bound), float(value)))
     return {
-        short: round(value / values[short, "count"] * 1000, 2)
-        for (short, kind), value in values.items()
-        if kind == "sum"
+        short: {
+            "mean ms": round(sums[short] / buckets[-1][1] * 1000, 2),
+            **{f"p{part} ms": round(quantile(buckets, part / 100) * 1000, 1) for part in (50, 99)},
+        }
+        for short, buckets in rows.items()
     }
+
+
+def quantile(buckets: Sequence[tuple[float, float]], part: float) -> float:
+    """Of a histogram, as PromQL's histogram_quantile() has it: evenly spread within a bucket.
+
+    Args:
+        buckets: their upper bounds, and how many values are not above it.
+        part: between 0 and 1.
+    """
+    rank = part * buckets[-1][1]
+    lower, below = 0.0, 0.0
+    for upper, upto in buckets:
+        if upto >= rank:
+            return lower if upper == float("inf") else lower + (upper - lower) * (rank - below) / (upto - below)
+        lower, below = upper, upto
+    raise ValueError("the last bucket holds all values")
 
 
 def _processes(*names: str) -> list[int]:
@@ -230,15 +320,23 @@ def _processes(*names: str) -> list[int]:
 def _print(report: dict[str, Any]) -> None:
     print(report["machine"] + "; " + ", ".join(f"{name} {number}" for name, number in report["versions"].items()))
     for title, key in (("one after the other", "1"), ("32 at once", str(_AT_ONCE))):
-        print(f"{title:<24}{'p50 ms':>8}{'added':>8}{'p99 ms':>8}{'added':>8}{'CPU s per 1,000':>17}{'asked ms':>10}")
+        heads = f"{'p50 ms':>8}{'added':>8}{'p99 ms':>8}{'added':>8}{'CPU s per 1,000':>17}"
+        print(f"{title:<24}{heads}{'asked':>8}{'p50':>6}{'p99':>7}{'MiB':>5}")
         nobody = report["results"][_WITHOUT][key]
         for name, row in report["results"].items():
             figures = row[key]
             added = [figures[field] - nobody[field] for field in ("p50 ms", "p99 ms")]
             print(
                 f"  {name:<22}{figures['p50 ms']:>8.2f}{added[0]:>+8.2f}{figures['p99 ms']:>8.2f}{added[1]:>+8.2f}"
-                f"{figures['CPU s per 1,000']:>17.2f}{row.get('asked', ''):>10}"
+                f"{figures['CPU s per 1,000']:>17.2f}{_of_webhook(row)}"
             )
+
+
+def _of_webhook(row: dict[str, Any]) -> str:
+    if "asked" not in row:
+        return ""
+    asked = row["asked"]
+    return f"{asked['mean ms']:>8.2f}{asked['p50 ms']:>6.1f}{asked['p99 ms']:>7.1f}{row['MiB']:>5}"
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from bench.admission.servers import HERE, build, cpu_seconds, free_port, machine, resident, server, versions, wait
+from bench.bars import bars
 from bench.reviews import SHARED, review_of
 
 _BASELINE: Final = HERE / "baseline.json"
@@ -81,19 +82,11 @@ def slower(report: dict[str, Any], baseline: dict[str, float]) -> list[str]:
 
 def plot(report: dict[str, Any]) -> str:
     """A bar for each server: microseconds of CPU per review."""
-    rows = list(report["servers"].items())
-    widest = max(row["micros"] for _, row in rows)
-    lines = [
-        f'<text x="150" y="{number * 30 + 20}" text-anchor="end">{name}</text>'
-        f'<rect x="160" y="{number * 30 + 6}" width="{row["micros"] / widest * 300:.0f}" height="20" fill="#326ce5"/>'
-        f'<text x="{row["micros"] / widest * 300 + 168:.0f}" y="{number * 30 + 20}">'
-        f"{row['micros']:.0f} µs, {row['ratio']:.1f} x</text>"
-        for number, (name, row) in enumerate(rows)
-    ]
-    size = f'width="600" height="{len(rows) * 30 + 8}"'
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="13">'
-    title = "<title>Microseconds of CPU per review</title>"
-    return "\n".join([head, title, *lines, "</svg>", ""])
+    rows = report["servers"].items()
+    return bars(
+        "Microseconds of CPU per review",
+        {name: (row["micros"], f"{row['micros']:.0f} µs, {row['ratio']:.1f} x") for name, row in rows},
+    )
 
 
 def _measure(directory: Path, reviews: int) -> dict[str, list[Row]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bench.creates import Chunk, figures
+import pytest
+
+from bench.creates import Chunk, dearer, figures, quantile, ratios
 
 
 def test_creates_that_connect_do_not_count() -> None:
@@ -14,3 +16,21 @@ def test_creates_that_connect_do_not_count() -> None:
     ]
     found = figures(rows)
     assert found == {"p50 ms": 1.0, "p99 ms": 9.0, "CPU s per 1,000": 2.0}
+
+
+def test_a_ratio_far_above_the_baseline_fails() -> None:
+    """What we add is compared with what the Go webhook adds, not with the whole create."""
+    nobody, go, ours = ({"p50 ms": ms, "CPU s per 1,000": cpu} for ms, cpu in ((2.0, 1.0), (3.0, 2.0), (4.0, 5.0)))
+    rows = {"nobody": nobody, "Go, no-op": go, "ours, log info JSON": ours}
+    found = ratios({"results": {name: {"1": row, "32": row} for name, row in rows.items()}})
+    assert found["p50 ms, 1 at once"] == 2.0
+    assert found["CPU s per 1,000, 32 at once"] == 4.0
+    assert dearer(found, found) == []
+    lines = dearer(found, {**found, "p50 ms, 1 at once": 1.3})
+    assert lines == ["dearer than the baseline: p50 ms, 1 at once: 2.00 x Go, was 1.30 x"]
+
+
+@pytest.mark.parametrize(("part", "expected"), [(0.25, 0.0025), (0.5, 0.005), (0.75, 0.015), (1.0, 0.025)])
+def test_a_quantile_of_buckets(part: float, expected: float) -> None:
+    """Within a bucket values are taken to be spread evenly."""
+    assert quantile([(0.005, 2.0), (0.025, 4.0), (float("inf"), 4.0)], part) == pytest.approx(expected)
