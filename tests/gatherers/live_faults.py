@@ -12,9 +12,9 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
 
 from aiohttp import web
-from kubernetes_asyncio.client import ApiClient, Configuration
 
 from webhook.cluster.api import ClusterClient
+from webhook.cluster.credentials import Credentials
 from webhook.cluster.items import Item
 
 SECONDS: Final = 15.0
@@ -99,7 +99,7 @@ async def playing() -> AsyncIterator[tuple[Played, ClusterClient]]:
     runner = web.AppRunner(app, shutdown_timeout=1, handler_cancellation=True)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    cluster = ClusterClient(ApiClient(Configuration(host=f"http://127.0.0.1:{runner.addresses[0][1]}")), "default")
+    cluster = ClusterClient(Credentials(f"http://127.0.0.1:{runner.addresses[0][1]}"))
     try:
         yield played, cluster
     finally:

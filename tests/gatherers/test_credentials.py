@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,7 +13,9 @@ from typing import Any
 
 import pytest
 
+from tests.cluster.pki import Authority
 from webhook.cluster.api import ClusterClient
+from webhook.cluster.credentials import Credentials, TokenFile, of_pod
 from webhook.cluster.proxies import proxy_of
 from webhook.errors import ClusterError
 
@@ -164,3 +168,71 @@ def test_which_servers_need_the_proxy(
     monkeypatch.setenv("HTTPS_PROXY", "proxy.test:3128")
     monkeypatch.setenv("NO_PROXY", excluded)
     assert proxy_of(url) == ("http://proxy.test:3128" if proxied else None)
+
+
+@pytest.fixture
+def pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What kubelet puts in every pod."""
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    assert Authority(tmp_path).cert == tmp_path / "ca.crt"
+    (tmp_path / "token").write_text("ours\n")
+    (tmp_path / "namespace").write_text("shop")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("host", "url"), [("10.96.0.1", "https://10.96.0.1:443"), ("fd00::1", "https://[fd00::1]:443")]
+)
+async def test_the_credentials_of_a_pod(pod: Path, monkeypatch: pytest.MonkeyPatch, host: str, url: str) -> None:
+    """The address is in the environment, the rest in files; the API server has to be of the cluster's authority."""
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
+    found = of_pod(pod)
+    assert (found.url, found.namespace, await found.authorization()) == (url, "shop", "Bearer ours")
+    assert found.tls is not None
+    assert len(found.tls.get_ca_certs()) == 1
+
+
+@pytest.mark.parametrize("name", ["KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"])
+def test_a_pod_without_an_address(pod: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Each part is needed."""
+    monkeypatch.setenv(name, "")
+    with pytest.raises(ClusterError, match=name):
+        of_pod(pod)
+
+
+async def test_a_token_that_kubelet_replaces(pod: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read anew after a minute, and not for every request."""
+    now = 100.0
+    monkeypatch.setattr("webhook.cluster.credentials.time.monotonic", lambda: now)
+    token = TokenFile(pod / "token")
+    (pod / "token").write_text("next")
+    now = 159.0
+    assert await token.authorization() == "Bearer ours"
+    now = 161.0
+    assert await token.authorization() == "Bearer next"
+
+
+async def test_a_token_that_cannot_be_read(pod: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is as if nobody had answered: status 0, and the message names the request."""
+    monkeypatch.setattr("webhook.cluster.credentials._TOKEN_SECONDS", -1.0)
+    token = TokenFile(pod / "token")
+    (pod / "token").write_text("")
+    client = ClusterClient(Credentials("http://127.0.0.1:1", authorization=token.authorization))
+    with pytest.raises(ClusterError, match=r"GET /version: .*token is empty") as caught:
+        await client.get("/version")
+    await client.close()
+    assert caught.value.status == 0
+
+
+async def test_a_plugin_that_fails(tmp_path: Path) -> None:
+    """It is run when the kubeconfig is read."""
+    user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "false", "interactiveMode": "Never"}}
+    with pytest.raises(ClusterError, match="no connection to a cluster: exec: process returned 1"):
+        await ClusterClient.connect(kubeconfig(tmp_path, "https://api.test", user))
+
+
+def test_a_server_in_a_pod_loads_no_models() -> None:
+    """The library that reads kubeconfigs takes as much memory as all else that a server imports."""
+    code = "import sys, webhook.cli.serve, webhook.cluster.api; sys.exit('kubernetes_asyncio' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0

@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from kubernetes_asyncio.config import ConfigException
 
 from tests.gatherers.live_faults import (
     Played,
@@ -29,7 +28,6 @@ from webhook.cluster.api import ClusterClient
 from webhook.cluster.backoff import Backoff
 from webhook.cluster.items import Item
 from webhook.cluster.reflector import Reflector
-from webhook.errors import ClusterError
 
 PATH = "/api/v1/things"
 
@@ -270,7 +268,7 @@ async def test_the_kernel_looks_after_a_silent_watch(server: tuple[Played, Clust
     class _Seen(Recorder):
         def put(self, item: Item[Any]) -> None:
             """Look at the connections while a watch is open."""
-            connector: Any = cluster._client.rest_client.pool_manager.connector
+            connector: Any = cluster._session.connector
             connections.extend(connector._acquired)
             super().put(item)
 
@@ -281,18 +279,3 @@ async def test_the_kernel_looks_after_a_silent_watch(server: tuple[Played, Clust
         sock = connections[0].transport.get_extra_info("socket")
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 20
-
-
-async def test_a_token_that_cannot_be_read(server: tuple[Played, ClusterClient]) -> None:
-    """The client reads it again now and then: where that fails, it is as if nobody had answered."""
-    _, cluster = server
-
-    def unreadable(_: object) -> None:
-        raise ConfigException("Token file exists but empty.")
-
-    configuration: Any = cluster._client.configuration
-    configuration.api_key["BearerToken"] = "Bearer x"
-    configuration.refresh_api_key_hook = unreadable
-    with pytest.raises(ClusterError, match="Token file exists but empty") as caught:
-        await cluster.get(PATH)
-    assert caught.value.status == 0

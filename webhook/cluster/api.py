@@ -1,4 +1,4 @@
-"""The client of one API server, on top of kubernetes-asyncio's, which takes care of credentials, TLS and tokens.
+"""The client of one API server.
 
 Bodies stay bytes: a caller decodes the few fields that it uses, so that 10,000 listed objects never become models.
 """
@@ -12,15 +12,13 @@ from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
+from urllib.parse import urlencode
 from weakref import WeakSet
 
 import aiohttp
 import msgspec
-from kubernetes_asyncio.client import ApiClient, Configuration
-from kubernetes_asyncio.config import ConfigException
-from kubernetes_asyncio.config.incluster_config import InClusterConfigLoader
-from kubernetes_asyncio.config.kube_config import KubeConfigLoader, load_kube_config
 
+from webhook.cluster.credentials import Credentials, of_pod
 from webhook.cluster.proxies import proxy_of
 from webhook.errors import ClusterError
 
@@ -29,7 +27,6 @@ MERGE_PATCH: Final = "application/merge-patch+json"
 
 _SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _USER_AGENT: Final = "pod-security-defaulter"  # what audit logs and managedFields call us
-_AUTH: Final = ["BearerToken"]
 _KEEPALIVE: Final = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
 """A connection breaks off after 35 seconds if its other end has vanished."""
 _CLOSE_TURNS: Final = 1000
@@ -48,6 +45,11 @@ class _Request(NamedTuple):
     body: Any = None
     content_type: str = "application/json"
 
+    @property
+    def target(self) -> str:
+        """The path with its query."""
+        return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
+
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
 
@@ -65,12 +67,18 @@ class ClusterClient:
         namespace: that of the kubeconfig's context, or of our own pod.
     """
 
-    def __init__(self, client: ApiClient, namespace: str) -> None:
-        """Wrap a configured client; `connect` makes one."""
-        self._client = client
+    def __init__(self, credentials: Credentials) -> None:
+        """Open a session for these credentials; `connect` finds some. Needs a running event loop."""
+        self.namespace = credentials.namespace
+        self._credentials = credentials
+        self._proxy = credentials.proxy or proxy_of(credentials.url)
         self._sockets: WeakSet[socket.socket] = WeakSet()
-        self.namespace = namespace
-        self._replace_session()
+        # Without trust_env, which would send the credentials of ~/.netrc to the API server.
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=credentials.tls or True, socket_factory=self._new_socket),
+            headers={"Accept": "application/json", "User-Agent": _USER_AGENT},
+            read_bufsize=_READ_BUFFER,
+        )
 
     @classmethod
     async def connect(cls, kubeconfig: Path | None = None, context: str | None = None) -> Self:
@@ -85,27 +93,18 @@ class ClusterClient:
         Raises:
             ClusterError: there are no credentials that can be used.
         """
-        configuration = Configuration()
         try:
             if kubeconfig is None and context is None and _SERVICE_ACCOUNT.is_dir():
-                InClusterConfigLoader(str(_SERVICE_ACCOUNT / "token"), str(_SERVICE_ACCOUNT / "ca.crt")).load_and_set(
-                    configuration
-                )
-                namespace = (_SERVICE_ACCOUNT / "namespace").read_text(encoding="utf-8").strip()
-            else:
-                file = None if kubeconfig is None else str(kubeconfig)
-                loader: KubeConfigLoader = await load_kube_config(file, context, configuration, persist_config=False)
-                current: Any = loader.current_context
-                namespace = current["context"].get("namespace") or "default"
-            client = ApiClient(configuration)
-            client.user_agent = _USER_AGENT
-            return cls(client, namespace)
-        except (ConfigException, OSError, ValueError, KeyError, TypeError) as error:
+                return cls(of_pod(_SERVICE_ACCOUNT))
+            from webhook.cluster.kubeconfig import of_kubeconfig  # noqa: PLC0415 (36 MiB that no pod needs)
+
+            return cls(await of_kubeconfig(kubeconfig, context))
+        except (ClusterError, OSError, ValueError, KeyError, TypeError) as error:
             raise ClusterError(0, f"no connection to a cluster: {error}") from error
 
     async def close(self) -> None:
         """Close the connections, also those that were given up a moment ago and that asyncio has yet to close."""
-        await self._client.close()
+        await self._session.close()
         left = [sock for sock in self._sockets if sock.fileno() != -1]
         for sock in left:
             with suppress(OSError):  # the other end has closed it
@@ -141,15 +140,11 @@ class ClusterClient:
         async with self._call(_Request("GET", path, {**query, "watch": "1"}), timeout) as response:
             yield _lines(response)
 
-    def _replace_session(self) -> None:
-        """Find the proxy once, and keep the client from ~/.netrc, whose credentials it would send to the API server."""
-        rest: Any = self._client.rest_client
-        rest.proxy = rest.proxy or proxy_of(self._client.configuration.host or "")
-        session: aiohttp.ClientSession = rest.pool_manager
-        connector: Any = session.connector
-        connector._socket_factory = self._new_socket  # noqa: SLF001 - the client lets nobody pass one
-        rest.pool_manager = aiohttp.ClientSession(connector=connector, read_bufsize=_READ_BUFFER, trust_env=False)
-        session.detach()
+    async def _authorization(self, request: _Request) -> str | None:
+        try:
+            return await self._credentials.authorization()
+        except ClusterError as error:
+            raise ClusterError(0, f"{request}: {error}") from error
 
     def _new_socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
         """Have the kernel check whether the other end still exists: a watch may be silent for a minute."""
@@ -165,22 +160,24 @@ class ClusterClient:
     @asynccontextmanager
     async def _call(self, request: _Request, limits: aiohttp.ClientTimeout) -> AsyncIterator[aiohttp.ClientResponse]:
         try:
-            response: aiohttp.ClientResponse = await self._client.call_api(
-                request.path,
+            headers = {"Content-Type": request.content_type}
+            if authorization := await self._authorization(request):
+                headers["Authorization"] = authorization
+            response = await self._session.request(
                 request.method,
-                query_params=list((request.query or {}).items()),
-                header_params={"Accept": "application/json", "Content-Type": request.content_type},
-                body=request.body,
-                auth_settings=_AUTH,
-                _preload_content=False,
-                _request_timeout=limits,
+                self._credentials.url + request.target,
+                data=None if request.body is None else msgspec.json.encode(request.body),
+                headers=headers,
+                proxy=self._proxy,
+                server_hostname=self._credentials.server_name,
+                timeout=limits,
             )
             async with response:
                 if response.status >= HTTPStatus.BAD_REQUEST:
                     message = _message(await response.read())
                     raise ClusterError(response.status, f"{request}: {response.status} {message}")
                 yield response
-        except (aiohttp.ClientError, ConfigException, OSError) as error:  # the client rereads the token at times
+        except (aiohttp.ClientError, OSError) as error:
             raise ClusterError(0, f"{request}: {str(error) or type(error).__name__}") from error
 
 
