@@ -2,11 +2,13 @@
 
 Pods of the corpus are created (as a dry run: admission and validation, nothing stored) in namespaces that differ in who
 is asked about them: nobody, a webhook that allows everything, this one, the in-process policies that `export` makes of
-the same defaults, or Kubernetes' own PodSecurity webhook, which only validates (its default is to audit `restricted`).
+the same defaults, or Kubernetes' own PodSecurity webhook, which only validates (told to audit `restricted`).
 The namespaces take turns, a few creates at a time, so that all meet the same machine; first one after the other, then
 32 at once. CPU is that of the API server, etcd and the webhook together; `asked` is how long the API server itself says
 that it waited for the webhook. It fails if we cost more, as a multiple of the Go webhook, than creates.json beside this
-file allows. Needs `make assets`, and Go on the PATH with a module proxy.
+file allows. Needs `make assets` and Go on the PATH. The PodSecurity webhook is that of
+
+    go install k8s.io/pod-security-admission/cmd/webhook@v0.37.2
 """
 
 from __future__ import annotations
@@ -82,13 +84,14 @@ def main() -> int:
         prog="python -m bench.creates", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=20, help="turns of each, of 64 creates (default: %(default)s)")
+    parser.add_argument("--podsecurity", type=Path, metavar="PROGRAM", help="the PodSecurity webhook; else left out")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="write a bar chart of what each adds, as SVG")
     parser.add_argument("--save", action="store_true", help="make these ratios the baseline")
     options = parser.parse_args()
     found = binaries.find("etcd", "kube-apiserver")
     with tempfile.TemporaryDirectory() as name, control_plane(Path(name), found) as plane:
-        report = _measure(plane, Path(name), options.rounds)
+        report = _measure(plane, Path(name), options.rounds, options.podsecurity)
     _print(report)
     if options.json:
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
@@ -131,7 +134,7 @@ def plot(report: dict[str, Any]) -> str:
     return bars("Milliseconds added to a create", {name: (ms, f"{ms:+.2f} ms") for name, ms in added.items()})
 
 
-def _measure(plane: ControlPlane, directory: Path, rounds: int) -> dict[str, Any]:
+def _measure(plane: ControlPlane, directory: Path, rounds: int, podsecurity: Path | None) -> dict[str, Any]:
     program, bodies = build(directory), directory / "pods.jsonl"
     bodies.write_bytes(b"\n".join(_bodies()))
     pair = plane.authority.issue("load", ADMINISTRATORS)
@@ -139,7 +142,10 @@ def _measure(plane: ControlPlane, directory: Path, rounds: int) -> dict[str, Any
     results: dict[str, dict[str, Any]] = {}
     with ExitStack() as stack:
         spaces = {_WITHOUT: Space(plane.namespace("asks-nobody"))}
-        for name, command in _commands(plane, program, directory).items():
+        commands = _commands(program, directory)
+        if podsecurity:
+            commands[_PODSECURITY] = _podsecurity(plane, podsecurity, directory)
+        for name, command in commands.items():
             spaces[name] = stack.enter_context(_webhook(plane, directory, name, command))
         spaces[_POLICIES] = stack.enter_context(_policies(plane))
         for connections in (_SEQUENTIAL, _AT_ONCE):
@@ -173,31 +179,27 @@ def _bodies() -> list[bytes]:
     return found
 
 
-def _commands(plane: ControlPlane, program: Path, directory: Path) -> dict[str, Sequence[str]]:
+def _commands(program: Path, directory: Path) -> dict[str, Sequence[str]]:
     """How each webhook is started; `PORT` stands for its port."""
     certs = directory / "certs"
     pair = [str(certs / "tls.crt"), str(certs / "tls.key")]
     ours = [sys.executable, "-m", "webhook", "serve", "--self-signed", str(certs), "--log-format", "json"]
     ours += ["--log-level", "info", "--health-port", "0", "--port", "PORT", "--objects", str(_described(directory))]
-    audited = directory / "podsecurity.json"
-    audited.write_text(json.dumps(_AUDITED), encoding="utf-8")
-    version = plane.admin.must("GET", "/version")["gitVersion"].replace("v1.", "v0.")
-    theirs = [str(_podsecurity(directory, version)), "--secure-port", "PORT", "--config", str(audited)]
-    theirs += ["--tls-cert-file", pair[0], "--tls-private-key-file", pair[1]]
     return {
         _OURS: ours,
         _GO: [str(program), "serve", "PORT", *pair],
         _AIOHTTP: [sys.executable, str(HERE / "noop.py"), "PORT", *pair],
-        _PODSECURITY: [*theirs, "--kubeconfig", str(plane.kubeconfig("podsecurity"))],
     }
 
 
-def _podsecurity(directory: Path, version: str) -> Path:
-    """Build Kubernetes' webhook, of the API server's version; the program."""
-    module = f"k8s.io/pod-security-admission/cmd/webhook@{version}"
-    environment = {**os.environ, "GOBIN": str(directory)}
-    subprocess.run(["go", "install", module], check=True, env=environment)  # noqa: S603, S607 (of the PATH)
-    return directory / "webhook"
+def _podsecurity(plane: ControlPlane, program: Path, directory: Path) -> Sequence[str]:
+    """How Kubernetes' webhook is started."""
+    audited = directory / "podsecurity.json"
+    audited.write_text(json.dumps(_AUDITED), encoding="utf-8")
+    certs = directory / "certs"
+    pair = ["--tls-cert-file", str(certs / "tls.crt"), "--tls-private-key-file", str(certs / "tls.key")]
+    files = ["--config", str(audited), "--kubeconfig", str(plane.kubeconfig("podsecurity"))]
+    return [str(program), "--secure-port", "PORT", *pair, *files]
 
 
 def _described(directory: Path) -> Path:

@@ -290,6 +290,19 @@ def test_help_answers_at_once() -> None:
     assert run.stdout.splitlines()[-1] == "[]"
 
 
+def test_a_preview_imports_only_what_it_prints_with(tmp_path: Path) -> None:
+    """Other reports, and all that talks to a cluster or a registry, would be a third of the time that it takes."""
+    others = ("aiohttp", "importlib.metadata", "kubernetes_asyncio", "webhook.reports", "xml")
+    probe = (
+        "import sys; before = set(sys.modules)\n"
+        "from webhook.cli import main; main(sys.argv[1:])\n"
+        f"print(sorted(set({others}) & (set(sys.modules) - before)))"
+    )
+    command = [sys.executable, "-c", probe, "preview", "-f", str(_write(tmp_path, _POD))]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    assert run.stdout.splitlines()[-1] == "[]"
+
+
 def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
     """`preview … | head -1` ends quietly."""
     path = _write(tmp_path, "---\n".join([_POD] * 2000))

@@ -7,7 +7,6 @@ import math
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -55,6 +54,8 @@ class _Version(argparse.Action):
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
         """Print the version and exit."""
+        from importlib.metadata import version  # noqa: PLC0415 (10 ms that no command needs)
+
         print(parser.prog, version("pod-security-defaulter"))
         parser.exit()
 
