@@ -150,6 +150,7 @@ def _measure(plane: ControlPlane, directory: Path, rounds: int, podsecurity: Pat
         spaces[_POLICIES] = stack.enter_context(_policies(plane))
         for connections in (_SEQUENTIAL, _AT_ONCE):
             chunks: dict[str, list[Chunk]] = {name: [] for name in spaces}
+            before = _asked(plane)
             for _ in range(rounds):
                 for name, space in spaces.items():
                     url = f"{plane.address}{pods(space.name)}?dryRun=All"
@@ -158,10 +159,10 @@ def _measure(plane: ControlPlane, directory: Path, rounds: int, podsecurity: Pat
                     chunks[name].append(_create(command, (*own, *space.processes)))
             for name, rows in chunks.items():
                 results.setdefault(name, {})[str(connections)] = figures(rows[1:])
-        asked = _asked(plane)
-        for name, row in results.items():
-            if _short(name) in asked:
-                row |= {"asked": asked[_short(name)], "MiB": round(sum(map(resident, spaces[name].processes)))}
+            for name, asked in _asked(plane).items():
+                results[name][str(connections)]["asked"] = waited(before[name], asked)
+        for name, space in spaces.items():
+            results[name]["MiB"] = round(sum(map(resident, space.processes)))
     version = plane.admin.must("GET", "/version")["gitVersion"]
     return {"machine": machine(), "versions": {"Kubernetes": version, **versions()}, "results": results}
 
@@ -231,7 +232,7 @@ def _webhook(plane: ControlPlane, directory: Path, name: str, command: Sequence[
         value = {"metadata": {"name": short}, "webhooks": [webhook]}
         kind = "validating" if name == _PODSECURITY else "mutating"
         plane.admin.must("POST", f"{_REGISTRATION}/{kind}webhookconfigurations", value)
-        until(lambda: plane.admin.create(pods(space), _BARE, dry_run=True).ok and short in _asked(plane), "it is asked")
+        until(lambda: plane.admin.create(pods(space), _BARE, dry_run=True).ok and name in _asked(plane), "it is asked")
         yield Space(space, (process,))
 
 
@@ -271,9 +272,21 @@ def figures(rows: Sequence[Chunk]) -> dict[str, float]:
     return {"p50 ms": round(p50, 2), "p99 ms": round(p99, 2), "CPU s per 1,000": round(cpu, 2)}
 
 
-def _asked(plane: ControlPlane) -> dict[str, dict[str, float]]:
-    """The milliseconds that the API server itself waited for each webhook, by its short name."""
-    rows: dict[str, list[tuple[float, float]]] = {}
+class Asked(NamedTuple):
+    """How long an API server has waited for a webhook so far.
+
+    Attributes:
+        seconds: of all requests.
+        buckets: upper bounds in seconds, and how many requests took no longer.
+    """
+
+    seconds: float
+    buckets: list[tuple[float, float]]
+
+
+def _asked(plane: ControlPlane) -> dict[str, Asked]:
+    """What the API server says of each webhook."""
+    buckets: dict[str, list[tuple[float, float]]] = {}
     sums: dict[str, float] = {}
     text = plane.admin.request("GET", "/metrics").body
     for kind, short, bound, value in re.findall(
@@ -282,14 +295,17 @@ def _asked(plane: ControlPlane) -> dict[str, dict[str, float]]:
         if kind == "sum":
             sums[short] = float(value)
         else:
-            rows.setdefault(short, []).append((float(bound), float(value)))
-    return {
-        short: {
-            "mean ms": round(sums[short] / buckets[-1][1] * 1000, 2),
-            **{f"p{part} ms": round(quantile(buckets, part / 100) * 1000, 1) for part in (50, 99)},
-        }
-        for short, buckets in rows.items()
-    }
+            buckets.setdefault(short, []).append((float(bound), float(value)))
+    names = {_short(name): name for name in (_OURS, _GO, _AIOHTTP, _PODSECURITY)}
+    return {names[short]: Asked(sums[short], rows) for short, rows in buckets.items()}
+
+
+def waited(before: Asked, after: Asked) -> dict[str, float]:
+    """The milliseconds that a request took between two looks: those of the API server, to and fro included."""
+    buckets = [(bound, late - early) for (bound, late), (_, early) in zip(after.buckets, before.buckets, strict=True)]
+    mean = (after.seconds - before.seconds) / buckets[-1][1]
+    quantiles = {f"p{part} ms": quantile(buckets, part / 100) for part in (50, 99)}
+    return {name: round(seconds * 1000, 2) for name, seconds in {"mean ms": mean, **quantiles}.items()}
 
 
 def quantile(buckets: Sequence[tuple[float, float]], part: float) -> float:
@@ -323,22 +339,22 @@ def _print(report: dict[str, Any]) -> None:
     print(report["machine"] + "; " + ", ".join(f"{name} {number}" for name, number in report["versions"].items()))
     for title, key in (("one after the other", "1"), ("32 at once", str(_AT_ONCE))):
         heads = f"{'p50 ms':>8}{'added':>8}{'p99 ms':>8}{'added':>8}{'CPU s per 1,000':>17}"
-        print(f"{title:<24}{heads}{'asked':>8}{'p50':>6}{'p99':>7}{'MiB':>5}")
+        print(f"{title:<24}{heads}{'asked':>8}{'p50':>7}{'p99':>7}{'MiB':>5}")
         nobody = report["results"][_WITHOUT][key]
         for name, row in report["results"].items():
             figures = row[key]
             added = [figures[field] - nobody[field] for field in ("p50 ms", "p99 ms")]
             print(
                 f"  {name:<22}{figures['p50 ms']:>8.2f}{added[0]:>+8.2f}{figures['p99 ms']:>8.2f}{added[1]:>+8.2f}"
-                f"{figures['CPU s per 1,000']:>17.2f}{_of_webhook(row)}"
+                f"{figures['CPU s per 1,000']:>17.2f}{_of_webhook(figures, row['MiB'])}"
             )
 
 
-def _of_webhook(row: dict[str, Any]) -> str:
+def _of_webhook(row: dict[str, Any], mebibytes: int) -> str:
     if "asked" not in row:
         return ""
     asked = row["asked"]
-    return f"{asked['mean ms']:>8.2f}{asked['p50 ms']:>6.1f}{asked['p99 ms']:>7.1f}{row['MiB']:>5}"
+    return f"{asked['mean ms']:>8.2f}{asked['p50 ms']:>7.1f}{asked['p99 ms']:>7.1f}{mebibytes:>5}"
 
 
 if __name__ == "__main__":

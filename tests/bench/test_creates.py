@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.creates import Chunk, dearer, figures, quantile, ratios
+from bench.creates import Asked, Chunk, dearer, figures, quantile, ratios, waited
 
 
 def test_creates_that_connect_do_not_count() -> None:
@@ -34,3 +34,10 @@ def test_a_ratio_far_above_the_baseline_fails() -> None:
 def test_a_quantile_of_buckets(part: float, expected: float) -> None:
     """Within a bucket values are taken to be spread evenly."""
     assert quantile([(0.005, 2.0), (0.025, 4.0), (float("inf"), 4.0)], part) == pytest.approx(expected)
+
+
+def test_what_was_asked_before_does_not_count() -> None:
+    """The metrics of an API server count from its start."""
+    before = Asked(9.0, [(0.005, 0.0), (0.025, 3.0), (float("inf"), 3.0)])
+    after = Asked(9.016, [(0.005, 4.0), (0.025, 7.0), (float("inf"), 7.0)])
+    assert waited(before, after) == {"mean ms": 4.0, "p50 ms": 2.5, "p99 ms": 4.95}
