@@ -40,7 +40,7 @@ def _microseconds(work: Callable[[], object]) -> float:
     return min(timer.repeat(_ROUNDS, number)) / number * 1e6
 
 
-def _answer(reviewer: Reviewer, request: AdmissionRequest) -> AdmissionResponse:
+def answer_at_once(reviewer: Reviewer, request: AdmissionRequest) -> AdmissionResponse:
     """The reviewer's answer: from manifests it never waits, so the coroutine ends at once."""
     try:
         reviewer.mutate(request).__await__().send(None)
@@ -57,14 +57,14 @@ def _row(name: str, review: dict[str, Any], gatherer: ManifestGatherer) -> str:
     reviewer = Reviewer(NamespaceCache(gatherer, _CONFIGURATION))
     pod = locate(request.object, Origin.ADMISSION)
     assert pod is not None
-    response = _answer(reviewer, request)
+    response = answer_at_once(reviewer, request)
     assert response.patch
     figures = [
         _microseconds(lambda: decode_review(body)),
         _microseconds(lambda: evaluate(pod, namespace)),
         _microseconds(lambda: judge(pod, namespace.policy.target)),
         _microseconds(lambda: encode_review(response)),
-        _microseconds(lambda: encode_review(_answer(reviewer, decode_review(body)))),
+        _microseconds(lambda: encode_review(answer_at_once(reviewer, decode_review(body)))),
     ]
     return f"{name:<26}{len(body):>8}" + "".join(f"{figure:>10.1f}" for figure in figures)
 

@@ -43,7 +43,7 @@ async def test_everything_may_be_read() -> None:
         snapshots, problems = await gatherer.gather_all(["shop"])
     shop = snapshots["shop"]
     assert (shop.name, shop.labels, shop.annotations) == ("shop", ENFORCE, {})
-    assert shop.limit_ranges.all() == {"l": [LimitItem("Container", max={"cpu": "2"})]}
+    assert shop.limit_ranges.all() == {"l": (LimitItem("Container", max={"cpu": "2"}),)}
     assert shop.resource_quotas.all() == {"q": ResourceQuota(frozenset({"BestEffort"}))}
     assert shop.service_accounts.find("default") == ServiceAccount(automount=False)
     assert shop.service_accounts.find("other") is None

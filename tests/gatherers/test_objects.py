@@ -72,6 +72,13 @@ def test_a_limit_range_without_items(value: Any) -> None:
     assert list(limit_items(value)) == []
 
 
+def test_equal_limit_ranges_share_their_items() -> None:
+    """However their JSON is written: platforms give ten thousand namespaces the same."""
+    first = limit_items({"spec": {"limits": [{"type": "Container", "max": {"cpu": "4"}}]}})
+    assert limit_items(b'{"spec": {"limits": [{"max": {"cpu": "4"}, "type": "Container"}]}}') is first
+    assert limit_items(b'{"spec": {"limits": [{"max": {"cpu": "5"}, "type": "Container"}]}}') != first
+
+
 @pytest.mark.parametrize("field", ["default", "defaultRequest", "min", "max", "maxLimitRequestRatio"])
 def test_a_quantity_that_is_none(field: str) -> None:
     """Its field and resource are named."""

@@ -28,6 +28,7 @@ from webhook.errors import InvalidObject
 
 _DISTINCT_MARKS: Final = 4096
 _DISTINCT_QUOTAS: Final = 256
+_DISTINCT_LIMITS: Final = 256
 _DISTINCT_SUBJECTS: Final = 256
 _GROUP: Final = "system:serviceaccounts:"
 _USER: Final = "system:serviceaccount:"
@@ -192,10 +193,15 @@ def _shared_marks(labels: tuple[tuple[str, str], ...], annotations: tuple[tuple[
 
 
 def limit_items(value: Any) -> Sequence[LimitItem]:
-    """Read the items of a LimitRange."""
+    """Read the items of a LimitRange. Equal ones share theirs: platforms give many namespaces the same."""
     spec = _read(value, _LimitRange).spec
+    return _shared_items(msgspec.json.encode(spec.limits if spec else None))
+
+
+@lru_cache(_DISTINCT_LIMITS)
+def _shared_items(encoded: bytes) -> Sequence[LimitItem]:
     items = []
-    for index, item in enumerate((spec.limits if spec else None) or ()):
+    for index, item in enumerate(msgspec.json.decode(encoded, type=list[_Item] | None) or ()):
         for info in msgspec.structs.fields(_Item)[1:]:
             _check_quantities(f"spec.limits[{index}].{info.encode_name}", getattr(item, info.name))
         items.append(
@@ -208,7 +214,7 @@ def limit_items(value: Any) -> Sequence[LimitItem]:
                 item.max_limit_request_ratio or {},
             ),
         )
-    return items
+    return tuple(items)
 
 
 def resource_quota(value: Any) -> ResourceQuota:
