@@ -19,6 +19,7 @@ _FIX_STATUS: Final = (
     "change, 2 if the input cannot be read."
 )
 _KRM_STATUS: Final = "Exit status: 0 if all was read, whether it complies or not, 2 if the input cannot be read."
+_READ_STATUS: Final = "Exit status: 0 if all was read, 2 if the input cannot be read."
 _REPORTS: Final = ("sarif", "junit")
 _SCAN_STATUS: Final = "Exit status: 0 if all is ready, 1 if something is not, 2 if the input cannot be read."
 _CERTS_STATUS: Final = "Exit status: 0 if all is well, 1 if there is a problem, 2 if the certificates cannot be read."
@@ -93,6 +94,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_scan(
         commands.add_parser(
             "scan", help="say which namespaces can be labelled, and what keeps the others from it", epilog=_SCAN_STATUS
+        )
+    )
+    _add_bench(
+        commands.add_parser(
+            "bench", help="measure what one review of each pod costs on this machine", epilog=_READ_STATUS
         )
     )
     _add_certs(commands.add_parser("certs", help="show the state of certificates", epilog=_CERTS_STATUS))
@@ -253,7 +259,7 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _add_documents(parser: argparse.ArgumentParser, outputs: Sequence[str]) -> None:
+def _add_files(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-f",
         "--filename",
@@ -263,6 +269,16 @@ def _add_documents(parser: argparse.ArgumentParser, outputs: Sequence[str]) -> N
         metavar="FILE|DIR|-",
         help="manifests; of a directory all *.yaml, *.yml and *.json below it; - for standard input; may be repeated",
     )
+
+
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    _add_files(parser)
+    _add_inputs(parser)
+    parser.add_argument("-n", "--namespace", help="namespace of objects without one (default: default)")
+
+
+def _add_documents(parser: argparse.ArgumentParser, outputs: Sequence[str]) -> None:
+    _add_files(parser)
     _add_inputs(parser)
     parser.add_argument(
         "--images-from-registry",

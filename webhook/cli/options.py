@@ -89,6 +89,25 @@ class ManifestOptions:
     connection: ConnectionOptions = field(default_factory=ConnectionOptions)
 
 
+@dataclass(frozen=True, slots=True)
+class BenchOptions:
+    """The options of `bench`.
+
+    Attributes:
+        files: manifests: files, directories, `-`.
+        config: configuration file or directory; None for the default configuration.
+        objects: manifests of cluster objects.
+        images: file of kind ImageFacts; None for none.
+        namespace: namespace of objects without one; None for `default`.
+    """
+
+    files: Sequence[str]
+    config: Path | None = None
+    objects: Sequence[Path] = ()
+    images: Path | None = None
+    namespace: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FixOptions:
     """The options of `fix`.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from webhook.cli.loading import load_images, load_with_warnings
-from webhook.cli.options import FixOptions, KrmOptions, ManifestOptions, ScanCommandOptions
+from webhook.cli.options import BenchOptions, FixOptions, KrmOptions, ManifestOptions, ScanCommandOptions
 from webhook.cli.registries import ask_registries
 from webhook.documents.reader import Document
 from webhook.errors import BrokenDocument, ClusterError, InputError
@@ -66,7 +66,7 @@ def find_surroundings(options: ManifestOptions, documents: Sequence[Document | B
 
 
 def find_offline_surroundings(
-    options: FixOptions | KrmOptions | ScanCommandOptions, documents: Sequence[Document | BrokenDocument]
+    options: BenchOptions | FixOptions | KrmOptions | ScanCommandOptions, documents: Sequence[Document | BrokenDocument]
 ) -> Found:
     """Find out about the namespaces of documents as `find_surroundings` does, and ask no cluster."""
     given = ManifestOptions(
