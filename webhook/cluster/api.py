@@ -96,7 +96,7 @@ class ClusterClient:
         try:
             if kubeconfig is None and context is None and _SERVICE_ACCOUNT.is_dir():
                 return cls(of_pod(_SERVICE_ACCOUNT))
-            from webhook.cluster.kubeconfig import of_kubeconfig  # noqa: PLC0415 (36 MiB that no pod needs)
+            from webhook.cluster.kubeconfig import of_kubeconfig  # noqa: PLC0415 (34 MiB that no pod needs)
 
             return cls(await of_kubeconfig(kubeconfig, context))
         except (ClusterError, OSError, ValueError, KeyError, TypeError) as error:

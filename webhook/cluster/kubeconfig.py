@@ -1,7 +1,7 @@
 """Credentials of a kubeconfig, by kubernetes-asyncio, which knows tokens, certificates, plugins and providers.
 
 Only imported where a kubeconfig is read: the library loads every model of the Kubernetes API, and a server in a pod
-would keep these 36 MiB for nothing.
+would keep these 34 MiB for nothing.
 """
 
 from __future__ import annotations
