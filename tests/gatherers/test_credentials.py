@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -197,6 +198,25 @@ def test_a_pod_without_an_address(pod: Path, monkeypatch: pytest.MonkeyPatch, na
     monkeypatch.setenv(name, "")
     with pytest.raises(ClusterError, match=name):
         of_pod(pod)
+
+
+async def test_a_pod_asks_over_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An API server of the cluster's authority is trusted, and told our token."""
+    authority = Authority(tmp_path)
+    heard = Heard()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*authority.issue("server"))
+    server = await asyncio.start_server(heard.answer, "127.0.0.1", 0, ssl=context)
+    monkeypatch.setattr("webhook.cluster.api._SERVICE_ACCOUNT", tmp_path)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(server.sockets[0].getsockname()[1]))
+    (tmp_path / "token").write_text("ours")
+    (tmp_path / "namespace").write_text("shop")
+    async with server:
+        client = await ClusterClient.connect()
+        assert await client.get("/version", seconds=10) == b"{}"
+        await client.close()
+    assert (client.namespace, heard.header("Authorization")) == ("shop", "Bearer ours")
 
 
 async def test_a_token_that_kubelet_replaces(pod: Path, monkeypatch: pytest.MonkeyPatch) -> None:
