@@ -40,4 +40,5 @@ def test_the_wheel_holds_every_file(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         packed = {name: archive.read(name) for name in archive.namelist() if name.split("/")[0] in PACKAGES}
     assert packed == expected
-    assert {"patches/py.typed", "webhook/py.typed", "webhook/page/static/index.html"} <= packed.keys()
+    data = ("page/static/index.html", "preview/pod_fields.json", "reports/static/scan.css")
+    assert {"patches/py.typed", "webhook/py.typed", *(f"webhook/{name}" for name in data)} <= packed.keys()

@@ -353,7 +353,11 @@ def _add_scan(parser: argparse.ArgumentParser) -> None:
         help="judge by this profile, e.g. baseline:v1.30 (default: restricted:latest)",
     )
     parser.add_argument(
-        "-o", "--output", choices=("table", "json", "yaml", *_REPORTS), default="table", help="(default: %(default)s)"
+        "-o",
+        "--output",
+        choices=("table", "json", "yaml", "html", *_REPORTS),
+        default="table",
+        help="(default: %(default)s)",
     )
     parser.add_argument(
         "--write-labels", action="store_true", help="print the commands that label what is ready, in safe order"

@@ -169,7 +169,7 @@ class ScanCommandOptions:
         all_namespaces: whether to scan the whole cluster.
         selector: labels of the namespaces to scan; "" for any.
         profile: the profile to judge by.
-        output: `table`, `json`, `yaml`, `sarif` or `junit`.
+        output: `table`, `json`, `yaml`, `html`, `sarif` or `junit`.
         write_labels: whether to print the commands that label what is ready instead.
         color: `auto`, `always` or `never`.
         connection: how to reach the cluster.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -20,6 +21,7 @@ from webhook.documents.files import read_files
 from webhook.documents.writer import to_json, to_yaml
 from webhook.errors import ClusterError, InputError
 from webhook.reports.findings import subjects_of_scan
+from webhook.reports.html import to_html
 from webhook.review.messages import printable
 from webhook.scan.labels import label_commands
 from webhook.scan.manifests import ScanOptions, scan_manifests
@@ -52,7 +54,7 @@ def run(options: ScanCommandOptions) -> int:
 def _scan_files(options: ScanCommandOptions) -> Scan:
     documents = list(read_files(options.files))
     surroundings, namespace = find_offline_surroundings(options, documents)
-    return scan_manifests(documents, surroundings, ScanOptions(options.profile, namespace))
+    return scan_manifests(documents, surroundings, ScanOptions(options.profile, namespace, _with_differences(options)))
 
 
 def _scan_cluster(options: ScanCommandOptions) -> Scan:
@@ -65,13 +67,19 @@ def _scan_cluster(options: ScanCommandOptions) -> Scan:
         async with connect(options.connection) as client:
             namespace = "" if options.all_namespaces or options.selector else options.namespace or client.namespace
             images = load_images(options.images, configuration)
-            what = ClusterScan(options.profile, namespace, options.selector, configuration, images)
+            what = ClusterScan(
+                options.profile, namespace, options.selector, configuration, images, _with_differences(options)
+            )
             return await scan_cluster(client, what, _progress())
 
     try:
         return asyncio.run(ask())
     except (ClusterError, ValueError) as error:
         raise InputError(f"{error}; -f scans manifests without a cluster") from None
+
+
+def _with_differences(options: ScanCommandOptions) -> bool:
+    return options.output == "html" and not options.write_labels
 
 
 def _progress() -> Callable[[str], None]:
@@ -95,6 +103,8 @@ def _write(scan: Scan, options: ScanCommandOptions) -> None:
         case "yaml":
             value: Any = msgspec.to_builtins(scan)
             sys.stdout.write(to_yaml(value))
+        case "html":
+            sys.stdout.write(to_html(scan, datetime.now(UTC)))
         case "sarif" | "junit":
             write_report(subjects_of_scan(scan), options.output)
         case _:

@@ -101,6 +101,7 @@ class ClusterScan:
         selector: labels of the namespaces, as kubectl writes them; "" for any.
         configuration: the configuration that counts.
         images: what is known of images.
+        differences: whether to say what would change in each workload.
     """
 
     profile: LevelVersion
@@ -108,6 +109,7 @@ class ClusterScan:
     selector: str = ""
     configuration: DefaulterConfiguration = field(default_factory=DefaulterConfiguration)
     images: Images = NO_IMAGES
+    differences: bool = False
 
 
 class _Metadata(msgspec.Struct, rename="camel"):
@@ -176,7 +178,7 @@ class _Reader:
         self._problems += about.problems
         names, gatherer = await self._gather()
         compiler = NamespaceCompiler(self._what.configuration, about.server_minor)
-        scanner = Scanner(compiler, gatherer.snapshot, self._what.profile)
+        scanner = Scanner(compiler, gatherer.snapshot, self._what.profile, differences=self._what.differences)
         for kind in (*WORKLOADS, *await self._custom_kinds()):
             async for item in self._items(kind, names):
                 self._read(partial(self._add_template, scanner, item), item)

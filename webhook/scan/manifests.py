@@ -23,10 +23,12 @@ class ScanOptions(NamedTuple):
     Attributes:
         profile: the profile to judge by.
         namespace: the namespace of objects without one.
+        differences: whether to say what would change in each workload.
     """
 
     profile: LevelVersion
     namespace: str = "default"
+    differences: bool = False
 
 
 def scan_manifests(
@@ -43,7 +45,7 @@ def scan_manifests(
     manifests = [read_object(document, gatherer) for document in documents]
     compiler = NamespaceCompiler(surroundings.configuration, surroundings.server_minor)
     reader = _Reader(
-        Scanner(compiler, gatherer.snapshot, options.profile),
+        Scanner(compiler, gatherer.snapshot, options.profile, differences=options.differences),
         custom_templates(surroundings.configuration),
         options,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from msgspec import field
+from msgspec import UNSET, UnsetType, field
 
 from patches import Level, Verdict
 from webhook.preview.results import EditRow, Failure, StartRow, ViolationRow
@@ -36,6 +36,7 @@ class Workload(msgspec.Struct):
         pods: how many of its pods run.
         only_in_pods: containers that only its pods have, such as those of an injector.
         position: where it stands; null in a cluster.
+        diff: what the edits and the defaults change in its pods, as hunks of a unified diff; only if asked for.
     """
 
     api_version: str
@@ -53,6 +54,7 @@ class Workload(msgspec.Struct):
     pods: int = 0
     only_in_pods: list[str] = field(default_factory=list)
     position: Position | None = None
+    diff: str | UnsetType = UNSET
 
 
 class NamespaceResult(msgspec.Struct):

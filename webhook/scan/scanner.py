@@ -13,6 +13,7 @@ import msgspec
 
 from patches import (
     CompiledNamespace,
+    Evaluation,
     Fit,
     InvalidObject,
     Level,
@@ -24,11 +25,13 @@ from patches import (
     Stage,
     Verdict,
     Violation,
+    edit_document,
     evaluate,
     fit,
     locate,
     worst,
 )
+from webhook.documents.writer import unified_diff
 from webhook.preview.manifests import metadata_of, text_of
 from webhook.preview.results import EditRow, StartRow, edit_row, start_row, violation_row
 from webhook.review.notices import suspicion_sentences
@@ -36,6 +39,9 @@ from webhook.scan.results import NamespaceResult, Position, Workload
 
 _NAMESPACES: Final = 4096
 """How many compiled namespaces to keep."""
+_CONTEXT: Final = 2
+"""Lines around each change of a difference."""
+_UNSHOWN: Final = ("env", "envFrom", "command", "args")
 _MOST_OWNERS: Final = 8
 """So many objects may own each other in a row."""
 
@@ -60,6 +66,7 @@ class _Judged(NamedTuple):
     starts: list[StartRow]
     suspected: list[str]
     containers: frozenset[str]
+    diff: str
 
 
 @dataclass(slots=True)
@@ -77,12 +84,21 @@ class _Entry:
 class Scanner:
     """Judges workloads at one profile. Pods of a workload that say the same are judged once."""
 
-    def __init__(self, compiler: NamespaceCompiler, snapshot: Callable[[str], Snapshot], profile: LevelVersion) -> None:
-        """Judge by this profile, in the namespaces that `snapshot` returns."""
+    def __init__(
+        self,
+        compiler: NamespaceCompiler,
+        snapshot: Callable[[str], Snapshot],
+        profile: LevelVersion,
+        *,
+        differences: bool = False,
+    ) -> None:
+        """Judge by this profile, in the namespaces that `snapshot` returns; with `differences`, show changes."""
         self._compile = lru_cache(_NAMESPACES)(lambda name: _target(compiler.compile(snapshot(name)), profile))
         self._profile = profile
         self._entries: dict[Key, _Entry] = {}
         self._owners: dict[Key, Key] = {}
+        self._with_differences = differences
+        self._differences: dict[str, str] = {}
         self.kinds: Counter[str] = Counter()
         self.evaluated = 0
 
@@ -143,7 +159,11 @@ class Scanner:
         found: dict[str, list[Workload]] = {name: [] for name in names}
         for key, entry in self._entries.items():
             if entry.templates or entry.pods:
-                found.setdefault(key.namespace, []).append(_workload(key, entry))
+                workload = _workload(key, entry)
+                if self._with_differences:
+                    parts = entry.templates or entry.pods
+                    workload.diff = "".join(dict.fromkeys(part.diff for part in parts))
+                found.setdefault(key.namespace, []).append(workload)
         return [self._namespace(name, found[name]) for name in sorted(found)]
 
     def _namespace(self, name: str, workloads: list[Workload]) -> NamespaceResult:
@@ -179,7 +199,31 @@ class Scanner:
             [start_row(start) for start in evaluation.starts(Stage.PATCHED)],
             suspicion_sentences(evaluation),
             frozenset(container.name for container in pod.containers),
+            self._difference(evaluation, found) if self._with_differences else "",
         )
+
+    def _difference(self, evaluation: Evaluation, found: Fit) -> str:
+        """What the edits, if it passes with them, and the defaults change. Equal ones are kept once."""
+        pod = evaluation.pod
+        document = evaluation.patched
+        if found.verdict is Verdict.NEEDS_EDITS and found.edits:
+            edited = pod.view(edit_document(pod.document, found.edits))
+            document = evaluate(edited, evaluation.namespace, annotate=False).patched
+        after = pod.view(document)
+        removed = {key: value for key, value in pod.annotations.items() if key not in after.annotations}
+        before = ({"annotations": removed} if removed else {}) | _shown(pod)
+        text = unified_diff(before, _shown(after), "", _CONTEXT).partition("@@")
+        diff = "".join(text[1:])
+        return self._differences.setdefault(diff, diff)
+
+
+def _shown(pod: Pod) -> dict[str, Any]:
+    """What of a pod spec may stand in a report, which is passed on: no variables and commands, which hold secrets."""
+    spec: dict[str, Any] = dict(pod.spec)
+    for name in ("initContainers", "containers", "ephemeralContainers"):
+        if spec.get(name):
+            spec[name] = [{key: row[key] for key in row if key not in _UNSHOWN} for row in spec[name]]
+    return {"spec": spec}
 
 
 def owner_of(document: Any, namespace: str) -> Key | None:
