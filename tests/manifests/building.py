@@ -20,6 +20,8 @@ COMPONENTS: Final = tuple(sorted(path.name for path in (MANIFESTS / "components"
 TOGETHER: Final = tuple(name for name in COMPONENTS if name != "no-observer")
 """Those that an overlay may have all at once."""
 OVERLAYS: Final = tuple(sorted(path.name for path in (MANIFESTS / "overlays").iterdir()))
+BESIDE: Final = {"scan-reports": ("scan",)}
+"""Components that refer to others, which an overlay has to have too."""
 NAME: Final = "pod-security-defaulter"
 _SECONDS: Final = 60
 
@@ -30,9 +32,10 @@ def write_overlay(directory: Path, *components: str, on: Path = BASE, **fields: 
     """An overlay with these components and other fields of a kustomization; its directory."""
     directory.mkdir(parents=True, exist_ok=True)
     above = Path(os.path.relpath(MANIFESTS, directory))
+    names = dict.fromkeys(each for name in components for each in (*BESIDE.get(name, ()), name))
     value = {
         "resources": [os.path.relpath(on, directory)],
-        "components": [str(above / "components" / name) for name in components],
+        "components": [str(above / "components" / name) for name in names],
         **fields,
     }
     (directory / "kustomization.yaml").write_text(json.dumps(value), encoding="utf-8")

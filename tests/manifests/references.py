@@ -63,6 +63,8 @@ def _references(value: dict[str, Any]) -> Iterator[Reference]:
         yield from _of_pod(namespace, spec["template"]["spec"])
         leases = [row["value"] for row in _environment(value) if row["name"] == "OWN_LEASE"]
         yield from (Reference("Deployment", namespace, name) for name in leases)
+    elif kind == "CronJob":
+        yield from _of_pod(namespace, spec["jobTemplate"]["spec"]["template"]["spec"])
     elif kind == "ValidatingAdmissionPolicyBinding":
         yield Reference("ValidatingAdmissionPolicy", "", spec["policyName"])
     elif kind == "Certificate":
@@ -87,7 +89,8 @@ def _of_rules(value: dict[str, Any]) -> Iterator[Reference]:
         kinds["leases"] = "Deployment"
     for rule in value["rules"]:
         for name in rule.get("resourceNames", ()):
-            plurals = [plural for plural in rule["resources"] if plural != "configmaps"]  # any install.s
+            shared = ("configmaps", "reports")  # any install.s
+            plurals = [plural for plural in rule["resources"] if plural not in shared]
             yield from (Reference(kinds[plural], _namespace(value), name) for plural in plurals)
 
 

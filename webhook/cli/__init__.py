@@ -20,7 +20,8 @@ _FIX_STATUS: Final = (
 )
 _KRM_STATUS: Final = "Exit status: 0 if all was read, whether it complies or not, 2 if the input cannot be read."
 _READ_STATUS: Final = "Exit status: 0 if all was read, 2 if the input cannot be read."
-_REPORTS: Final = ("sarif", "junit")
+_REPORT_KINDS: Final = ("openreports", "wgpolicyk8s")
+_REPORTS: Final = ("sarif", "junit", *_REPORT_KINDS)
 _SCAN_STATUS: Final = "Exit status: 0 if all is ready, 1 if something is not, 2 if the input cannot be read."
 _CERTS_STATUS: Final = "Exit status: 0 if all is well, 1 if there is a problem, 2 if the certificates cannot be read."
 
@@ -361,6 +362,13 @@ def _add_scan(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--write-labels", action="store_true", help="print the commands that label what is ready, in safe order"
+    )
+    parser.add_argument(
+        "--write-reports",
+        nargs="?",
+        const=_REPORT_KINDS[0],
+        choices=_REPORT_KINDS,
+        help="write a policy report into each namespace instead; exit with 0 if all are written, else with 2",
     )
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="(default: %(default)s)")
 

@@ -70,7 +70,7 @@ class ManifestOptions:
         namespace: namespace of objects without one; None if the option is not given.
         offline: whether to ask no cluster.
         profile: the profile to judge by; None for each namespace's own.
-        output: `table`, `json`, `yaml`, `diff`, `sarif` or `junit`.
+        output: `table`, `json`, `yaml`, `diff`, `sarif`, `junit`, `openreports` or `wgpolicyk8s`.
         color: `auto`, `always` or `never`.
         connection: how to reach the cluster.
     """
@@ -169,8 +169,9 @@ class ScanCommandOptions:
         all_namespaces: whether to scan the whole cluster.
         selector: labels of the namespaces to scan; "" for any.
         profile: the profile to judge by.
-        output: `table`, `json`, `yaml`, `html`, `sarif` or `junit`.
+        output: `table`, `json`, `yaml`, `html`, `sarif`, `junit`, `openreports` or `wgpolicyk8s`.
         write_labels: whether to print the commands that label what is ready instead.
+        write_reports: the kind of report to write into each namespace instead; None for none.
         color: `auto`, `always` or `never`.
         connection: how to reach the cluster.
     """
@@ -185,6 +186,7 @@ class ScanCommandOptions:
     profile: LevelVersion = field(default_factory=partial(parse_level_version, "restricted"))
     output: str = "table"
     write_labels: bool = False
+    write_reports: str | None = None
     color: str = "auto"
     connection: ConnectionOptions = field(default_factory=ConnectionOptions)
 

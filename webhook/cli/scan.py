@@ -22,6 +22,7 @@ from webhook.documents.writer import to_json, to_yaml
 from webhook.errors import ClusterError, InputError
 from webhook.reports.findings import subjects_of_scan
 from webhook.reports.html import to_html
+from webhook.reports.policy_reports import KINDS, to_policy_reports
 from webhook.review.messages import printable
 from webhook.scan.labels import label_commands
 from webhook.scan.manifests import ScanOptions, scan_manifests
@@ -34,6 +35,8 @@ _CLEAR_LINE: Final = "\r\x1b[K"
 def run(options: ScanCommandOptions) -> int:
     """Scan, print, and return the exit status: 0 if all is ready, 1 if something is not, 2 if something is unreadable.
 
+    If reports are written to the cluster, the status is 0 if all are, else 2.
+
     Raises:
         ConfigurationError: if the configuration cannot be used.
         InputError: if a file cannot be read, options contradict each other, or the cluster does not answer.
@@ -42,9 +45,13 @@ def run(options: ScanCommandOptions) -> int:
         raise InputError("-f asks no cluster: leave out --all-namespaces and --selector")
     if options.namespace and options.all_namespaces:
         raise InputError("-n and --all-namespaces contradict each other")
-    scan = _scan_files(options) if options.files else _scan_cluster(options)
-    for problem in scan.problems:
+    if options.write_reports and (options.files or options.write_labels):
+        raise InputError("--write-reports writes to the cluster: leave out -f and --write-labels")
+    scan, unwritten = (_scan_files(options), []) if options.files else _scan_cluster(options)
+    for problem in (*scan.problems, *unwritten):
         print(f"warning: {printable(problem)}", file=sys.stderr)
+    if options.write_reports:
+        return 2 if unwritten else 0
     _write(scan, options)
     if scan.errors:
         return 2
@@ -57,20 +64,27 @@ def _scan_files(options: ScanCommandOptions) -> Scan:
     return scan_manifests(documents, surroundings, ScanOptions(options.profile, namespace, _with_differences(options)))
 
 
-def _scan_cluster(options: ScanCommandOptions) -> Scan:
+def _scan_cluster(options: ScanCommandOptions) -> tuple[Scan, list[str]]:
+    """Scan, and write reports if asked to; also returns why some are not written."""
     from webhook.cluster.connection import connect  # noqa: PLC0415 (the client is large, and for files it is not needed)
+    from webhook.reports.writer import write_reports  # noqa: PLC0415
     from webhook.scan.cluster import ClusterScan, scan_cluster  # noqa: PLC0415
 
     configuration = load_with_warnings(options.config)
 
-    async def ask() -> Scan:
+    async def ask() -> tuple[Scan, list[str]]:
         async with connect(options.connection) as client:
             namespace = "" if options.all_namespaces or options.selector else options.namespace or client.namespace
             images = load_images(options.images, configuration)
             what = ClusterScan(
                 options.profile, namespace, options.selector, configuration, images, _with_differences(options)
             )
-            return await scan_cluster(client, what, _progress())
+            scan = await scan_cluster(client, what, _progress())
+            if not options.write_reports:
+                return scan, []
+            kind, names = KINDS[options.write_reports], [row.name for row in scan.namespaces]
+            reports = to_policy_reports(subjects_of_scan(scan), kind, datetime.now(UTC), names)
+            return scan, await write_reports(client, reports, kind)
 
     try:
         return asyncio.run(ask())
@@ -105,7 +119,9 @@ def _write(scan: Scan, options: ScanCommandOptions) -> None:
             sys.stdout.write(to_yaml(value))
         case "html":
             sys.stdout.write(to_html(scan, datetime.now(UTC)))
-        case "sarif" | "junit":
-            write_report(subjects_of_scan(scan), options.output)
+        case "sarif" | "junit" | "openreports" | "wgpolicyk8s":
+            write_report(subjects_of_scan(scan), options.output, [row.name for row in scan.namespaces])
+            for error in scan.errors if options.output in KINDS else ():
+                print(f"error: {printable(str(error))}", file=sys.stderr)
         case _:
             write_scan_table(scan, sys.stdout, colour=has_colour(options.color))

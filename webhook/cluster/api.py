@@ -24,6 +24,8 @@ from webhook.errors import ClusterError
 
 JSON_PATCH: Final = "application/json-patch+json"
 MERGE_PATCH: Final = "application/merge-patch+json"
+APPLY_PATCH: Final = "application/apply-patch+yaml"
+"""A server-side apply. JSON is YAML too."""
 
 _SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _USER_AGENT: Final = "pod-security-defaulter"  # what audit logs and managedFields call us
@@ -119,11 +121,18 @@ class ClusterClient:
         async with self._call(_Request("GET", path, query), aiohttp.ClientTimeout(total=seconds)) as response:
             return await response.read()
 
-    async def send(
-        self, method: str, path: str, body: Any, *, content_type: str = "application/json", seconds: float = 30
+    async def send(  # noqa: PLR0913 (the last three have defaults and go by name)
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        *,
+        query: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+        seconds: float = 30,
     ) -> bytes:
         """PATCH, POST or PUT, and return the body of the answer. Raises ClusterError like `get`."""
-        request = _Request(method, path, None, body, content_type)
+        request = _Request(method, path, query, body, content_type)
         async with self._call(request, aiohttp.ClientTimeout(total=seconds)) as response:
             return await response.read()
 

@@ -1,1 +1,1 @@
-"""Writes what commands find in the formats that other programs read: SARIF, JUnit."""
+"""Writes what commands find in the formats that other programs read: SARIF, JUnit, HTML, policy reports."""

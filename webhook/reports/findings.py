@@ -56,12 +56,14 @@ class Subject(NamedTuple):
         namespace: its namespace.
         source: the file that it stands in; "" in a cluster.
         findings: what was found; none if all is well.
+        api_version: its apiVersion; "" of a document that cannot be read.
     """
 
     name: str
     namespace: str
     source: str
     findings: tuple[Finding, ...] = ()
+    api_version: str = ""
 
 
 def subjects_of_results(documents: Sequence[Document | BrokenDocument], results: Sequence[Result]) -> Iterator[Subject]:
@@ -78,7 +80,8 @@ def subjects_of_results(documents: Sequence[Document | BrokenDocument], results:
             after = result.violations.after
             violations = result.violations.before if after is msgspec.UNSET else after
             findings = _findings(violations, result.edits or (), document.line)
-            yield Subject(f"{result.kind}/{result.name}", str(result.namespace), document.source, tuple(findings))
+            name, version = f"{result.kind}/{result.name}", str(result.api_version)
+            yield Subject(name, str(result.namespace), document.source, tuple(findings), version)
 
 
 def subjects_of_scan(scan: Scan) -> Iterator[Subject]:
@@ -90,6 +93,7 @@ def subjects_of_scan(scan: Scan) -> Iterator[Subject]:
                 workload.namespace,
                 workload.position.source if workload.position else "",
                 tuple(_findings(workload.violations_after, workload.edits or (), _line(workload))),
+                workload.api_version,
             )
     yield from map(_unreadable, scan.errors)
 

@@ -3,7 +3,8 @@
 kube-apiserver, kube-controller-manager and kubectl of one Kubernetes version, etcd, kustomize and Helm, each from a
 small go.mod beside this file. A version other than the pinned one gets such a go.mod, written into the cache.
 yaml-reader, whose source lies beside the go.mod, reads manifests as that kubectl does.
-Beside them lie the definitions of resources of other projects that manifests/ makes use of, copied from their modules.
+Beside them lie the definitions of resources of other projects that manifests/ makes use of, and the schema of SARIF,
+copied from Go modules that have them.
 With `--node` it builds what a node runs instead: kubelet, containerd and runc, which links libseccomp.
 Needs Go and nothing but Python's standard library; prints the directory at its end.
 """
@@ -63,7 +64,7 @@ NODE_PROGRAMS: Final = (
 
 
 class Definitions(NamedTuple):
-    """CustomResourceDefinitions: a module with the checksum that Go has for it, and files in a directory of it."""
+    """CustomResourceDefinitions, or a schema: a module with the checksum that Go has for it, and files in it."""
 
     name: str
     module: str
@@ -71,11 +72,12 @@ class Definitions(NamedTuple):
     checksum: str
     directory: str
     files: tuple[str, ...]
+    kind: str = "crds"
 
     @property
     def place(self) -> Path:
         """Where they lie below the directory of the programs. Those of another version are elsewhere."""
-        return Path("crds") / f"{self.name}-{self.version}"
+        return Path(self.kind) / f"{self.name}-{self.version}"
 
 
 DEFINITIONS: Final = (
@@ -95,7 +97,33 @@ DEFINITIONS: Final = (
         "example/prometheus-operator-crd",
         ("monitoring.coreos.com_servicemonitors.yaml", "monitoring.coreos.com_prometheusrules.yaml"),
     ),
+    Definitions(
+        "openreports",
+        "github.com/openreports/reports-api",
+        "v0.2.1",
+        "h1:g9KS3yle9Y1elmww4TK9EkD1rl6inIaiIJPX6e+u680=",
+        "config/crd",
+        ("openreports.io_reports.yaml",),
+    ),
+    Definitions(
+        "wgpolicyk8s",
+        "sigs.k8s.io/wg-policy-prototypes",
+        "v0.0.0-20230505033312-51c21979086a",
+        "h1:tbASfGvbUgbwsJuh9T0+IZ0hhUNOkryo9Vquv1vjw+o=",
+        "policy-report/crd/v1alpha2",
+        ("wgpolicyk8s.io_policyreports.yaml",),
+    ),
 )
+SARIF: Final = Definitions(
+    "sarif",
+    "github.com/owenrumney/go-sarif/v3",
+    "v3.3.1",
+    "h1:bKY8YnWcY8zYTiGVObC5wZLlfEvMkCxK9XMGXBbzEtQ=",
+    "pkg/report/v210/sarif",
+    ("schema.go",),
+    "schemas",
+)
+"""The schema of SARIF 2.1.0, as a text in a Go file."""
 _QUIET_SECONDS: Final = 30
 """How often progress is told where it cannot be drawn over."""
 
@@ -117,7 +145,7 @@ def missing(directory: Path, *, node: bool = False) -> list[Program | Definition
     """The programs and definitions of a control plane, or the programs of a node, that are not in `directory`."""
     wanted = NODE_PROGRAMS if node else PROGRAMS
     programs = [program for program in wanted if not os.access(directory / program.name, os.X_OK)]
-    definitions = () if node else DEFINITIONS
+    definitions = () if node else (*DEFINITIONS, SARIF)
     return [*programs, *(row for row in definitions if not (directory / row.place).is_dir())]
 
 

@@ -1,0 +1,77 @@
+"""The component `scan-reports`: a CronJob that reads the cluster, and writes reports alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from patches.model.pod import Origin, locate
+from patches.standards.judge import judge
+from patches.standards.levels import parse_level_version
+from tests.manifests.building import NAME, Objects, build, find, write_overlay
+from webhook.cli import _parser
+from webhook.reports.policy_reports import KINDS
+from webhook.reports.policy_reports import NAME as REPORT
+
+
+@pytest.fixture
+def objects(tmp_path: Path) -> Objects:
+    """Base with the component."""
+    return build(write_overlay(tmp_path, "scan-reports", images=[{"name": NAME, "newName": "registry.example/own"}]))
+
+
+def _template(objects: Objects) -> dict[str, Any]:
+    template: dict[str, Any] = find(objects, "CronJob", f"{NAME}-scan")["spec"]["jobTemplate"]["spec"]["template"]
+    return template
+
+
+def test_its_pods_are_restricted(objects: Objects) -> None:
+    """As those of admission, with every field explicit, and the same image."""
+    template = _template(objects)
+    pod = locate({"apiVersion": "v1", "kind": "Pod", **template}, Origin.ADMISSION)
+    assert pod is not None
+    assert judge(pod, parse_level_version("restricted:latest")) == ()
+    (container,) = template["spec"]["containers"]
+    own = find(objects, "Deployment")["spec"]["template"]["spec"]
+    assert template["spec"]["securityContext"] == own["securityContext"]
+    assert container["securityContext"] == own["containers"][0]["securityContext"]
+    assert container["image"] == own["containers"][0]["image"] == "registry.example/own"
+    assert all(mount["readOnly"] for mount in container["volumeMounts"])
+    assert {"cpu", "memory"} == container["resources"]["limits"].keys() == container["resources"]["requests"].keys()
+
+
+def test_the_arguments_are_ones_the_command_takes(objects: Objects) -> None:
+    """By the real parser; what is written is what the role allows."""
+    (container,) = _template(objects)["spec"]["containers"]
+    options = _parser().parse_args(container["args"])
+    assert (options.command, options.all_namespaces, options.write_reports) == ("scan", True, "openreports")
+    assert str(options.config) in {mount["mountPath"] for mount in container["volumeMounts"]}
+    kind = KINDS[options.write_reports]
+    rules = find(objects, "ClusterRole", f"{NAME}-scan-reports")["rules"]
+    assert {(rule["apiGroups"][0], rule["resources"][0]) for rule in rules} == {
+        (kind.api_version.partition("/")[0], kind.plural)
+    }
+    assert [rule.get("resourceNames") for rule in rules if rule["verbs"] == ["patch"]] == [[REPORT]]
+
+
+def test_nothing_leads_to_its_pods(objects: Objects) -> None:
+    """No Service, no PodDisruptionBudget and no policy of admission's selects them, and no traffic comes in."""
+    labels = _template(objects)["metadata"]["labels"].items()
+    selecting = [
+        value["metadata"]["name"]
+        for value in objects
+        if value["kind"] in ("Service", "PodDisruptionBudget", "NetworkPolicy")
+        and _selector(value["spec"]).items() <= labels
+    ]
+    assert selecting == [f"{NAME}-scan"]
+    policy = find(objects, "NetworkPolicy", f"{NAME}-scan")["spec"]
+    assert "ingress" not in policy
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+
+
+def _selector(spec: dict[str, Any]) -> dict[str, str]:
+    selector = spec.get("selector") or spec.get("podSelector")
+    found: dict[str, str] = selector.get("matchLabels", selector) if selector else {}
+    return found
