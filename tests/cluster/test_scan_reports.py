@@ -117,7 +117,7 @@ def test_create_is_needed_for_the_first_report(
 
 @pytest.mark.parametrize("form", KINDS)
 @pytest.mark.parametrize("command", [["scan"], ["preview", "--offline"], ["check", "--offline"]])
-def test_what_is_printed_is_accepted(
+def test_what_is_printed_is_accepted(  # noqa: PLR0917 (as many fixtures as it needs)
     kubectl: Kubectl,
     spaces: list[str],
     tmp_path: Path,

@@ -19,7 +19,11 @@ from webhook.reports.policy_reports import NAME as REPORT
 @pytest.fixture
 def objects(tmp_path: Path) -> Objects:
     """Base with the component."""
-    return build(write_overlay(tmp_path, "scan-reports", images=[{"name": NAME, "newName": "registry.example/own"}]))
+    return build(
+        write_overlay(
+            tmp_path, "scan-reports", images=[{"name": NAME, "newName": "registry.example/own", "newTag": "9"}]
+        )
+    )
 
 
 def _template(objects: Objects) -> dict[str, Any]:
@@ -37,7 +41,7 @@ def test_its_pods_are_restricted(objects: Objects) -> None:
     own = find(objects, "Deployment")["spec"]["template"]["spec"]
     assert template["spec"]["securityContext"] == own["securityContext"]
     assert container["securityContext"] == own["containers"][0]["securityContext"]
-    assert container["image"] == own["containers"][0]["image"] == "registry.example/own"
+    assert container["image"] == own["containers"][0]["image"] == "registry.example/own:9"
     assert all(mount["readOnly"] for mount in container["volumeMounts"])
     assert {"cpu", "memory"} == container["resources"]["limits"].keys() == container["resources"]["requests"].keys()
 

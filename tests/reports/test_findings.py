@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Final
 from xml.etree import ElementTree as ET
 
+import jsonschema_rs
 import pytest
 
+from tests.cluster.assets.build import HOW, SARIF, cache_directory
 from tests.shared_data import read_jsonl_gz, shared
 from webhook.cli import main
 from webhook.reports.findings import Finding, Severity, Subject
@@ -160,3 +163,43 @@ def test_an_object_of_a_cluster_has_no_file() -> None:
     text = to_sarif([Subject("Pod/a", "n", "", (Finding("privileged", "m", 0),))], "1")
     (result,) = json.loads(text)["runs"][0]["results"]
     assert result["locations"] == [{"logicalLocations": [{"fullyQualifiedName": "n/Pod/a"}]}]
+
+
+@pytest.fixture(scope="module")
+def sarif_schema() -> jsonschema_rs.Draft4Validator:
+    """OASIS' schema of SARIF 2.1.0, out of the Go file that has it as a text."""
+    file = cache_directory() / SARIF.place / SARIF.files[0]
+    if not file.exists():
+        pytest.skip(f"{file} not found: {HOW}")
+    (text,) = re.findall(r"const schema = `(.*?)`", file.read_text(encoding="utf-8"), re.DOTALL)
+    return jsonschema_rs.Draft4Validator(json.loads(text), validate_formats=True)
+
+
+@pytest.mark.parametrize(
+    "command", [["preview", "--offline", "-f"], ["check", "--offline", "-f"], ["scan", "-f"], ["fix"]]
+)
+def test_sarif_keeps_to_its_schema(
+    command: list[str], sarif_schema: jsonschema_rs.Draft4Validator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With violations, fixes, edits by hand and unreadable documents, in files of any name; and it can object."""
+    for name, text in {"a b.yaml": f"{_PRIVILEGED}---\nkind: [\n", "größe#%.yaml": _FLOW, "plain.yaml": _POD}.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    main([*command, str(tmp_path), "-o", "sarif"])
+    value = json.loads(capsys.readouterr().out)
+    assert len(value["runs"][0]["results"]) > 2
+    assert [str(error) for error in sarif_schema.iter_errors(value)] == []
+    value["runs"][0]["results"][0]["level"] = "grave"
+    assert not sarif_schema.is_valid(value)
+
+
+@pytest.mark.slow
+def test_sarif_of_real_files_keeps_to_its_schema(
+    sarif_schema: jsonschema_rs.Draft4Validator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of all the files of other projects."""
+    for number, row in enumerate(read_jsonl_gz(shared("corpus/raw.jsonl.gz"))):
+        (tmp_path / f"{number}.yaml").write_bytes(row["text"].encode())
+    main(["scan", "-f", str(tmp_path), "-o", "sarif"])
+    value = json.loads(capsys.readouterr().out)
+    assert len(value["runs"][0]["results"]) > 500
+    assert [str(error) for error in sarif_schema.iter_errors(value)] == []

@@ -16,7 +16,8 @@ from webhook.reports.findings import Finding, Subject
 from webhook.reports.policy_reports import KINDS, LEFT_OUT_ANNOTATION, to_policy_reports
 
 _NOW: Final = datetime(2026, 1, 2, tzinfo=UTC)
-_POD: Final = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {}\n  namespace: {}\nspec:\n  containers:\n  - name: c\n    image: i\n"
+_META: Final = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {}\n  namespace: {}\n"
+_POD: Final = f"{_META}spec:\n  containers:\n  - name: c\n    image: i\n"
 _PRIVILEGED: Final = f"{_POD}    securityContext:\n      privileged: true\n"
 
 
@@ -49,7 +50,7 @@ def test_a_report_for_each_namespace(
     (privileged,) = [row for row in shop["results"] if row["rule"] == "privileged"]
     assert privileged["severity"] == "high"
     assert privileged["resources"] == [{"apiVersion": "v1", "kind": "Pod", "namespace": "shop", "name": "bad"}]
-    assert privileged["properties"] == {"file": f"{file}:22"}
+    assert privileged["properties"] == {"file": f"{file}:21"}
     assert "to pass, " in privileged["message"]
 
 
