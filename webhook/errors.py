@@ -118,11 +118,15 @@ class UnwritableValue(DocumentError):
 
 
 class ClusterError(DefaulterError):
-    """The API server refused (`status` as in HTTP) or did not answer (`status` 0). The message names the request."""
+    """The API server refused (`status` as in HTTP) or did not answer (`status` 0). The message names the request.
 
-    def __init__(self, status: int, message: str) -> None:
+    `continuation` is the token with which a list whose pages have expired goes on, as the collection is now; else "".
+    """
+
+    def __init__(self, status: int, message: str, continuation: str = "") -> None:
         super().__init__(message)
         self.status = status
+        self.continuation = continuation
 
     @property
     def not_found(self) -> bool:

@@ -26,6 +26,7 @@ class Refusal(NamedTuple):
 
     status: int
     message: str = "no"
+    continuation: str = ""
 
 
 class Watched(NamedTuple):
@@ -67,7 +68,8 @@ class Played:
         if isinstance(played, Silence):
             await self.stopped.wait()
         if isinstance(played, Refusal):
-            body = {"kind": "Status", "code": played.status, "message": played.message}
+            metadata = {"continue": played.continuation} if played.continuation else {}
+            body = {"kind": "Status", "code": played.status, "message": played.message, "metadata": metadata}
             return web.json_response(body, status=played.status)
         return web.json_response(played)
 

@@ -56,10 +56,15 @@ class _Request(NamedTuple):
         return f"{self.method} {self.path}"
 
 
+class _ListMeta(msgspec.Struct):
+    continue_: str = msgspec.field(name="continue", default="")
+
+
 class _Status(msgspec.Struct):
     """`meta/v1` Status: the fields that are read."""
 
     message: str = ""
+    metadata: _ListMeta = msgspec.field(default_factory=_ListMeta)
 
 
 class ClusterClient:
@@ -183,8 +188,9 @@ class ClusterClient:
             )
             async with response:
                 if response.status >= HTTPStatus.BAD_REQUEST:
-                    message = _message(await response.read())
-                    raise ClusterError(response.status, f"{request}: {response.status} {message}")
+                    status = _read_status(await response.read())
+                    text = f"{request}: {response.status} {status.message}"
+                    raise ClusterError(response.status, text, status.metadata.continue_)
                 yield response
         except (aiohttp.ClientError, OSError) as error:
             raise ClusterError(0, f"{request}: {str(error) or type(error).__name__}") from error
@@ -208,8 +214,8 @@ async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
                 yield bytes(line)
 
 
-def _message(body: bytes) -> str:
+def _read_status(body: bytes) -> _Status:
     try:
-        return msgspec.json.decode(body, type=_Status).message
+        return msgspec.json.decode(body, type=_Status)
     except msgspec.MsgspecError:
-        return body[:200].decode(errors="replace")
+        return _Status(body[:200].decode(errors="replace"))

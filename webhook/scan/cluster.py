@@ -42,6 +42,8 @@ from webhook.scan.templates import UnjudgedKinds
 PAGE: Final = 500
 """Objects in a page: as kubectl asks for."""
 
+_MOST_EXPIRED: Final = 10
+"""So often the pages of one kind may expire."""
 _CORE: Final = "/api/v1"
 _APPS: Final = "/apis/apps/v1"
 _BATCH: Final = "/apis/batch/v1"
@@ -258,11 +260,23 @@ class _Reader:
             self._problems.append(f"{kind.plural}: {error}: they are not judged")
 
     async def _pages(self, kind: Kind, namespace: str, selector: str = "") -> AsyncIterator[dict[str, Any]]:
+        """The objects of a kind. Pages that expire on the way go on behind the last one, as the collection is then.
+
+        So no object is judged twice. Source: "Retrieving large results sets in chunks" of the Kubernetes API concepts.
+        """
         query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
-        count = 0
+        count = expired = 0
         while True:
             self._progress(f"reading {kind.plural}: {count}")
-            page = msgspec.json.decode(await self._client.get(kind.path(namespace), query), type=_Page)
+            try:
+                body = await self._client.get(kind.path(namespace), query)
+            except ClusterError as error:
+                expired += 1
+                if not error.gone or not error.continuation or expired > _MOST_EXPIRED:
+                    raise
+                query["continue"] = error.continuation
+                continue
+            page = msgspec.json.decode(body, type=_Page)
             for number, item in enumerate(page.items or ()):
                 if number % 100 == 0:
                     await asyncio.sleep(0)
