@@ -10,7 +10,18 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from patches import Action, Edit, Verdict, edit_document, parse_level_version
+from patches import (
+    NEWEST_MINOR,
+    Action,
+    DefaulterConfiguration,
+    Edit,
+    NamespaceCompiler,
+    Verdict,
+    edit_document,
+    empty_snapshot,
+    evaluate,
+    parse_level_version,
+)
 from patches.model.pod import Origin, locate
 from patches.policy.policy import PREFIX, PSA_PREFIX
 from tests.cluster.client import MERGE_PATCH, pods, spread
@@ -42,7 +53,10 @@ _PATHS: Final = {
 _RBAC: Final = "/apis/rbac.authorization.k8s.io/v1"
 _OF_HOST: Final = ("hostPath", "hostNetwork", "hostPID")
 """Workloads with these words get namespaces of their own, or there were few without one that cannot pass."""
-_ENFORCE: Final = {"metadata": {"labels": {PSA_PREFIX + "enforce": "restricted"}}}
+_RESTRICTED: Final = "restricted"
+_ENFORCE: Final = {"metadata": {"labels": {PSA_PREFIX + "enforce": _RESTRICTED}}}
+_LONELY: Final = "example.org/lonely"
+_LONELY_PODS: Final = 250
 
 
 class Scanned(NamedTuple):
@@ -71,10 +85,10 @@ def _template(value: Any) -> Any:
     return {"metadata": {**kept, "generateName": "made-"}, "spec": node["spec"]}
 
 
-def _scan(kubeconfig: Path, space: str = "", selector: str = "") -> Scan:
+def _scan(kubeconfig: Path, space: str = "", selector: str = "", level: str = _RESTRICTED) -> Scan:
     async def ask() -> Scan:
         async with connect(ConnectionOptions(kubeconfig=kubeconfig)) as client:
-            what = ClusterScan(parse_level_version("restricted"), space, selector)
+            what = ClusterScan(parse_level_version(level), space, selector)
             return await scan_cluster(client, what, lambda _: None)
 
     return asyncio.run(ask())
@@ -145,13 +159,55 @@ def test_one_namespace_and_its_selector(plane: ControlPlane, scanned: Scanned) -
 def test_compliant_is_what_kubernetes_own_dry_run_says(plane: ControlPlane, scanned: Scanned) -> None:
     """Of the running pods alone: a label that is only tried warns of just the workloads whose pods violate."""
     for space in scanned.scan.namespaces:
-        if not space.name.startswith(_NAME):
-            continue
-        path = f"/api/v1/namespaces/{space.name}"
-        answer = plane.admin.request("PATCH", path, _ENFORCE, MERGE_PATCH, dryRun="All")
-        warned = any("existing pods" in text for text in answer.warnings)
-        running = [row for row in space.workloads if row.pods or row.kind == "Pod"]
-        assert warned == any(row.verdict is not Verdict.COMPLIANT for row in running), (space.name, answer.warnings)
+        if space.name.startswith(_NAME):
+            running = [row for row in space.workloads if row.pods or row.kind == "Pod"]
+            violating = any(row.verdict is not Verdict.COMPLIANT for row in running)
+            assert _is_warned_of(plane, space.name, _RESTRICTED) == violating, space.name
+
+
+@pytest.mark.parametrize("level", ["restricted", "baseline"])
+def test_compliant_is_what_the_dry_run_says_of_each_pod(plane: ControlPlane, lonely: list[str], level: str) -> None:
+    """Of the corpus' pods, each alone in its namespace, so that no other pod can hide a mistake."""
+    scan = _scan(plane.kubeconfig("scanner"), selector=_LONELY, level=level)
+    assert [row.name for row in scan.namespaces] == sorted(lonely)
+    warned = dict(zip(lonely, spread(lambda name: _is_warned_of(plane, name, level), lonely), strict=True))
+    assert {row.name: row.verdict is not Verdict.COMPLIANT for row in scan.namespaces} == warned
+    counts = Counter(warned.values())
+    assert min(counts[True], counts[False]) > 10
+    tell(f"{level}: {counts[False]} namespaces compliant and {counts[True]} not, as Kubernetes' own dry run says")
+
+
+@pytest.fixture(scope="module")
+def lonely(plane: ControlPlane) -> list[str]:
+    """A namespace for each of many pods of the corpus, every second one defaulted, or few would comply."""
+    rows = [row["pod"] for row in read_jsonl_gz(shared("corpus/pods.jsonl.gz")) if row["accepted_by_api_server"]]
+    free = [pod for pod in rows if not {"serviceAccountName", "serviceAccount", "priorityClassName"} & set(pod["spec"])]
+
+    space = NamespaceCompiler(DefaulterConfiguration(), NEWEST_MINOR).compile(empty_snapshot("")).enforcing()
+    space = space.retargeted(parse_level_version(_RESTRICTED))
+
+    def create(index: int) -> str:
+        name = plane.namespace(f"lonely-{index}", {_LONELY: ""})
+        made = {**free[index], "metadata": {**free[index]["metadata"], "name": "web", "namespace": name}}
+        if index % 2:
+            pod = locate(made, Origin.MANIFEST)
+            assert pod is not None
+            made = evaluate(pod, space).patched
+        return name if plane.bypassing.create(pods(name), made).ok else ""
+
+    return [name for name in spread(create, range(0, len(free), len(free) // _LONELY_PODS | 1)) if name]
+
+
+def _is_warned_of(plane: ControlPlane, space: str, level: str) -> bool:
+    """Whether Kubernetes, asked to enforce a level on trial, says that existing pods violate it.
+
+    It says so only if that is a change, so a label from before goes first.
+    """
+    path, key = f"/api/v1/namespaces/{space}", PSA_PREFIX + "enforce"
+    plane.admin.must("PATCH", path, {"metadata": {"labels": {key: None}}}, MERGE_PATCH)
+    answer = plane.admin.request("PATCH", path, {"metadata": {"labels": {key: level}}}, MERGE_PATCH, dryRun="All")
+    assert not any("only checked against" in text for text in answer.warnings)
+    return any("existing pods" in text for text in answer.warnings)
 
 
 def test_with_defaults_all_pods_come_back(plane: ControlPlane, scanned: Scanned) -> None:

@@ -6,7 +6,15 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from patches import NEWEST_MINOR, DefaulterConfiguration, Level, Verdict, parse_level_version
+from patches import (
+    NEWEST_MINOR,
+    DefaulterConfiguration,
+    Level,
+    NamespaceCompiler,
+    Verdict,
+    empty_snapshot,
+    parse_level_version,
+)
 from patches.policy.configuration import TemplateRule
 from tests.shared_data import read_jsonl_gz, shared
 from webhook.documents.reader import flatten, read_documents
@@ -14,6 +22,7 @@ from webhook.gatherers.gatherer import GatheredNamespaces
 from webhook.preview.preview import Surroundings
 from webhook.scan.manifests import ScanOptions, scan_manifests
 from webhook.scan.results import Scan, Unjudged, Workload
+from webhook.scan.scanner import Scanner
 
 _SURE: Final = {"image": "registry.example/app"}
 _SPEC: Final[dict[str, Any]] = {"containers": [{"name": "app", **_SURE}]}
@@ -151,3 +160,38 @@ def test_peers_manifests() -> None:
         (row.group, row.kind, row.paths) for row in scan.unjudged
     ]
     assert len(scan.errors) < 100
+
+
+def test_pods_that_differ_in_what_each_has_are_judged_once() -> None:
+    """Node, host name, the volume of the token, what a network writes; but a difference that counts is not lost."""
+    scanner = Scanner(
+        NamespaceCompiler(DefaulterConfiguration(), NEWEST_MINOR), empty_snapshot, parse_level_version("restricted")
+    )
+    for number in range(20):
+        scanner.add_pod(_running(number), "team")
+    assert scanner.evaluated == 1
+    scanner.add_pod(_running(20, hostPID=True), "team")
+    unconfined = _running(21)
+    unconfined["metadata"]["annotations"]["container.apparmor.security.beta.kubernetes.io/app"] = "unconfined"
+    scanner.add_pod(unconfined, "team")
+    assert scanner.evaluated == 3
+    (row,) = scanner.namespaces()[0].workloads
+    assert (row.kind, row.pods, row.verdict) == ("DaemonSet", 22, Verdict.CANNOT)
+
+
+def _running(number: int, **fields: Any) -> Any:
+    """A pod of a DaemonSet as an API server stores it."""
+    token = {"name": f"kube-api-access-{number:05}", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"}
+    term = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [f"node-{number}"]}]}
+    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}}
+    spec = {
+        "nodeName": f"node-{number}",
+        "hostname": f"web-{number}",
+        "affinity": affinity,
+        "containers": [{**_SPEC["containers"][0], "volumeMounts": [token]}],
+        "volumes": [{"name": token["name"], "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}],
+        **fields,
+    }
+    owner = {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "agent", "controller": True}
+    marks = {"cni.projectcalico.org/podIP": f"10.0.0.{number}/32", "kubernetes.io/config.seen": str(number)}
+    return {**_object("Pod", spec, ownerReferences=[owner], annotations=marks)}

@@ -12,6 +12,9 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from patches import (
+    APPLIED_ANNOTATION,
+    CHECKS,
+    MIRROR_ANNOTATION,
     CompiledNamespace,
     Evaluation,
     Fit,
@@ -42,6 +45,14 @@ _NAMESPACES: Final = 4096
 _CONTEXT: Final = 2
 """Lines around each change of a difference."""
 _UNSHOWN: Final = ("env", "envFrom", "command", "args")
+_OWN_OF_EACH_POD: Final = ("affinity", "hostname", "nodeName")
+"""Fields that differ in the pods of one workload: a DaemonSet's are bound to their nodes by `affinity`."""
+_DECIDING: Final = (
+    *(prefix for check in CHECKS for prefix in check.removable_annotations),
+    APPLIED_ANNOTATION.partition("/")[0],
+    MIRROR_ANNOTATION,
+)
+"""Annotations by which pods are judged. Networks write addresses, and the kubelet times, into others."""
 _MOST_OWNERS: Final = 8
 """So many objects may own each other in a row."""
 
@@ -302,7 +313,7 @@ def _digest(document: Any) -> bytes:
     spec = document.get("spec") if isinstance(document, dict) else None
     if not isinstance(spec, dict):
         raise InvalidObject("spec", "Expected `object`")
-    kept: dict[str, Any] = {key: value for key, value in spec.items() if key not in ("nodeName", "hostname")}
+    kept: dict[str, Any] = {key: value for key, value in spec.items() if key not in _OWN_OF_EACH_POD}
     volumes = kept.get("volumes")
     if isinstance(volumes, list):  # a claim and a token have names of their own in each pod
         kept["volumes"] = sorted({_sources(volume) for volume in volumes})
@@ -310,7 +321,7 @@ def _digest(document: Any) -> bytes:
         if isinstance(kept.get(name), list):
             kept[name] = [_without_mounts(container) for container in kept[name]]
     marks = metadata_of(document).get("annotations")
-    relevant = {key: value for key, value in (marks or {}).items() if "io/config.hash" not in key}
+    relevant = {key: value for key, value in (marks or {}).items() if key.startswith(_DECIDING)}
     return hashlib.blake2b(msgspec.json.encode([kept, relevant], order="sorted"), digest_size=16).digest()
 
 
