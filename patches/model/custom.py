@@ -35,14 +35,18 @@ def _rows(source: str, group: str, *places: tuple[str, str]) -> tuple[TemplatePa
     return tuple(TemplatePath(group, kind, path, source) for kind, path in places)
 
 
-_KUBEFLOW: Final = "github.com/kubeflow/training-operator pkg/apis/kubeflow.org/v1"
-_RAY: Final = "github.com/ray-project/kuberay ray-operator/apis/ray/v1"
-_SPARK: Final = "github.com/kubeflow/spark-operator api/v1beta2"
+_KUBEFLOW: Final = "github.com/kubeflow/training-operator v1.9.0 manifests/base/crds; MXJob: v1.8.1"
+_RAY: Final = "github.com/ray-project/kuberay ray-operator v1.5.0 config/crd/bases; RayCronJob: apis/ray/v1"
+_SPARK: Final = "github.com/kubeflow/spark-operator api/v1beta2, SparkPodSpec; SparkConnect: api/v1alpha1"
 
 WELL_KNOWN: Final[tuple[TemplatePath, ...]] = (
-    *_rows("github.com/openshift/api apps/v1/types.go", "apps.openshift.io", ("DeploymentConfig", "spec.template")),
     *_rows(
-        "github.com/argoproj/argo-rollouts pkg/apis/rollouts/v1alpha1",
+        "github.com/openshift/api apps/v1/types.go, DeploymentConfigSpec",
+        "apps.openshift.io",
+        ("DeploymentConfig", "spec.template"),
+    ),
+    *_rows(
+        "github.com/argoproj/argo-rollouts v1.8.3 manifests/crds",
         "argoproj.io",
         ("AnalysisRun", "spec.metrics[].provider.job.spec.template"),
         ("AnalysisTemplate", "spec.metrics[].provider.job.spec.template"),
@@ -51,7 +55,7 @@ WELL_KNOWN: Final[tuple[TemplatePath, ...]] = (
         ("Rollout", "spec.template"),
     ),
     *_rows(
-        "github.com/openkruise/kruise apis/apps/v1alpha1",
+        "github.com/openkruise/kruise-api v1.8.0 apps/v1alpha1",
         "apps.kruise.io",
         ("AdvancedCronJob", "spec.template.broadcastJobTemplate.spec.template"),
         ("AdvancedCronJob", "spec.template.jobTemplate.spec.template"),
@@ -59,6 +63,10 @@ WELL_KNOWN: Final[tuple[TemplatePath, ...]] = (
         ("CloneSet", "spec.template"),
         ("DaemonSet", "spec.template"),
         ("StatefulSet", "spec.template"),
+        ("UnitedDeployment", "spec.template.advancedStatefulSetTemplate.spec.template"),
+        ("UnitedDeployment", "spec.template.cloneSetTemplate.spec.template"),
+        ("UnitedDeployment", "spec.template.deploymentTemplate.spec.template"),
+        ("UnitedDeployment", "spec.template.statefulSetTemplate.spec.template"),
     ),
     *_rows(
         "github.com/volcano-sh/apis pkg/apis/batch/v1alpha1/job.go",
@@ -66,12 +74,17 @@ WELL_KNOWN: Final[tuple[TemplatePath, ...]] = (
         ("Job", "spec.tasks[].template"),
     ),
     *_rows(
-        "github.com/kubernetes-sigs/jobset api/jobset/v1alpha2/jobset_types.go",
+        "github.com/volcano-sh/apis pkg/apis/flow/v1alpha1: its spec is that of a Job",
+        "flow.volcano.sh",
+        ("JobTemplate", "spec.tasks[].template"),
+    ),
+    *_rows(
+        "sigs.k8s.io/jobset v0.8.0 config/components/crd/bases",
         "jobset.x-k8s.io",
         ("JobSet", "spec.replicatedJobs[].template.spec.template"),
     ),
     *_rows(
-        "github.com/kedacore/keda apis/keda/v1alpha1/scaledjob_types.go",
+        "github.com/kedacore/keda/v2 v2.21.0 config/crd/bases",
         "keda.sh",
         ("ScaledJob", "spec.jobTargetRef.template"),
     ),
@@ -81,6 +94,12 @@ WELL_KNOWN: Final[tuple[TemplatePath, ...]] = (
         ("JAXJob", "spec.jaxReplicaSpecs.Worker.template"),
         ("MPIJob", "spec.mpiReplicaSpecs.Launcher.template"),
         ("MPIJob", "spec.mpiReplicaSpecs.Worker.template"),
+        ("MXJob", "spec.mxReplicaSpecs.Scheduler.template"),
+        ("MXJob", "spec.mxReplicaSpecs.Server.template"),
+        ("MXJob", "spec.mxReplicaSpecs.Tuner.template"),
+        ("MXJob", "spec.mxReplicaSpecs.TunerServer.template"),
+        ("MXJob", "spec.mxReplicaSpecs.TunerTracker.template"),
+        ("MXJob", "spec.mxReplicaSpecs.Worker.template"),
         ("PaddleJob", "spec.paddleReplicaSpecs.Master.template"),
         ("PaddleJob", "spec.paddleReplicaSpecs.Worker.template"),
         ("PyTorchJob", "spec.pytorchReplicaSpecs.Master.template"),
@@ -94,7 +113,7 @@ WELL_KNOWN: Final[tuple[TemplatePath, ...]] = (
         ("XGBoostJob", "spec.xgbReplicaSpecs.Worker.template"),
     ),
     *_rows(
-        "github.com/kubernetes-sigs/lws api/leaderworkerset/v1/leaderworkerset_types.go",
+        "sigs.k8s.io/lws v0.6.0 config/crd/bases",
         "leaderworkerset.x-k8s.io",
         ("LeaderWorkerSet", "spec.leaderWorkerTemplate.leaderTemplate"),
         ("LeaderWorkerSet", "spec.leaderWorkerTemplate.workerTemplate"),
@@ -106,6 +125,7 @@ WELL_KNOWN: Final[tuple[TemplatePath, ...]] = (
         ("RayCluster", "spec.workerGroupSpecs[].template"),
         ("RayCronJob", "spec.jobTemplate.rayClusterSpec.headGroupSpec.template"),
         ("RayCronJob", "spec.jobTemplate.rayClusterSpec.workerGroupSpecs[].template"),
+        ("RayCronJob", "spec.jobTemplate.submitterPodTemplate"),
         ("RayJob", "spec.rayClusterSpec.headGroupSpec.template"),
         ("RayJob", "spec.rayClusterSpec.workerGroupSpecs[].template"),
         ("RayJob", "spec.submitterPodTemplate"),
@@ -113,7 +133,7 @@ WELL_KNOWN: Final[tuple[TemplatePath, ...]] = (
         ("RayService", "spec.rayClusterConfig.workerGroupSpecs[].template"),
     ),
     *_rows(
-        "github.com/knative/serving pkg/apis/serving/v1",
+        "knative.dev/serving v0.51.0 config/core/300-resources",
         "serving.knative.dev",
         ("Configuration", "spec.template"),
         ("Service", "spec.template"),
@@ -127,6 +147,12 @@ WELL_KNOWN: Final[tuple[TemplatePath, ...]] = (
         ("SparkApplication", "spec.executor.template"),
         ("SparkConnect", "spec.executor.template"),
         ("SparkConnect", "spec.server.template"),
+    ),
+    *_rows(
+        "github.com/kubeflow/trainer/v2 v2.0.0 manifests/base/crds",
+        "trainer.kubeflow.org",
+        ("ClusterTrainingRuntime", "spec.template.spec.replicatedJobs[].template.spec.template"),
+        ("TrainingRuntime", "spec.template.spec.replicatedJobs[].template.spec.template"),
     ),
 )
 """The custom workloads that are known without configuration."""

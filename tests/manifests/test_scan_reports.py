@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from patches import WELL_KNOWN
 from patches.model.pod import Origin, locate
 from patches.standards.judge import judge
 from patches.standards.levels import parse_level_version
@@ -58,6 +59,15 @@ def test_the_arguments_are_ones_the_command_takes(objects: Objects) -> None:
         (kind.api_version.partition("/")[0], kind.plural)
     }
     assert [rule.get("resourceNames") for rule in rules if rule["verbs"] == ["patch"]] == [[REPORT]]
+
+
+def test_the_role_lists_the_custom_kinds_that_are_known(objects: Objects) -> None:
+    """Each of a namespace, and no other: those of the cluster belong to none."""
+    rules = find(objects, "ClusterRole", f"{NAME}-scan")["rules"]
+    own = ("", "apps", "batch", "node.k8s.io")
+    listed = {(group, name) for rule in rules for group in rule["apiGroups"] for name in rule["resources"]}
+    known = {(row.group, f"{row.kind.lower()}s") for row in WELL_KNOWN if not row.kind.startswith("Cluster")}
+    assert {row for row in listed if row[0] not in own} == known
 
 
 def test_nothing_leads_to_its_pods(objects: Objects) -> None:
