@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from webhook.cli import main
+from webhook.cli.scan import _progress
 
 
 def _write(directory: Path, **specs: Any) -> str:
@@ -90,6 +92,35 @@ def test_labels_in_safe_order(mixed: str, capsys: pytest.CaptureFixture[str]) ->
     ]
 
 
+def test_a_name_is_one_word_of_the_shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever stands in a file: the commands are made to be run."""
+    for number, spec in enumerate(({}, {"hostNetwork": True})):
+        space = f"x; touch {number}\n$(touch {number})'"
+        container = {"name": "c", "image": "i"}
+        value = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": space}}
+        value["spec"] = {"containers": [container], **spec}
+        (tmp_path / f"{number}.json").write_text(json.dumps(value), encoding="utf-8")
+    main(["scan", "-f", str(tmp_path), "--write-labels"])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 7
+    words = [shlex.split(line, comments=True) for line in lines]
+    assert {row[4] for row in words if row} == {"x; touch 0 $(touch 0)'"}
+    assert all(row[:4] == ["kubectl", "label", "--overwrite", "namespace"] for row in words if row)
+
+
+def test_the_end_fits_a_screen(mixed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """How many of each verdict, and what is violated most often, behind all that may be long."""
+    (Path(mixed) / "broken.json").write_text("{", encoding="utf-8")
+    assert main(["scan", "-f", mixed]) == 2
+    *_, error, spaces, workloads, controls, last = capsys.readouterr().out.splitlines()
+    assert error.startswith("error: ")
+    assert spaces == "namespaces: 1 with defaults, 1 needs edits, 1 cannot"
+    assert workloads == "workloads: 1 with defaults, 1 needs edits, 1 cannot"
+    assert controls.startswith("most often violated once defaulted: ")
+    assert "1 hostNamespaces" in controls
+    assert last == "3 namespaces, 3 workloads: 1 namespace ready for restricted:latest"
+
+
 def test_what_is_not_judged_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With the line that the configuration may have; what cannot be read makes the status 2."""
     spec = {"parts": [{"spec": {"containers": [{"name": "c", "image": "i"}]}}]}
@@ -105,11 +136,26 @@ def test_what_is_not_judged_is_named(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "error: " in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [("-f", ".", "-A"), ("-f", ".", "-l", "a=b"), ("-n", "a", "-A")])
+@pytest.mark.parametrize(
+    "arguments", [("-f", ".", "-A"), ("-f", ".", "-l", "a=b"), ("-n", "a", "-A"), ("-f", ".", "--write-reports")]
+)
 def test_contradictions(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     """Are refused before anything is read."""
     assert main(["scan", *arguments]) == 2
     assert "error: -" in capsys.readouterr().err
+
+
+def test_progress_is_one_line_of_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Which the next one replaces, and the end removes; a pipe gets none."""
+    _progress()("reading pods: 0")
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    show = _progress()
+    for text in ("reading pods: 0", "reading pods: 500", ""):
+        show(text)
+    assert capsys.readouterr().err == "\r\x1b[Kreading pods: 0\r\x1b[Kreading pods: 500\r\x1b[K"
 
 
 def test_without_a_cluster(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,6 +21,7 @@ _COLOURS: Final = {
 _BOLD: Final = "\x1b[1m"
 _RED: Final = "\x1b[31m"
 _WIDTH: Final = max(len(verdict) for verdict in Verdict)
+_MOST_CONTROLS: Final = 5
 _READY: Final = (Verdict.COMPLIANT, Verdict.WITH_DEFAULTS)
 
 
@@ -100,15 +101,24 @@ def _forecast(row: Workload) -> Forecast:
 
 
 def _totals(scan: Scan, paint: Paint) -> Iterator[str]:
-    ready = sum(row.verdict in _READY for row in scan.namespaces)
-    workloads = sum(len(row.workloads) for row in scan.namespaces)
-    total = f"{_count(len(scan.namespaces), 'namespace')}, {_count(workloads, 'workload')}"
-    yield f"{total}: {_count(ready, 'namespace')} ready for {scan.profile}"
+    """First what may be long, so that the counts are on the screen at the end."""
     if scan.kinds:
         yield "judged: " + ", ".join(f"{count} {printable(kind)}" for kind, count in scan.kinds.items())
     for row in scan.unjudged:
         yield f"not judged: {_unjudged(row)}"
     yield from (paint(f"error: {printable(str(error))}", _RED) for error in scan.errors)
+    workloads = [row for namespace in scan.namespaces for row in namespace.workloads]
+    for noun, judged in (("namespaces", scan.namespaces), ("workloads", workloads)):
+        counts = Counter(row.verdict for row in judged)
+        if counts:
+            yield f"{noun}: " + ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+    controls = Counter(check for row in workloads for check in dict.fromkeys(one.id for one in row.violations_after))
+    if controls:
+        rows = ", ".join(f"{count} {check}" for check, count in controls.most_common(_MOST_CONTROLS))
+        yield f"most often violated once defaulted: {rows}"
+    ready = sum(row.verdict in _READY for row in scan.namespaces)
+    total = f"{_count(len(scan.namespaces), 'namespace')}, {_count(len(workloads), 'workload')}"
+    yield f"{total}: {_count(ready, 'namespace')} ready for {scan.profile}"
 
 
 def _unjudged(row: Unjudged) -> str:

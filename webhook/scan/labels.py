@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from patches import (
@@ -13,6 +14,7 @@ from patches import (
     Mode,
     Verdict,
 )
+from webhook.review.messages import printable
 from webhook.scan.results import NamespaceResult
 
 
@@ -23,8 +25,8 @@ def label_commands(namespaces: list[NamespaceResult], profile: LevelVersion) -> 
         namespaces: the result of a scan.
         profile: the profile of that scan.
     """
-    compliant = [row.name for row in namespaces if row.verdict is Verdict.COMPLIANT]
-    defaulted = [row.name for row in namespaces if row.verdict is Verdict.WITH_DEFAULTS]
+    compliant = [_quoted(row) for row in namespaces if row.verdict is Verdict.COMPLIANT]
+    defaulted = [_quoted(row) for row in namespaces if row.verdict is Verdict.WITH_DEFAULTS]
     level, version = profile
     target = f"{PROFILE_LABEL}={level} {PROFILE_VERSION_LABEL}={version}"
     enforce = f"{PSA_PREFIX}enforce={level} {PSA_PREFIX}enforce-version={version}"
@@ -38,7 +40,12 @@ def label_commands(namespaces: list[NamespaceResult], profile: LevelVersion) -> 
         yield from (_command(name, enforce) for name in sorted(compliant + defaulted))
     for row in namespaces:
         if row.verdict not in (Verdict.COMPLIANT, Verdict.WITH_DEFAULTS):
-            yield f"# not ready: {row.name}: {row.verdict}"
+            yield f"# not ready: {_quoted(row)}: {row.verdict}"
+
+
+def _quoted(namespace: NamespaceResult) -> str:
+    """Its name as one word of a shell: in a file, anything may stand there."""
+    return shlex.quote(printable(namespace.name))
 
 
 def _command(namespace: str, labels: str) -> str:
