@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,11 +27,15 @@ from patches.model.pod import Origin, locate
 from patches.policy.policy import PREFIX, PSA_PREFIX
 from tests.cluster.client import MERGE_PATCH, pods, spread
 from tests.cluster.control_plane import ControlPlane
+from tests.cluster.pki import Authority
 from tests.cluster.rights import calls_of
 from tests.cluster.telling import tell
 from tests.cluster.webhooks import defaulter, namespace
 from tests.manifests.building import NAME, build, find, write_overlay
+from tests.registry.conftest import running_registry
+from tests.registry.content import image
 from tests.shared_data import read_jsonl_gz, shared
+from webhook.cli import main
 from webhook.cluster.connection import connect
 from webhook.cluster.options import ConnectionOptions
 from webhook.errors import ClusterError
@@ -275,3 +280,26 @@ def test_what_may_not_be_read_is_said(plane: ControlPlane) -> None:
     """Without a right to its namespace or pods there is no answer."""
     with pytest.raises(ClusterError, match="403"):
         _scan(plane.kubeconfig("nobody", "nobodies"), "default")
+
+
+def test_registries_tell_what_will_not_start(
+    plane: ControlPlane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What images there are, the first scan finds out; the second knows what their registry says."""
+    authority = Authority(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.cert))
+    space = plane.namespace("scan-registry", {PREFIX + "mode": "enforce"})
+    with running_registry(authority, tmp_path) as registry:
+        registry.push("number", "1", image("7", []))
+        registry.push("root", "1", image("", []))
+        for name in ("number", "root", "gone"):
+            container = {"name": "c", "image": f"{registry.host}/{name}:1", "securityContext": {"runAsNonRoot": True}}
+            value = {"metadata": {"name": name}, "spec": {"containers": [container]}}
+            plane.bypassing.must("POST", pods(space), value)
+        words = ["scan", "--kubeconfig", str(plane.kubeconfig("scanner")), "-n", space, "-o", "json"]
+        main([*words, "--images-from-registry", "--private-registry", registry.host])
+    printed = capsys.readouterr()
+    (place,) = json.loads(printed.out)["namespaces"]
+    found = {row["name"]: row["starts"][0]["forecast"] for row in place["workloads"]}
+    assert found == {"number": "runs", "root": "will-not-start", "gone": "unknown"}
+    assert f"nothing is known of the image {registry.host}/gone:1" in printed.err

@@ -149,3 +149,7 @@ def test_preview_asks_as_the_user_of_docker(
     assert "runAsUser" not in second["securityContext"]
     assert f"warning: nothing is known of the image {image_names[1]}: {private_registry.host}: " in printed.err
     assert USER.password not in printed.err
+    main(["scan", "-f", str(file), "--images-from-registry", "-o", "json"])
+    (place,) = json.loads(capsys.readouterr().out)["namespaces"]
+    forecasts = {row["image"]: row["forecast"] for row in place["workloads"][0]["starts"]}
+    assert forecasts == {image_names[0]: "runs", image_names[1]: "unknown"}

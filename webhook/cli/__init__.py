@@ -278,9 +278,7 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", "--namespace", help="namespace of objects without one (default: default)")
 
 
-def _add_documents(parser: argparse.ArgumentParser, outputs: Sequence[str]) -> None:
-    _add_files(parser)
-    _add_inputs(parser)
+def _add_registries(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--images-from-registry",
         action="store_true",
@@ -294,6 +292,12 @@ def _add_documents(parser: argparse.ArgumentParser, outputs: Sequence[str]) -> N
         metavar="HOST[:PORT]",
         help="a registry that may be in a private network; those with a login may anyway; repeatable",
     )
+
+
+def _add_documents(parser: argparse.ArgumentParser, outputs: Sequence[str]) -> None:
+    _add_files(parser)
+    _add_inputs(parser)
+    _add_registries(parser)
     parser.add_argument(
         "-n",
         "--namespace",
@@ -341,6 +345,7 @@ def _add_scan(parser: argparse.ArgumentParser) -> None:
         help="scan these manifests and no cluster; may be repeated",
     )
     _add_inputs(parser)
+    _add_registries(parser)
     parser.add_argument(
         "-n", "--namespace", help="namespace to scan, or of manifests without one (default: that of the context)"
     )

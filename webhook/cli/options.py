@@ -165,6 +165,8 @@ class ScanCommandOptions:
         config: configuration file or directory; None for the default configuration.
         objects: manifests of cluster objects, beside `files`.
         images: file of kind ImageFacts; None for none.
+        images_from_registry: whether to ask registries for what no file says of an image.
+        private_registries: hosts of registries that may have addresses of a private network.
         namespace: the namespace to scan, or that of manifests without one; None for the context's.
         all_namespaces: whether to scan the whole cluster.
         selector: labels of the namespaces to scan; "" for any.
@@ -180,6 +182,8 @@ class ScanCommandOptions:
     config: Path | None = None
     objects: Sequence[Path] = ()
     images: Path | None = None
+    images_from_registry: bool = False
+    private_registries: Sequence[str] = ()
     namespace: str | None = None
     all_namespaces: bool = False
     selector: str = ""

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
 
-from patches import Verdict
+from patches import DefaulterConfiguration, Forecast, Images, Verdict
 from webhook.cli.loading import load_images, load_with_warnings
 from webhook.cli.manifests import has_colour
 from webhook.cli.options import ScanCommandOptions
+from webhook.cli.registries import ask_registries
 from webhook.cli.reports import write_report
 from webhook.cli.scan_table import write_scan_table
 from webhook.cli.surroundings import find_offline_surroundings
@@ -65,17 +67,30 @@ def _scan_files(options: ScanCommandOptions) -> Scan:
 
 
 def _scan_cluster(options: ScanCommandOptions) -> tuple[Scan, list[str]]:
-    """Scan, and write reports if asked to; also returns why some are not written."""
+    """Scan, and write reports if asked to; also returns why some are not written.
+
+    Which images there are, only a scan tells: where registries are to be asked, there are two.
+    """
+    configuration = load_with_warnings(options.config)
+    images = load_images(options.images, configuration)
+    if options.images_from_registry:
+        scan, _ = _ask_cluster(replace(options, write_reports=None), configuration, images)
+        starts = [row for place in scan.namespaces for workload in place.workloads for row in workload.starts]
+        unknown = dict.fromkeys(row.image for row in starts if row.forecast is Forecast.UNKNOWN)
+        images = ask_registries(unknown, images, options.private_registries)
+    return _ask_cluster(options, configuration, images)
+
+
+def _ask_cluster(
+    options: ScanCommandOptions, configuration: DefaulterConfiguration, images: Images
+) -> tuple[Scan, list[str]]:
     from webhook.cluster.connection import connect  # noqa: PLC0415 (the client is large, and for files it is not needed)
     from webhook.reports.writer import write_reports  # noqa: PLC0415
     from webhook.scan.cluster import ClusterScan, scan_cluster  # noqa: PLC0415
 
-    configuration = load_with_warnings(options.config)
-
     async def ask() -> tuple[Scan, list[str]]:
         async with connect(options.connection) as client:
             namespace = "" if options.all_namespaces or options.selector else options.namespace or client.namespace
-            images = load_images(options.images, configuration)
             what = ClusterScan(
                 options.profile, namespace, options.selector, configuration, images, _with_differences(options)
             )
