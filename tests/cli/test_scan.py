@@ -12,6 +12,7 @@ import yaml
 
 from webhook.cli import main
 from webhook.cli.scan import _progress
+from webhook.scan.progress import Progress
 
 
 def _write(directory: Path, **specs: Any) -> str:
@@ -149,13 +150,15 @@ def test_progress_is_one_line_of_a_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Which the next one replaces, and the end removes; a pipe gets none."""
-    _progress()("reading pods: 0")
+    first = Progress("pods", 0, 0)
+    _progress()(first)
     assert capsys.readouterr().err == ""
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     show = _progress()
-    for text in ("reading pods: 0", "reading pods: 500", ""):
-        show(text)
-    assert capsys.readouterr().err == "\r\x1b[Kreading pods: 0\r\x1b[Kreading pods: 500\r\x1b[K"
+    for progress in (first, Progress("pods", 500, 2000), None):
+        show(progress)
+    bar = f"[{'#' * 7}{'.' * 23}]"
+    assert capsys.readouterr().err == f"\r\x1b[Kreading pods: 0\r\x1b[Kreading pods: {bar} 500 of 2000\r\x1b[K"
 
 
 def test_without_a_cluster(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

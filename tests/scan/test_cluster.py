@@ -20,6 +20,7 @@ from webhook.scan.cluster import (
     ClusterScan,
     scan_cluster,
 )
+from webhook.scan.progress import Progress
 
 
 def _play_an_empty_cluster(played: Played) -> None:
@@ -48,12 +49,12 @@ async def test_pages_that_expire_again_and_again_end_the_scan() -> None:
 
 
 async def test_what_is_being_read_is_told() -> None:
-    """Kind by kind, with how many so far, and at the end that there is no more."""
-    told: list[str] = []
+    """Kind by kind, with how many so far and of how many, and at the end that there is no more."""
+    told: list[Progress | None] = []
     async with playing() as (played, client):
         _play_an_empty_cluster(played)
         pages = [
-            {"metadata": {"continue": "more"}, "items": [_pod("a")]},
+            {"metadata": {"continue": "more", "remainingItemCount": 7}, "items": [_pod("a")]},
             Refusal(410, "expired", "later"),
             {"metadata": {}},
         ]
@@ -61,5 +62,5 @@ async def test_what_is_being_read_is_told() -> None:
         scan = await scan_cluster(client, ClusterScan(parse_level_version("restricted")), told.append)
         assert [query.get("continue") for query in played.queries(PODS.path(""))] == [None, "more", "later"]
     assert scan.kinds == {"Pod": 1}
-    assert told[0] == "reading namespaces: 0"
-    assert told[-2:] == ["reading pods: 1", ""]
+    assert told[0] == Progress("namespaces", 0, 0)
+    assert told[-4:] == [Progress("pods", 0, 0), Progress("pods", 1, 8), Progress("pods", 1, 8), None]

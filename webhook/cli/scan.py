@@ -28,10 +28,13 @@ from webhook.reports.policy_reports import KINDS, to_policy_reports
 from webhook.review.messages import printable
 from webhook.scan.labels import label_commands
 from webhook.scan.manifests import ScanOptions, scan_manifests
+from webhook.scan.progress import Progress
 from webhook.scan.results import Scan
 
 OPTIONS: Final = ScanCommandOptions
 _CLEAR_LINE: Final = "\r\x1b[K"
+_BAR: Final = 30
+"""Characters."""
 
 
 def run(options: ScanCommandOptions) -> int:
@@ -111,15 +114,23 @@ def _with_differences(options: ScanCommandOptions) -> bool:
     return options.output == "html" and not options.write_labels
 
 
-def _progress() -> Callable[[str], None]:
-    """Shows on a terminal what is being read. "" clears it."""
+def _progress() -> Callable[[Progress | None], None]:
+    """Shows on a terminal what is being read, as a bar where it is known how much that is. None clears the line."""
     if not sys.stderr.isatty():
         return lambda _: None
 
-    def show(text: str) -> None:
-        print(f"{_CLEAR_LINE}{text}", end="", file=sys.stderr, flush=True)
+    def show(progress: Progress | None) -> None:
+        print(f"{_CLEAR_LINE}{'' if progress is None else _line(progress)}", end="", file=sys.stderr, flush=True)
 
     return show
+
+
+def _line(progress: Progress) -> str:
+    plural, done, total = progress
+    if done == total:  # the first page says how many follow
+        return f"reading {plural}: {done}"
+    filled = _BAR * done // total
+    return f"reading {plural}: [{'#' * filled}{'.' * (_BAR - filled)}] {done} of {total}"
 
 
 def _write(scan: Scan, options: ScanCommandOptions) -> None:

@@ -35,6 +35,7 @@ from webhook.errors import ClusterError
 from webhook.gatherers.kubeconfig import KubeconfigGatherer
 from webhook.gatherers.manifests import ManifestGatherer
 from webhook.preview.manifests import metadata_of, text_of
+from webhook.scan.progress import Progress
 from webhook.scan.results import Scan
 from webhook.scan.scanner import Key, Scanner, owner_of
 from webhook.scan.templates import UnjudgedKinds
@@ -147,13 +148,13 @@ class _Groups(msgspec.Struct):
     groups: list[_Group]
 
 
-async def scan_cluster(client: ClusterClient, what: ClusterScan, progress: Callable[[str], None]) -> Scan:
+async def scan_cluster(client: ClusterClient, what: ClusterScan, progress: Callable[[Progress | None], None]) -> Scan:
     """Scan a cluster.
 
     Args:
         client: the cluster.
         what: what to scan.
-        progress: told what is being read; "" at the end.
+        progress: told what is being read; None at the end.
 
     Raises:
         ClusterError: if the cluster does not answer, or pods may not be listed.
@@ -162,11 +163,11 @@ async def scan_cluster(client: ClusterClient, what: ClusterScan, progress: Calla
     try:
         return await reader.scan()
     finally:
-        progress("")
+        progress(None)
 
 
 class _Reader:
-    def __init__(self, client: ClusterClient, what: ClusterScan, progress: Callable[[str], None]) -> None:
+    def __init__(self, client: ClusterClient, what: ClusterScan, progress: Callable[[Progress | None], None]) -> None:
         self._client = client
         self._what = what
         self._progress = progress
@@ -265,9 +266,9 @@ class _Reader:
         So no object is judged twice. Source: "Retrieving large results sets in chunks" of the Kubernetes API concepts.
         """
         query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
-        count = expired = 0
+        count = remaining = expired = 0
         while True:
-            self._progress(f"reading {kind.plural}: {count}")
+            self._progress(Progress(kind.plural, count, count + remaining))
             try:
                 body = await self._client.get(kind.path(namespace), query)
             except ClusterError as error:
@@ -282,6 +283,7 @@ class _Reader:
                     await asyncio.sleep(0)
                 yield {"apiVersion": kind.api_version, "kind": kind.kind, **item}
             count += len(page.items or ())
+            remaining = page.metadata.remaining_item_count or 0
             if not page.metadata.continue_:
                 return
             query["continue"] = page.metadata.continue_
