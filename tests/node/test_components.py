@@ -1,4 +1,4 @@
-"""Every component over base, as pods of a real kubelet: an upgrade of the install of test_product.py."""
+"""Every component over base, as pods of a real kubelet, installed at once; then cert-manager too, by an upgrade."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ import base64
 import json
 import ssl
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from patches.policy.policy import PREFIX
 from tests.cluster.client import JSON_PATCH, MERGE_PATCH, pods
 from tests.cluster.installed import APPLIED, MODE, NAME, apply_definitions, eventually
 from tests.cluster.pki import Authority
 from tests.cluster.previewing import may_create_pods, new_token
 from tests.manifests.building import TOGETHER
-from tests.node.product import BARE, PREVIEW, SPACE, Product, ask
+from tests.node.node import Node
+from tests.node.product import BARE, PREVIEW, SPACE, Product, ask, installing
 from tests.node.programs import NODE, is_ready
 from tests.node.telling import tell
 
@@ -27,15 +30,17 @@ _ALL: Final = (*(name for name in TOGETHER if name not in {"cert-manager", _LAST
 
 
 @pytest.fixture(scope="module")
-def everything(product: Product) -> Product:
-    """All components but cert-manager, over base: an upgrade of it."""
-    apply_definitions(product.node.plane, product.kubectl)
-    started = time.monotonic()
-    product.apply("everything", _ALL)
-    product.wait()
-    product.wait(PREVIEW)
-    tell(f"product: every component at once, ready after {time.monotonic() - started:.0f} s")
-    return product
+def everything(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """All components but cert-manager."""
+    with installing(node, tmp_path_factory.mktemp("everything")) as product:
+        apply_definitions(node.plane, product.kubectl)
+        started = time.monotonic()
+        product.apply("everything", _ALL)
+        product.wait()
+        product.wait(PREVIEW)
+        tell(f"product: every component at once, ready after {time.monotonic() - started:.0f} s")
+        node.plane.namespace(SPACE, {MODE: "enforce", f"{PREFIX}profile": "restricted"})
+        yield product
 
 
 def test_every_component_at_once_runs(everything: Product) -> None:
@@ -52,8 +57,7 @@ def test_every_component_at_once_runs(everything: Product) -> None:
 def test_cluster_wide_and_fortress(everything: Product) -> None:
     """A namespace that says nothing gets every setting, in templates too, and both webhooks are asked."""
     admin, namespace = everything.node.plane.admin, everything.node.plane.namespace("silent")
-    # The webhook of validate has no CA until the leader of before, which does not know of it, has drained and ended.
-    eventually(lambda: not everything.load(namespace).once(), "the new leader has written the CA")
+    eventually(lambda: not everything.load(namespace).once(), "the leader has written the CA of both webhooks")
     asked = everything.metric("psd_requests_total", endpoint="validate")
     spec = admin.create(pods(namespace), BARE, dry_run=True).body["spec"]
     assert everything.metric("psd_requests_total", endpoint="validate") == asked + 1
