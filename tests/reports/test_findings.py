@@ -79,7 +79,11 @@ def test_a_document_that_cannot_be_read_is_reported(tmp_path: Path, capsys: pyte
 def _apply(data: bytes, results: Any) -> bytes:
     """Make the fixes of a report, as a program that reads SARIF does."""
     regions = [
-        (row["deletedRegion"]["byteOffset"], row["deletedRegion"]["byteLength"], row["insertedContent"]["text"])
+        (
+            row["deletedRegion"]["byteOffset"],
+            row["deletedRegion"]["byteLength"],
+            row.get("insertedContent", {}).get("text", ""),
+        )
         for result in results
         for change in (change for fix in result.get("fixes", []) for change in fix["artifactChanges"])
         for row in change["replacements"]
@@ -87,6 +91,11 @@ def _apply(data: bytes, results: Any) -> bytes:
     for offset, length, text in sorted(regions, reverse=True):
         data = data[:offset] + text.encode() + data[offset + length :]
     return data
+
+
+def _unset(results: Any) -> list[Any]:
+    """What `fix` itself writes; of what remains it reports what to remove, as the other commands do."""
+    return [row for row in results if row["ruleId"] == "unset-defaults"]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +110,7 @@ def test_the_fixes_are_what_fix_writes(text: str, tmp_path: Path, capsys: pytest
     results = _sarif(["fix", str(file)], capsys)
     assert file.read_bytes() == text.encode()
     main(["fix", str(file)])
-    assert _apply(text.encode(), results) == file.read_bytes() != text.encode()
+    assert _apply(text.encode(), _unset(results)) == file.read_bytes() != text.encode()
     by_hand = [(row["level"], _place(row)[1]) for row in results if row["ruleId"] == "edit-by-hand"]
     assert by_hand == ([("note", 8)] if text == _FLOW else [])
 
@@ -119,13 +128,106 @@ def test_the_fixes_of_real_files(tmp_path: Path, capsys: pytest.CaptureFixture[s
     for name, data in before.items():
         own = [row for row in results if _name_of(row) == name]
         after = (tmp_path / name).read_bytes()
-        assert _apply(data, own) == after
+        assert _apply(data, _unset(own)) == after
         fixed += after != data
     assert fixed > 20
 
 
 def _name_of(result: Any) -> str:
     return Path(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]).name
+
+
+_HOST: Final = _PRIVILEGED.replace("spec:\n", "spec:\n  hostNetwork: true  # the node's\n")
+_ADDED: Final = (
+    f"{_POD}    securityContext:\n      capabilities:\n        add:\n        - CHOWN\n        - NET_BIND_SERVICE\n"
+    "        # why not\n        - SYS_ADMIN\n  - {name: d, image: i}\n"
+)
+_PATH: Final = (
+    f"{_POD}  volumes:\n  - name: a\n    hostPath:\n      path: /x\n      type: Directory\n"
+    "  - name: b\n    emptyDir: {}\n"
+)
+_LIST: Final = "apiVersion: v1\nkind: List\nitems:\n" + "".join(
+    f"{'- ' if number == 0 else '  '}{line}\n" for number, line in enumerate(_HOST.splitlines())
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        _PRIVILEGED,
+        f"\ufeff{_HOST}",
+        _HOST.replace("\n", "\r\n"),
+        f"{_PRIVILEGED}---\n# größe\n{_HOST}---\n{_POD}",
+        _ADDED,
+        _PATH,
+        _LIST,
+        _PRIVILEGED.rstrip(),
+    ],
+    ids=["LF", "BOM", "CRLF", "documents", "items of a list", "a block", "List", "no last line end"],
+)
+def test_what_is_to_be_removed_is_a_fix(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whole lines; without them there is nothing left to report."""
+    file = tmp_path / "pod.yaml"
+    file.write_bytes(text.encode())
+    after = _apply(text.encode(), _sarif(["preview", "--offline", "-f", str(file)], capsys))
+    rest = iter(text.encode().splitlines())
+    assert all(line in rest for line in after.splitlines())
+    assert after != text.encode()
+    file.write_bytes(after)
+    assert _sarif(["preview", "--offline", "-f", str(file)], capsys) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        _POD.replace("    image", "    securityContext: {privileged: true}\n    image"),
+        _POD.replace("  - name: c\n", "  - securityContext:\n      &a\n      privileged: true\n    name: c\n").replace(
+            "    image: nginx\n", "    image: nginx\n  - name: d\n    image: i\n    securityContext: *a\n"
+        ),
+        _PRIVILEGED.replace("privileged: true", "!!map\n        privileged: true"),
+        _POD.replace("spec:\n", "spec: !!map\n  hostNetwork: true\n"),
+    ],
+    ids=["flow style", "an alias", "a tag", "a tag above"],
+)
+def test_what_is_no_line_of_its_own_has_no_fix(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A person has to see to it."""
+    file = tmp_path / "pod.yaml"
+    file.write_text(text, encoding="utf-8")
+    results = _sarif(["preview", "--offline", "-f", str(file)], capsys)
+    assert results
+    assert [row for row in results if "fixes" in row] == []
+
+
+def test_no_fix_is_worth_minutes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each is tried by reading the file again: in large files of many objects the last have none."""
+    monkeypatch.setattr("webhook.fix.removals._MOST_BYTES", 3 * len(_PRIVILEGED))
+    file = tmp_path / "pods.yaml"
+    file.write_text("---\n".join([_PRIVILEGED, _PRIVILEGED.replace("web", "bad")]), encoding="utf-8")
+    fixes = [row for row in _sarif(["scan", "-f", str(file)], capsys) if "fixes" in row]
+    assert len(fixes) == 1
+
+
+@pytest.mark.slow
+def test_removals_in_real_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of one in ten: what had a fix is gone, and nothing else is new."""
+    for number, row in enumerate(list(read_jsonl_gz(shared("corpus/raw.jsonl.gz")))[::10]):
+        (tmp_path / f"{number}.yaml").write_bytes(row["text"].encode())
+    before = _sarif(["scan", "-f", str(tmp_path)], capsys)
+    for file in tmp_path.iterdir():
+        file.write_bytes(_apply(file.read_bytes(), [row for row in before if _name_of(row) == file.name]))
+    after = _sarif(["scan", "-f", str(tmp_path)], capsys)
+    had_fix = {_key(row) for row in before if "fixes" in row}
+    assert len(had_fix) > 20
+    assert {_key(row) for row in after} & had_fix == set()
+    assert {_key(row) for row in after} <= {_key(row) for row in before}
+
+
+def _key(result: Any) -> tuple[str, str, str]:
+    (location,) = result["locations"]
+    names = location.get("logicalLocations") or [{"fullyQualifiedName": ""}]
+    return _name_of(result), names[0]["fullyQualifiedName"], result["ruleId"]
 
 
 @pytest.mark.parametrize("command", [["preview", "--offline"], ["check", "--offline"], ["scan"]])

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from patches import CHECKS
 from webhook.documents.writer import to_json
 from webhook.fix.insertions import Insertion
+from webhook.fix.removals import Removal
 from webhook.reports.findings import BY_HAND, UNREADABLE, UNSET, Finding, Subject
 
 _SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -62,18 +63,20 @@ def _result(subject: Subject, finding: Finding, position: int) -> dict[str, Any]
         "message": {"text": f"{subject.name}: {finding.message}" if subject.name else finding.message},
         "locations": [location],
     }
-    if finding.insertions:
-        change = {
-            "artifactLocation": {"uri": _uri(subject.source)},
-            "replacements": [_replacement(row) for row in finding.insertions],
-        }
+    replacements = [*map(_insertion, finding.insertions), *map(_removal, finding.removals)]
+    if replacements:
+        change = {"artifactLocation": {"uri": _uri(subject.source)}, "replacements": replacements}
         result["fixes"] = [{"description": {"text": finding.message}, "artifactChanges": [change]}]
     return result
 
 
-def _replacement(insertion: Insertion) -> dict[str, Any]:
+def _insertion(insertion: Insertion) -> dict[str, Any]:
     region = {"byteOffset": insertion.offset, "byteLength": 0}
     return {"deletedRegion": region, "insertedContent": {"text": insertion.text.decode()}}
+
+
+def _removal(removal: Removal) -> dict[str, Any]:
+    return {"deletedRegion": {"byteOffset": removal.offset, "byteLength": removal.length}}
 
 
 def _uri(source: str) -> str:
