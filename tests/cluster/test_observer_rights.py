@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,12 +16,16 @@ from tests.cluster.control_plane import ControlPlane
 from tests.cluster.following import admin
 from tests.cluster.installed import NAME, account_kubeconfig, applied
 from tests.cluster.kubectl import Kubectl
+from tests.cluster.pki import Authority
 from tests.cluster.rights import calls_of, granted_to, used_by
 from tests.cluster.telling import LINES
 from tests.cluster.test_observer import HANGS, clear, set_status
 from tests.gatherers.live_cluster import configured
 from tests.gatherers.live_faults import beside, until
 from tests.manifests.building import write_overlay
+from tests.registry.conftest import USER, encoded, running_registry
+from tests.registry.content import PASSWD, image, layer
+from tests.shared_data import ROOT
 from webhook.cluster.api import ClusterClient
 from webhook.images.facts import ImageEntry, write_image_facts
 from webhook.images.shards import KEY, NAMES
@@ -29,6 +35,7 @@ pytestmark = pytest.mark.cluster
 
 _ACCOUNT: Final = f"{NAME}-observer"
 _SECONDS: Final = 30.0
+_DOCKER: Final = ".dockerconfigjson"
 _KINDS: Final = {
     "ReplicaSet": ("apps/v1", "/apis/apps/v1/namespaces/{}/replicasets"),
     "StatefulSet": ("apps/v1", "/apis/apps/v1/namespaces/{}/statefulsets"),
@@ -89,3 +96,42 @@ async def test_every_call_is_allowed_and_every_right_used(
         assert used_by(calls, granted) == granted
         LINES.append(f"RBAC of the observer: {len(granted)} rights, each used, in {len(calls)} calls, none refused")
     clear(plane, space)
+
+
+async def test_the_role_in_the_docs_suffices_for_pull_secrets_of_our_own(
+    plane: ControlPlane, kubectl: Kubectl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With it a private image is learnt; the observer asks for no other Secret, and is refused nothing."""
+    authority = Authority(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.cert))
+    user, space = f"system:serviceaccount:{NAME}:{_ACCOUNT}", plane.namespace("observer-pulls")
+    found = re.search(r"```yaml\n(# pullSecrets: named.*?)```", (ROOT / "docs" / "images.md").read_text(), re.DOTALL)
+    assert found is not None
+    (tmp_path / "role.yaml").write_text(found[1], encoding="utf-8")
+    earlier = {event["auditID"] for event in plane.audit.events()}
+    with (
+        running_registry(authority, tmp_path, USER) as registry,
+        applied(plane, kubectl, write_overlay(tmp_path / "overlay", "observer-registry")),
+    ):
+        kubectl.run("apply", "-f", str(tmp_path / "role.yaml"))
+        await asyncio.to_thread(registry.push, "mine", "1", image("web", [layer({"etc/passwd": PASSWD})]))
+        text = json.dumps({"auths": {registry.host: {"auth": encoded(USER)}}})
+        metadata = {"name": "registries"}
+        secret = {"type": "kubernetes.io/dockerconfigjson", "metadata": metadata, "stringData": {_DOCKER: text}}
+        await admin(plane, "POST", f"/api/v1/namespaces/{NAME}/secrets", secret)
+        settings = {"enabled": True, "allow": [registry.host], "pullSecrets": "named", "secrets": ["registries"]}
+        configuration = configured(observer={"registry": settings})
+        lease = f"/apis/coordination.k8s.io/v1/namespaces/{NAME}/leases/{_ACCOUNT}"
+        client = await ClusterClient.connect(account_kubeconfig(plane, NAME, _ACCOUNT, tmp_path / "kubeconfig"))
+        try:
+            observer = Observer(client, NAME, (lease, "one"), lambda: configuration)
+            async with beside(observer.run()):
+                spec = {"containers": [{"name": "app", "image": f"{registry.host}/mine:1"}]}
+                await admin(plane, "POST", pods(space), {"metadata": {"name": "app"}, "spec": spec})
+                await until(lambda: f"{registry.host}/mine:1" in observer.book.entries, _SECONDS)
+        finally:
+            await client.close()
+        calls = calls_of(plane, user, earlier)
+        assert [row["requestURI"] for row in calls if row["responseStatus"]["code"] in (401, 403)] == []
+        assert observer.book.entries[f"{registry.host}/mine:1"].uid == 101
+    await admin(plane, "DELETE", f"{pods(space)}/app")  # the observers of other tests see it too
