@@ -67,6 +67,28 @@ def test_what_was_suspected(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert out.count("failed here before") == 1
 
 
+def test_a_token_that_its_account_needs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the bindings among the manifests; of an account without any there is nothing to say."""
+    pods = tmp_path / "pods"
+    pods.mkdir()
+    path = _write(pods, shop={"serviceAccountName": "bound"}, bank={"serviceAccountName": "other"})
+    subject = {"kind": "ServiceAccount", "name": "bound", "namespace": "shop"}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"}
+    value = {"metadata": {"name": "reads", "namespace": "shop"}, "subjects": [subject], "roleRef": role}
+    value |= {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding"}
+    (pods / "binding.json").write_text(json.dumps(value), encoding="utf-8")
+    settings = {"automountServiceAccountToken": {"serviceAccounts": "all"}}
+    kind = {"apiVersion": "pod-security-defaulter.io/v1alpha1", "kind": "DefaulterConfiguration"}
+    (tmp_path / "config.json").write_text(json.dumps({**kind, "settings": settings}), encoding="utf-8")
+    assert main(["scan", "-f", path, "--config", str(tmp_path / "config.json"), "-o", "json"]) == 0
+    found = {row["name"]: row["workloads"][0]["doubts"] for row in json.loads(capsys.readouterr().out)["namespaces"]}
+    assert found["bank"] == []
+    (text,) = found["shop"]
+    assert "RoleBinding shop/reads" in text
+    main(["scan", "-f", path, "--config", str(tmp_path / "config.json"), "-o", "html"])
+    assert f"<li>{text}</li>" in capsys.readouterr().out.replace("&quot;", '"')
+
+
 @pytest.mark.parametrize(("output", "read"), [("json", json.loads), ("yaml", yaml.safe_load)])
 def test_programs_get_everything(mixed: str, output: str, read: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """The same in JSON and YAML."""

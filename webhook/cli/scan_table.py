@@ -47,7 +47,7 @@ def _details(namespace: NamespaceResult, paint: Paint) -> Iterator[str]:
 
 
 def _is_remarkable(row: Workload) -> bool:
-    return bool(row.only_in_pods or row.suspected or _halted(row))
+    return bool(row.only_in_pods or row.doubts or _halted(row))
 
 
 def _reasons(row: Workload) -> Iterator[str]:
@@ -58,7 +58,7 @@ def _reasons(row: Workload) -> Iterator[str]:
         yield from (edit.text + (f"  (line {edit.line})" if edit.line else "") for edit in row.edits or ())
     if row.only_in_pods:
         yield f"only its pods have: {', '.join(row.only_in_pods)}"
-    yield from row.suspected
+    yield from row.doubts
     for start in _halted(row):
         yield f"container {start.container} (image {start.image}) {start.forecast}, because: {start.message}"
 

@@ -216,6 +216,10 @@ def _workload(workload: Workload) -> Iterator[str]:
     if workload.only_in_pods:
         yield f"<p>Only its pods have: <strong>{_text(', '.join(workload.only_in_pods))}</strong></p>"
     yield from _starts(workload)
+    if workload.doubts:
+        yield "<h4>May not work</h4><ul>"
+        yield "".join(f"<li>{_text(text)}</li>" for text in workload.doubts)
+        yield "</ul>"
     if workload.diff:
         yield f"<h4>Difference</h4>{_difference(workload.diff)}"
     elif not workload.violations:

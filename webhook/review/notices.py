@@ -58,6 +58,11 @@ _SENTENCES: Final = {
 `{pods}` says, where the object is a template, that what follows happens to its pods only.
 """
 
+_OF_DOUBT: Final = (
+    NoticeCode.SUSPECTED_DEFAULT,
+    NoticeCode.INJECTOR_WITHOUT_TOKEN,
+    NoticeCode.BOUND_ACCOUNT_WITHOUT_TOKEN,
+)
 _OF_IMAGES: Final = (NoticeCode.ROOT_IMAGE, NoticeCode.ROOT_IMAGE_MAPPABLE, NoticeCode.NAMED_USER_IMAGE)
 
 
@@ -77,9 +82,9 @@ def image_sentences(evaluation: Evaluation) -> dict[str, str]:
     return {f"{notice.path}/": _sentence(notice, evaluation.pod) for notice in rows}
 
 
-def suspicion_sentences(evaluation: Evaluation) -> list[str]:
-    """Return the sentence about each default after which containers of the same image failed before."""
-    rows = (notice for notice in evaluation.notices if notice.code is NoticeCode.SUSPECTED_DEFAULT)
+def doubt_sentences(evaluation: Evaluation) -> list[str]:
+    """Return the sentence about each default that may keep the pod from working: by what failed, and by tokens."""
+    rows = (notice for notice in evaluation.notices if notice.code in _OF_DOUBT)
     return [_sentence(notice, evaluation.pod) for notice in rows]
 
 

@@ -32,7 +32,8 @@ class Workload(msgspec.Struct):
         violations_after: what it finds once defaulted.
         edits: the shortest edits after which it passes; null if none are known.
         starts: whether its containers start once defaulted.
-        suspected: the defaults after which containers of the same image failed before, a sentence each.
+        doubts: defaults after which containers of its images failed before, and a token that it may need and loses, a
+            sentence each.
         pods: how many of its pods run.
         only_in_pods: containers that only its pods have, such as those of an injector.
         position: where it stands; null in a cluster.
@@ -50,7 +51,7 @@ class Workload(msgspec.Struct):
     violations_after: list[ViolationRow] = field(default_factory=list)
     edits: list[EditRow] | None = field(default_factory=list)
     starts: list[StartRow] = field(default_factory=list)
-    suspected: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
     pods: int = 0
     only_in_pods: list[str] = field(default_factory=list)
     position: Position | None = None

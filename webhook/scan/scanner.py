@@ -37,7 +37,7 @@ from patches import (
 from webhook.documents.writer import unified_diff
 from webhook.preview.manifests import metadata_of, text_of
 from webhook.preview.results import EditRow, StartRow, edit_row, start_row, violation_row
-from webhook.review.notices import suspicion_sentences
+from webhook.review.notices import doubt_sentences
 from webhook.scan.results import NamespaceResult, Position, Workload
 
 _NAMESPACES: Final = 4096
@@ -75,7 +75,7 @@ class _Judged(NamedTuple):
     after: tuple[Violation, ...]
     edits: list[EditRow] | None
     starts: list[StartRow]
-    suspected: list[str]
+    doubts: list[str]
     containers: frozenset[str]
     diff: str
 
@@ -208,7 +208,7 @@ class Scanner:
             evaluation.violations(self._profile, Stage.ADMITTED),
             None if found.edits is None else [edit_row(edit, line_of(edit.path)) for edit in found.edits],
             [start_row(start) for start in evaluation.starts(Stage.PATCHED)],
-            suspicion_sentences(evaluation),
+            doubt_sentences(evaluation),
             frozenset(container.name for container in pod.containers),
             self._difference(evaluation, found) if self._with_differences else "",
         )
@@ -281,7 +281,7 @@ def _workload(key: Key, entry: _Entry) -> Workload:
         violations_after=list(map(violation_row, dict.fromkeys(row for part in parts for row in part.after))),
         edits=_edits(rows, entry.pods if entry.templates else ()),
         starts=list(starts.values()),
-        suspected=list(dict.fromkeys(text for part in parts for text in part.suspected)),
+        doubts=list(dict.fromkeys(text for part in parts for text in part.doubts)),
         pods=entry.count,
         only_in_pods=[] if written is None else sorted(running - written),
         position=entry.position,
