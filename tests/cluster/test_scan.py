@@ -271,6 +271,8 @@ def test_every_right_of_the_role_is_used(plane: ControlPlane, tmp_path: Path) ->
     for space in ("", "default"):
         scan = _scan(kubeconfig, space)
         assert scan.problems == []
+    plane.admin.must("DELETE", f"{_RBAC}/clusterrolebindings/reader")  # another test makes that role, too
+    plane.admin.must("DELETE", f"{_RBAC}/clusterroles/{NAME}-scan")
     calls = [event["objectRef"] for event in calls_of(plane, "reader") if "resource" in event.get("objectRef", {})]
     assert {(event.get("apiGroup", ""), event["resource"]) for event in calls} == {row[1:] for row in granted}
     assert len(calls) < 40

@@ -248,3 +248,14 @@ async def test_a_plugin_that_fails(tmp_path: Path) -> None:
     user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "false", "interactiveMode": "Never"}}
     with pytest.raises(ClusterError, match="no connection to a cluster: exec: process returned 1"):
         await ClusterClient.connect(kubeconfig(tmp_path, "https://api.test", user))
+
+
+async def test_half_a_character_in_a_body_is_sent_as_it_is(tmp_path: Path) -> None:
+    """It came in a header of anybody's; the API server says what it thinks of it."""
+    async with hearing() as heard:
+        client = await ClusterClient.connect(kubeconfig(tmp_path, f"http://{heard.address}", {}))
+        try:
+            assert await client.send("POST", "/reviews", {"token": "\udcff"}, seconds=10) == b"{}"
+        finally:
+            await client.close()
+    assert heard.header("Content-Length") == "19"

@@ -110,13 +110,14 @@ class Registries:
 
     def put(self, namespace: str, pod: str, uses: Iterable[ImageUse]) -> None:
         """Ask soon for those images of a pod of which a registry may know more."""
-        if self._settings() is None:
+        settings = self._settings()
+        if settings is None:
             return
         for use in uses:
             key = namespace, use.image
             pause = self._pauses.get(key, _NO_PAUSE)
-            due = use.image != "" and time.monotonic() >= pause.until
-            if due and not self._is_known(use) and self._waiting.put(namespace, _Wanted(namespace, pod, use)):
+            due = use.image != "" and time.monotonic() >= pause.until and self._is_wanted(use, settings)
+            if due and self._waiting.put(namespace, _Wanted(namespace, pod, use)):
                 self._pause(key, pause.seconds or _FIRST_PAUSE)
 
     async def run(self) -> None:
@@ -129,7 +130,7 @@ class Registries:
         while True:
             wanted = await self._waiting.get()
             settings = self._settings()
-            if settings is not None and not self._is_known(wanted.use):
+            if settings is not None and self._is_wanted(wanted.use, settings):
                 await self._ask(wanted, settings)
 
     async def _ask(self, wanted: _Wanted, settings: RegistrySettings) -> None:
@@ -153,8 +154,11 @@ class Registries:
     def _context(self) -> ssl.SSLContext:
         return ssl.create_default_context()  # with those that SSL_CERT_FILE names
 
-    def _is_known(self, use: ImageUse) -> bool:
-        return all(map(self._book.knows_user, use.references))
+    def _is_wanted(self, use: ImageUse, settings: RegistrySettings) -> bool:
+        """Whether something is to be learnt of an image, from a registry that may be asked."""
+        if all(map(self._book.knows_user, use.references)):
+            return False
+        return AllowedHosts(settings.allow).allows(parse_image_reference(use.references[0]).host)
 
     def _pause(self, key: tuple[str, str], seconds: float) -> None:
         self._pauses[key] = _Pause(time.monotonic() + seconds, seconds)
@@ -166,8 +170,6 @@ class Registries:
         self, wanted: _Wanted, reference: ImageReference, settings: RegistrySettings
     ) -> Credentials | None:
         """Find the first credentials for an image in the Secrets that may be read; None if there are none."""
-        if not AllowedHosts(settings.allow).allows(reference.host):
-            return None
         namespace, names = self._own_namespace, settings.secrets  # none but for pullSecrets: named
         if settings.pull_secrets == "pod":
             namespace, names = wanted.namespace, await self._pull_secrets_of(wanted)
