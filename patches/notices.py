@@ -56,15 +56,29 @@ def find_notices(draft: Draft, judged: Pod, withheld: Withheld | None, verdicts:
 
 def _suspected_notices(draft: Draft) -> Iterator[Notice]:
     """Of each container that gets a default after which containers of its image failed in this namespace."""
+    namespace, suspects = draft.namespace, dict[str, list[str]]()
+    for image in dict.fromkeys(row.value.get("image") or "" for row in draft.containers):
+        ids = [id_ for name, id_ in namespace.images.find(image).suspected if name == namespace.name]
+        if ids:
+            suspects[image] = ids
+    getting = _containers_getting(draft) if suspects else {}
     for container in draft.containers:
         image = container.value.get("image") or ""
-        suspected = draft.namespace.images.find(image).suspected
-        ids = [id_ for namespace, id_ in suspected if namespace == draft.namespace.name]
-        for id_ in ids:
-            paths = [row.path for row in draft.decisions if row.id == id_ and row.state is State.APPLIED]
-            own = [path for path in paths if any(path.startswith(f"{row.path}/") for row in draft.containers)]
-            if any(path.startswith(f"{container.path}/") for path in own) or (paths and not own):
+        for id_ in suspects.get(image, ()):
+            paths = getting.get(id_)
+            if paths is not None and (container.path in paths or not paths):
                 yield Notice(NoticeCode.SUSPECTED_DEFAULT, container.path, (container.name, image, id_))
+
+
+def _containers_getting(draft: Draft) -> dict[str, set[str]]:
+    """The paths of the containers that get each default, by its id; none of a default that is added to the pod."""
+    known = {row.path for row in draft.containers}
+    length = draft.pod.spec_path.count("/") + 3  # tokens of a container's path, with the empty one in front
+    found: dict[str, set[str]] = {}
+    for row in draft.decisions:
+        if row.state is State.APPLIED:
+            found.setdefault(row.id, set()).update(known & {"/".join(row.path.split("/")[:length])})
+    return found
 
 
 def _template_notices(draft: Draft, withheld: Withheld | None, verdicts: _Verdicts) -> Iterator[Notice]:
