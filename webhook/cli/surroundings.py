@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,17 +70,20 @@ def find_offline_surroundings(
     options: BenchOptions | FixOptions | KrmOptions | ScanCommandOptions, documents: Sequence[Document | BrokenDocument]
 ) -> Found:
     """Find out about the namespaces of documents as `find_surroundings` does, and ask no cluster."""
-    asks_registries = isinstance(options, ScanCommandOptions) and options.images_from_registry
     given = ManifestOptions(
         files=(),
         config=options.config,
         objects=options.objects,
         images=options.images,
-        images_from_registry=asks_registries,
-        private_registries=options.private_registries if isinstance(options, ScanCommandOptions) else (),
         namespace=options.namespace,
         offline=True,
     )
+    if isinstance(options, ScanCommandOptions):  # the others never ask registries
+        given = replace(
+            given,
+            images_from_registry=options.images_from_registry,
+            private_registries=options.private_registries,
+        )
     return find_surroundings(given, documents)
 
 

@@ -53,6 +53,11 @@ class _Request(NamedTuple):
         """The path with its query."""
         return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
 
+    @property
+    def data(self) -> str | None:
+        """The body as JSON, in ASCII: text of anybody's may have half a character."""
+        return None if self.body is None else json.dumps(self.body)
+
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
 
@@ -181,9 +186,7 @@ class ClusterClient:
             response = await self._session.request(
                 request.method,
                 self._credentials.url + request.target,
-                data=None
-                if request.body is None
-                else json.dumps(request.body),  # text of anybody's may have half a character
+                data=request.data,
                 headers=headers,
                 proxy=self._proxy,
                 server_hostname=self._credentials.server_name,

@@ -13,7 +13,7 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final, NamedTuple, NoReturn
 from urllib.parse import quote
 
@@ -54,6 +54,12 @@ class _Pause(NamedTuple):
 
 
 _NO_PAUSE: Final = _Pause(0.0, 0.0)
+
+
+@lru_cache(1)
+def _hosts(patterns: tuple[str, ...]) -> AllowedHosts:
+    """Those of the settings in use: every change of a pod asks."""
+    return AllowedHosts(patterns)
 
 
 class _Secret(msgspec.Struct):
@@ -103,9 +109,8 @@ class Registries:
         self._wake = wake
         self._settings = settings
         self._waiting: FairQueue[_Wanted] = FairQueue(_MOST_WAITING)
-        self._pauses: OrderedDict[tuple[str, str], _Pause] = (
-            OrderedDict()
-        )  # by namespace, whose Secrets count, and image
+        # By namespace, whose Secrets count, and image.
+        self._pauses: OrderedDict[tuple[str, str], _Pause] = OrderedDict()
         self.asked: Counter[str] = Counter()
 
     def put(self, namespace: str, pod: str, uses: Iterable[ImageUse]) -> None:
@@ -138,7 +143,7 @@ class Registries:
         reference = parse_image_reference(wanted.use.references[0])
         try:
             credentials = await self._find_credentials(wanted, reference, settings)
-            async with RegistryClient(AllowedHosts(settings.allow), context=self._context) as client:
+            async with RegistryClient(_hosts(settings.allow), context=self._context) as client:
                 facts = await client.facts(reference, credentials)
         except (RegistryError, ClusterError, TimeoutError, msgspec.MsgspecError) as error:
             self.asked["failed"] += 1
@@ -158,7 +163,7 @@ class Registries:
         """Whether something is to be learnt of an image, from a registry that may be asked."""
         if all(map(self._book.knows_user, use.references)):
             return False
-        return AllowedHosts(settings.allow).allows(parse_image_reference(use.references[0]).host)
+        return _hosts(settings.allow).allows(parse_image_reference(use.references[0]).host)
 
     def _pause(self, key: tuple[str, str], seconds: float) -> None:
         self._pauses[key] = _Pause(time.monotonic() + seconds, seconds)

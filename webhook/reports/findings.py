@@ -15,7 +15,7 @@ from webhook.errors import BrokenDocument
 from webhook.fix.insertions import Insertion
 from webhook.fix.removals import Removal, Removals
 from webhook.preview.results import EditRow, Failure, Result, ViolationRow
-from webhook.scan.results import Scan
+from webhook.scan.results import Position, Scan
 
 UNREADABLE: Final = "unreadable-document"
 """The rule of a document that cannot be read. Other rules are the ids of checks, and those of `fix`."""
@@ -23,6 +23,10 @@ UNSET: Final = "unset-defaults"
 """The rule of an object that lacks what `fix` writes."""
 BY_HAND: Final = "edit-by-hand"
 """The rule of what `fix` cannot write."""
+
+
+_NOWHERE: Final = Position("", 0, 0)
+"""Objects of a cluster."""
 
 
 class Severity(StrEnum):
@@ -96,8 +100,8 @@ def subjects_of_scan(scan: Scan) -> Iterator[Subject]:
     removals = Removals()
     for namespace in scan.namespaces:
         for workload in namespace.workloads:
-            position = workload.position
-            place = _Place(removals, position.source, position.document, "", position.line) if position else _NOWHERE
+            position = workload.position or _NOWHERE
+            place = _Place(removals, position.source, position.document, "", position.line)
             yield Subject(
                 f"{workload.kind}/{workload.name}",
                 workload.namespace,
@@ -122,10 +126,6 @@ class _Place(NamedTuple):
         if not self.source or not edits or any(edit.action is not Action.REMOVE for edit in edits):
             return ()
         return self.removals.find(self.source, self.number, [self.at + edit.path for edit in edits])
-
-
-_NOWHERE: Final = _Place(Removals(), "", 0, "", 0)
-"""Objects of a cluster."""
 
 
 def _unreadable(failure: Failure) -> Subject:
