@@ -6,6 +6,7 @@ which column its keys are, in which style it is written, and which anchors, alia
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from webhook.documents.bounds import MAX_DEPTH
 from webhook.documents.scalars import read_plain, to_key
 from webhook.documents.splitting import Chunk, split
 
+LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -77,6 +79,29 @@ class Layout:
 
     root: Node
     aliased: set[str] = field(default_factory=set)
+
+    def obstacle(self, node: Node) -> str:
+        """Why lines cannot be put into a value, or taken from it; "" if they can."""
+        if node.is_alias:
+            return f'it is the alias "*{node.anchor}"'
+        if node.anchor in self.aliased:
+            return f'aliases of "&{node.anchor}" share it'
+        if node.is_tagged:
+            return "it has a tag"
+        return "it is in flow style" if node.is_flow else ""
+
+
+def line_begin(text: bytes, offset: int) -> int:
+    """The offset at which the line begins that `offset` is on."""
+    return max(text.rfind(b"\n", 0, offset), text.rfind(b"\r", 0, offset)) + 1
+
+
+def line_behind(text: bytes, end: int) -> int | None:
+    """The first line that begins at or behind the end of a value; None if its line has no end."""
+    if text[end - 1 : end] in (b"\n", b"\r"):
+        return end  # a block scalar ends at the beginning of a line
+    found = LINE_END.search(text, end)
+    return found.end() if found else None
 
 
 def read_layouts(data: bytes) -> Iterator[Layout]:

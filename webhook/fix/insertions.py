@@ -11,12 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from webhook.documents.layout import Layout, Node
+from webhook.documents.layout import LINE_END, Layout, Node, line_begin, line_behind
 from webhook.documents.paths import field_of
 from webhook.fix.block import Style, field_lines, item_lines, style_at, to_flow
 from webhook.fix.order import in_order, position_among
 
-_LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 _NO_CONTENT: Final = re.compile(rb"[ \t]*(?:#.*)?")
 _MERGED: Final = "a merge key brings it"
 _NO_LINE_END: Final = "nothing can follow the last line, which has no line end"
@@ -82,14 +81,13 @@ class _Planner:
 
     def __init__(self, text: bytes, layout: Layout, made: Plan) -> None:
         self._text = text
-        self._aliased = layout.aliased
-        self._root = layout.root
+        self._layout = layout
         self._plan = made
 
     def object(self, at: Sequence[str | int], before: Any, after: Any) -> Any:
-        node, around = self._root, tuple[Node, ...]()
+        node, around = self._layout.root, tuple[Node, ...]()
         for token in at:
-            if self._obstacle(node):
+            if self._layout.obstacle(node):
                 break
             around = (*around, node) if node.entries is not None else around
             child = node.items[int(token)] if node.items is not None else node.value_of(str(token))
@@ -98,13 +96,13 @@ class _Planner:
             node = child
         else:
             return self._change(_Place(node, (), around), before, after)
-        return self._leave(_Place(node, (), ()), self._obstacle(node) or _MERGED, before, after)
+        return self._leave(_Place(node, (), ()), self._layout.obstacle(node) or _MERGED, before, after)
 
     def _change(self, place: _Place, before: Any, after: Any) -> Any:
         """The value at `place`, which should become `after`."""
         if before == after:
             return before
-        obstacle = self._obstacle(place.node)
+        obstacle = self._layout.obstacle(place.node)
         if obstacle:
             return self._leave(place, obstacle, before, after)
         if isinstance(before, dict) and isinstance(after, dict) and before.keys() <= after.keys():
@@ -148,7 +146,7 @@ class _Planner:
         ]
         new = after[len(before) :]
         if new:
-            offset = self._offset_behind(node.end)
+            offset = line_behind(self._text, node.end)
             if offset is None or node.anchor:  # in front of which the dash is not
                 return self._leave(place, _NO_LINE_END if offset is None else "it has an anchor", before, after, value)
             self._insert(offset, item_lines(new, node.column, style_at(around)))
@@ -157,7 +155,7 @@ class _Planner:
     def _fill(self, place: _Place, after: Any) -> Any:
         """Write a value below a key that has none."""
         mapping = place.around[-1] if place.around else None
-        offset = self._offset_behind(place.node.end)
+        offset = line_behind(self._text, place.node.end)
         if mapping is None or offset is None:
             return self._leave(place, _NO_LINE_END, None, after)
         style: Style = style_at(place.around)
@@ -167,16 +165,6 @@ class _Planner:
             self._insert(offset, item_lines(after, mapping.column + style.dash, style))
         return after
 
-    def _obstacle(self, node: Node) -> str:
-        """Why nothing can be inserted into a value; "" if it can."""
-        if node.is_alias:
-            return f'it is the alias "*{node.anchor}"'
-        if node.anchor in self._aliased:
-            return f'aliases of "&{node.anchor}" share it'
-        if node.is_tagged:
-            return "it has a tag"
-        return "it is in flow style" if node.is_flow else ""
-
     def _leave(self, place: _Place, reason: str, before: Any, after: Any, value: Any = ...) -> Any:
         """Leave the value as it is, or as `value` already is, and say what to do."""
         value = before if value is ... else value
@@ -185,7 +173,7 @@ class _Planner:
         return value
 
     def _insert(self, offset: int, lines: Iterable[str]) -> None:
-        found = _LINE_END.search(self._text[max(0, offset - 2) : offset]) or _LINE_END.search(self._text)
+        found = LINE_END.search(self._text[max(0, offset - 2) : offset]) or LINE_END.search(self._text)
         end = found[0] if found else b"\n"
         self._plan.insertions.append(Insertion(offset, b"".join(line.encode() + end for line in lines)))
 
@@ -194,32 +182,22 @@ class _Planner:
         entries = mapping.entries or []
         for number in range(position_among(name, [entry.name for entry in entries]), 0, -1):
             entry = entries[number - 1]
-            offset = self._offset_behind(max(entry.key.end, entry.value.end))
+            offset = line_behind(self._text, max(entry.key.end, entry.value.end))
             if offset is not None:
                 return offset
         return self._offset_in_front(mapping.begin)
 
-    def _offset_behind(self, end: int) -> int | None:
-        """The first line that begins at or behind `end`; None if no line can be inserted there."""
-        if self._text[end - 1 : end] in (b"\n", b"\r"):
-            return end  # a block scalar ends at the beginning of a line
-        found = _LINE_END.search(self._text, end)
-        return found.end() if found else None
-
     def _offset_in_front(self, begin: int) -> int | None:
         """The line of a mapping's first key, or the first of the comments above it; None if a dash is in front."""
-        start = self._line_begin(begin)
+        start = line_begin(self._text, begin)
         if self._text[start:begin].strip(b" "):
             return None
         while start:
-            above = self._line_begin(start - 1 - (self._text[start - 2 : start] == b"\r\n"))
+            above = line_begin(self._text, start - 1 - (self._text[start - 2 : start] == b"\r\n"))
             if not _NO_CONTENT.fullmatch(self._text[above:start].rstrip(b"\r\n")):
                 break
             start = above
         return start
-
-    def _line_begin(self, offset: int) -> int:
-        return max(self._text.rfind(b"\n", 0, offset), self._text.rfind(b"\r", 0, offset)) + 1
 
 
 def _edit(name: str, before: Any, after: Any) -> str:

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from webhook.documents.layout import Layout, Node, read_layouts
+from patches import Action, Edit, edit_document
+from webhook.documents.layout import Layout, Node, line_begin, line_behind, read_layouts
 from webhook.documents.paths import pointer_tokens
 from webhook.documents.reader import Document, read_documents
 
-_LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 _MOST_BYTES: Final = 8 * 1024 * 1024
 """Of text that is read again, to see whether it reads as it should: some seconds. What exceeds them gets no lines."""
 _REST: Final = re.compile(rb"[ \t]*(?:#[^\r\n]*)?(?:\r\n|\r|\n|$)")
@@ -90,7 +90,7 @@ def _read(source: str) -> _File | None:
 def _lines_of(text: bytes, layout: Layout, tokens: Sequence[str]) -> Removal | None:
     node, begin = layout.root, layout.root.begin
     for token in tokens:
-        if node.is_alias or node.is_flow or node.is_tagged or node.anchor in layout.aliased:
+        if layout.obstacle(node):
             return None
         if node.items is not None:
             if not token.isdecimal() or int(token) >= len(node.items):
@@ -107,16 +107,13 @@ def _lines_of(text: bytes, layout: Layout, tokens: Sequence[str]) -> Removal | N
 
 def _whole_lines(text: bytes, begin: int, node: Node) -> Removal | None:
     """The lines from `begin` to the end of a value; None if something else stands on them."""
-    start = max(text.rfind(b"\n", 0, begin), text.rfind(b"\r", 0, begin)) + 1
+    start, end = line_begin(text, begin), max(node.end, begin)
+    behind = line_behind(text, end)
     if text[start:begin].strip(b" "):
         return None
-    end = max(node.end, begin)
-    if text[end - 1 : end] not in (b"\n", b"\r"):  # a block scalar ends at the beginning of a line
-        if not _REST.match(text, end if not node.is_empty else text.find(b":", begin) + 1):
-            return None
-        found = _LINE_END.search(text, end)
-        end = found.end() if found else len(text)
-    return Removal(start, end - start)
+    if behind != end and not _REST.match(text, text.find(b":", begin) + 1 if node.is_empty else end):
+        return None
+    return Removal(start, (len(text) if behind is None else behind) - start)
 
 
 def _reads_without(file: _File, number: int, paths: Sequence[str], removals: Sequence[Removal]) -> bool:
@@ -124,24 +121,8 @@ def _reads_without(file: _File, number: int, paths: Sequence[str], removals: Seq
     for offset, length in sorted(removals, reverse=True):
         text = text[:offset] + text[offset + length :]
     found = {row.number: row.value for row in read_documents(text, "") if isinstance(row, Document)}
-    expected = file.values[number]
-    for path in sorted(paths, key=_order, reverse=True):  # of one list the last item first
-        expected = _without(expected, pointer_tokens(path))
+    expected = edit_document(file.values[number], [Edit("", Action.REMOVE, path) for path in paths])
     return bool(_pruned(found.get(number)) == _pruned(expected))
-
-
-def _order(path: str) -> list[tuple[int, str]]:
-    return [(int(token) if token.isdecimal() else -1, token) for token in pointer_tokens(path)]
-
-
-def _without(value: Any, tokens: Sequence[str]) -> Any:
-    copy: Any = value.copy()
-    token: Any = int(tokens[0]) if isinstance(copy, list) else tokens[0]
-    if len(tokens) == 1:
-        del copy[token]
-    else:
-        copy[token] = _without(copy[token], tokens[1:])
-    return copy
 
 
 def _pruned(value: Any) -> Any:
