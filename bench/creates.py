@@ -24,13 +24,13 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import msgspec
-
 from bench.admission.servers import HERE, build, cpu_seconds, free_port, machine, resident, server, versions, wait
 from bench.bars import bars
+from bench.figures import add_options, compare, save, write_figures
 from patches import MODE_LABEL, DefaulterConfiguration
 from tests.cluster import binaries
 from tests.cluster.client import pods
@@ -85,25 +85,16 @@ def main() -> int:
     )
     parser.add_argument("--rounds", type=int, default=20, help="turns of each, of 64 creates (default: %(default)s)")
     parser.add_argument("--podsecurity", type=Path, metavar="PROGRAM", help="the PodSecurity webhook; else left out")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="write a bar chart of what each adds, as SVG")
-    parser.add_argument("--save", action="store_true", help="make these ratios the baseline")
+    add_options(parser)
     options = parser.parse_args()
     found = binaries.find("etcd", "kube-apiserver")
     with tempfile.TemporaryDirectory() as name, control_plane(Path(name), found) as plane:
         report = _measure(plane, Path(name), options.rounds, options.podsecurity)
     _print(report)
-    if options.json:
-        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
-    if options.plot:
-        options.plot.write_text(plot(report), encoding="utf-8")
+    write_figures(options, report, plot)
     if options.save:
-        _BASELINE.write_text(json.dumps(ratios(report), indent=2) + "\n", encoding="utf-8")
-        return 0
-    worse = dearer(ratios(report), json.loads(_BASELINE.read_text(encoding="utf-8")))
-    for line in worse:
-        print(line)
-    return 1 if worse else 0
+        return save(_BASELINE, ratios(report))
+    return compare(_BASELINE, partial(dearer, ratios(report)))
 
 
 def ratios(report: dict[str, Any]) -> dict[str, float]:

@@ -17,13 +17,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import msgspec
-
 from bench.admission.servers import HERE, build, cpu_seconds, free_port, machine, resident, server, versions, wait
 from bench.bars import bars
+from bench.figures import add_options, compare, save, write_figures
 from bench.reviews import SHARED, review_of
 
 _BASELINE: Final = HERE / "baseline.json"
@@ -49,26 +49,16 @@ def main() -> int:
     """Measure, print, and compare with the baseline."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--reviews", type=int, default=6_000, help="reviews for each server in each round")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="write a bar chart, as SVG")
-    parser.add_argument("--save", action="store_true", help="make these ratios the baseline")
+    add_options(parser)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         found = _measure(Path(name), options.reviews)
     report = _report(found)
     _print(report)
-    if options.json:
-        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
-    if options.plot:
-        options.plot.write_text(plot(report), encoding="utf-8")
+    write_figures(options, report, plot)
     if options.save:
-        ratios = {name: row["ratio"] for name, row in report["servers"].items()}
-        _BASELINE.write_text(json.dumps(ratios, indent=2) + "\n", encoding="utf-8")
-        return 0
-    worse = slower(report, json.loads(_BASELINE.read_text(encoding="utf-8")))
-    for line in worse:
-        print(line)
-    return 1 if worse else 0
+        return save(_BASELINE, {name: row["ratio"] for name, row in report["servers"].items()})
+    return compare(_BASELINE, partial(slower, report))
 
 
 def slower(report: dict[str, Any], baseline: dict[str, float]) -> list[str]:

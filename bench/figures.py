@@ -1,0 +1,40 @@
+"""What a benchmark does with its figures: write them, and compare its ratios with those of a baseline."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Let the user say where to write the figures."""
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="write a bar chart, as SVG")
+    parser.add_argument("--save", action="store_true", help="make these ratios the baseline")
+
+
+def write_figures(options: argparse.Namespace, report: dict[str, Any], plot: Callable[[dict[str, Any]], str]) -> None:
+    """Write the report and its chart, if that is wanted."""
+    if options.json:
+        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    if options.plot:
+        options.plot.write_text(plot(report), encoding="utf-8")
+
+
+def save(baseline: Path, ratios: dict[str, float]) -> int:
+    """Make these ratios the baseline; the exit status."""
+    baseline.write_text(json.dumps(ratios, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def compare(baseline: Path, worse: Callable[[dict[str, float]], list[str]]) -> int:
+    """Print what is worse than the baseline; the exit status."""
+    lines = worse(json.loads(baseline.read_text(encoding="utf-8")))
+    for line in lines:
+        print(line)
+    return 1 if lines else 0
