@@ -11,6 +11,9 @@ from typing import Any, Final, TypeAlias
 
 import yaml
 
+from patches.model.pod import Origin, locate
+from patches.standards.judge import judge
+from patches.standards.levels import parse_level_version
 from tests.cluster import binaries
 from tests.shared_data import ROOT
 
@@ -67,3 +70,17 @@ def pod_of(objects: Iterable[dict[str, Any]]) -> dict[str, Any]:
     template = find(objects, "Deployment")["spec"]["template"]
     metadata = {"name": NAME, **template["metadata"]}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+
+
+def restricted_container(objects: Objects, template: dict[str, Any]) -> dict[str, Any]:
+    """The container of a pod template, which is restricted, with the security settings of admission's own pods."""
+    pod = locate({"apiVersion": "v1", "kind": "Pod", **template}, Origin.ADMISSION)
+    assert pod is not None
+    assert judge(pod, parse_level_version("restricted:latest")) == ()
+    container: dict[str, Any]
+    (container,) = template["spec"]["containers"]
+    own = find(objects, "Deployment")["spec"]["template"]["spec"]
+    assert template["spec"]["securityContext"] == own["securityContext"]
+    assert container["securityContext"] == own["containers"][0]["securityContext"]
+    assert {"cpu", "memory"} == container["resources"]["limits"].keys() == container["resources"]["requests"].keys()
+    return container

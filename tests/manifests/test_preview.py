@@ -7,10 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from patches.model.pod import Origin, locate
-from patches.standards.judge import judge
-from patches.standards.levels import parse_level_version
-from tests.manifests.building import NAME, Objects, build, find, write_overlay
+from tests.manifests.building import NAME, Objects, build, find, restricted_container, write_overlay
 from webhook.cli import _parser
 
 _OWN: Final = f"{NAME}-preview"
@@ -31,18 +28,11 @@ def _template(objects: Objects) -> dict[str, Any]:
 def test_its_pods_are_restricted(objects: Objects) -> None:
     """As those of admission: with every field explicit, and a file system that is read-only but for its certificate."""
     template = _template(objects)
-    pod = locate({"apiVersion": "v1", "kind": "Pod", **template}, Origin.ADMISSION)
-    assert pod is not None
-    assert judge(pod, parse_level_version("restricted:latest")) == ()
-    (container,) = template["spec"]["containers"]
-    own = find(objects, "Deployment")["spec"]["template"]["spec"]
-    assert template["spec"]["securityContext"] == own["securityContext"]
-    assert container["securityContext"] == own["containers"][0]["securityContext"]
+    container = restricted_container(objects, template)
     assert [mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")] == ["/tmp"]  # noqa: S108 (a mount)
     (tmp,) = [volume["emptyDir"] for volume in template["spec"]["volumes"] if volume["name"] == "tmp"]
     assert tmp["medium"] == "Memory"
     assert tmp["sizeLimit"]
-    assert {"cpu", "memory"} == container["resources"]["limits"].keys() == container["resources"]["requests"].keys()
 
 
 def test_the_arguments_are_ones_the_command_takes(objects: Objects) -> None:
