@@ -32,6 +32,11 @@ class Verdict(StrEnum):
     CANNOT = "cannot"
     """It needs by nature what the level forbids, or no edits are known that make it pass."""
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it passes without an edit."""
+        return self in (Verdict.COMPLIANT, Verdict.WITH_DEFAULTS)
+
 
 class Fit(NamedTuple):
     """How a workload fits a level.

@@ -10,6 +10,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final, NoReturn
 
+REPORT_KINDS: Final = ("openreports", "wgpolicyk8s")
+"""The outputs that are objects for a cluster."""
+REPORTS: Final = ("sarif", "junit", *REPORT_KINDS)
+"""The outputs that are for other programs, and that `webhook.cli.reports` writes."""
 _DESCRIPTION: Final = "Add secure defaults to pods, and judge the result by the Pod Security Standards."
 _SHORTEST_LIFETIME: Final = 10
 """Seconds. Certificates have no fractions of seconds, and a renewal takes a few."""
@@ -20,8 +24,6 @@ _FIX_STATUS: Final = (
 )
 _KRM_STATUS: Final = "Exit status: 0 if all was read, whether it complies or not, 2 if the input cannot be read."
 _READ_STATUS: Final = "Exit status: 0 if all was read, 2 if the input cannot be read."
-_REPORT_KINDS: Final = ("openreports", "wgpolicyk8s")
-_REPORTS: Final = ("sarif", "junit", *_REPORT_KINDS)
 _SCAN_STATUS: Final = "Exit status: 0 if all is ready, 1 if something is not, 2 if the input cannot be read."
 _CERTS_STATUS: Final = "Exit status: 0 if all is well, 1 if there is a problem, 2 if the certificates cannot be read."
 
@@ -74,13 +76,13 @@ def _parser() -> argparse.ArgumentParser:
             help="show which defaults would be added, and what would still violate the profile",
             epilog=_STATUS,
         ),
-        ("table", "json", "yaml", "diff", *_REPORTS),
+        ("table", "json", "yaml", "diff", *REPORTS),
     )
     _add_documents(
         commands.add_parser(
             "check", help="show what violates the profile as written, without defaults", epilog=_STATUS
         ),
-        ("table", "json", *_REPORTS),
+        ("table", "json", *REPORTS),
     )
     _add_fix(
         commands.add_parser("fix", help="write the defaults into manifests, by inserting lines", epilog=_FIX_STATUS)
@@ -361,7 +363,7 @@ def _add_scan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o",
         "--output",
-        choices=("table", "json", "yaml", "html", *_REPORTS),
+        choices=("table", "json", "yaml", "html", *REPORTS),
         default="table",
         help="(default: %(default)s)",
     )
@@ -371,8 +373,8 @@ def _add_scan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--write-reports",
         nargs="?",
-        const=_REPORT_KINDS[0],
-        choices=_REPORT_KINDS,
+        const=REPORT_KINDS[0],
+        choices=REPORT_KINDS,
         help="write a policy report into each namespace instead; exit with 0 if all are written, else with 2",
     )
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="(default: %(default)s)")

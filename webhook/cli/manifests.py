@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from webhook.cli import REPORT_KINDS, REPORTS
 from webhook.cli.options import ManifestOptions
 from webhook.cli.surroundings import find_surroundings
 from webhook.cli.table import write_table
@@ -46,14 +47,14 @@ def _write(documents: Sequence[Document | BrokenDocument], report: Report, optio
             sys.stdout.write(patched_yaml(results))
         case "diff":
             sys.stdout.write("".join(result.diff or "" for result in results if not result.error))
-        case "sarif" | "junit" | "openreports" | "wgpolicyk8s":
+        case form if form in REPORTS:
             from webhook.cli.reports import write_report  # noqa: PLC0415 (a fifth of the start, for these alone)
             from webhook.reports.findings import subjects_of_results  # noqa: PLC0415
 
-            write_report(subjects_of_results(documents, results), options.output)
+            write_report(subjects_of_results(documents, results), form)
         case _:
             write_table(report, sys.stdout, colour=has_colour(options.color))
-    if options.output in ("yaml", "diff", "openreports", "wgpolicyk8s"):
+    if options.output in ("yaml", "diff", *REPORT_KINDS):
         for result in results:
             if result.error:
                 print(f"error: {result.error}", file=sys.stderr)

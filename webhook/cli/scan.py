@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from patches import DefaulterConfiguration, Forecast, Images, Verdict
+from webhook.cli import REPORT_KINDS, REPORTS
 from webhook.cli.loading import load_images, load_with_warnings
 from webhook.cli.manifests import has_colour
 from webhook.cli.options import ScanCommandOptions
@@ -145,9 +146,9 @@ def _write(scan: Scan, options: ScanCommandOptions) -> None:
             sys.stdout.write(to_yaml(value))
         case "html":
             sys.stdout.write(to_html(scan, datetime.now(UTC)))
-        case "sarif" | "junit" | "openreports" | "wgpolicyk8s":
-            write_report(subjects_of_scan(scan), options.output, [row.name for row in scan.namespaces])
-            for error in scan.errors if options.output in KINDS else ():
+        case form if form in REPORTS:
+            write_report(subjects_of_scan(scan), form, [row.name for row in scan.namespaces])
+            for error in scan.errors if form in REPORT_KINDS else ():
                 print(f"error: {printable(str(error))}", file=sys.stderr)
         case _:
             write_scan_table(scan, sys.stdout, colour=has_colour(options.color))

@@ -10,7 +10,7 @@ from patches import Forecast, Verdict
 from webhook.cli.table import Paint
 from webhook.preview.results import StartRow
 from webhook.review.messages import printable
-from webhook.scan.results import NamespaceResult, Scan, Unjudged, Workload
+from webhook.scan.results import NamespaceResult, Scan, Unjudged, Workload, counted
 
 _COLOURS: Final = {
     Verdict.COMPLIANT: "\x1b[32m",
@@ -22,7 +22,6 @@ _BOLD: Final = "\x1b[1m"
 _RED: Final = "\x1b[31m"
 _WIDTH: Final = max(len(verdict) for verdict in Verdict)
 _MOST_CONTROLS: Final = 5
-_READY: Final = (Verdict.COMPLIANT, Verdict.WITH_DEFAULTS)
 
 
 def write_scan_table(scan: Scan, out: TextIO, *, colour: bool) -> None:
@@ -35,7 +34,7 @@ def write_scan_table(scan: Scan, out: TextIO, *, colour: bool) -> None:
 
 def _details(namespace: NamespaceResult, paint: Paint) -> Iterator[str]:
     """What is to be done, or known, about the workloads of a namespace. Nothing of those that are ready and run."""
-    rows = [row for row in namespace.workloads if row.verdict not in _READY or _is_remarkable(row)]
+    rows = [row for row in namespace.workloads if not row.verdict.is_ready or _is_remarkable(row)]
     if not rows:
         return
     yield paint(f"namespace {printable(namespace.name)}", _BOLD)
@@ -116,9 +115,9 @@ def _totals(scan: Scan, paint: Paint) -> Iterator[str]:
     if controls:
         rows = ", ".join(f"{count} {check}" for check, count in controls.most_common(_MOST_CONTROLS))
         yield f"most often violated once defaulted: {rows}"
-    ready = sum(row.verdict in _READY for row in scan.namespaces)
-    total = f"{_count(len(scan.namespaces), 'namespace')}, {_count(len(workloads), 'workload')}"
-    yield f"{total}: {_count(ready, 'namespace')} ready for {scan.profile}"
+    ready = sum(row.verdict.is_ready for row in scan.namespaces)
+    total = f"{counted(len(scan.namespaces), 'namespace')}, {counted(len(workloads), 'workload')}"
+    yield f"{total}: {counted(ready, 'namespace')} ready for {scan.profile}"
 
 
 def _unjudged(row: Unjudged) -> str:
@@ -127,7 +126,3 @@ def _unjudged(row: Unjudged) -> str:
         return f"{name}: without a pod template"
     rules = "; ".join(f"{{group: {row.group}, kind: {row.kind}, path: '{path}'}}" for path in row.paths)
     return f"{name}: nobody configured where it holds a pod template; `templates:` may have {printable(rules)}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -20,9 +20,8 @@ from typing import Final, NamedTuple
 from patches import CHECKS, Forecast, Verdict
 from webhook.preview.results import ViolationRow
 from webhook.review.messages import printable
-from webhook.scan.results import NamespaceResult, Scan, Workload
+from webhook.scan.results import NamespaceResult, Scan, Workload, counted
 
-_READY: Final = (Verdict.COMPLIANT, Verdict.WITH_DEFAULTS)
 _WORST_FIRST: Final = tuple(reversed(Verdict))
 _SHADES: Final = 4
 _MARKS: Final = {"+": "ins", "-": "del"}
@@ -99,11 +98,11 @@ def _choices(name: str, legend: str, choices: Iterable[tuple[str, str]]) -> str:
 
 
 def _summary(scan: Scan, rows: Sequence[_Row]) -> Iterator[str]:
-    ready = sum(row.result.verdict in _READY for row in rows)
-    total = _count(len(rows), "namespace")
+    ready = sum(row.result.verdict.is_ready for row in rows)
+    total = counted(len(rows), "namespace")
     yield '<section class="scoreboard" aria-labelledby="summary"><div>\n<h2 class="sentence" id="summary">'
     yield f"{ready} of {total} {'is' if ready == 1 else 'are'} ready for {_text(scan.profile)}</h2>\n<p class=rest>"
-    yield ", ".join(_count(count, _text(kind)) for kind, count in scan.kinds.items()) or "No workloads"
+    yield ", ".join(counted(count, _text(kind)) for kind, count in scan.kinds.items()) or "No workloads"
     yield "</p></div>\n"
     yield _bar("Namespaces", Counter(row.result.verdict for row in rows))
     yield _bar("Workloads", sum((row.verdicts for row in rows), Counter()))
@@ -228,7 +227,7 @@ def _workload(workload: Workload) -> Iterator[str]:
 
 
 def _where(workload: Workload) -> str:
-    pods = _count(workload.pods, "pod") if workload.pods else ""
+    pods = counted(workload.pods, "pod") if workload.pods else ""
     place = f"{workload.position.source}:{workload.position.line}" if workload.position else ""
     return _text(" · ".join(filter(None, (pods, place))))
 
@@ -305,7 +304,3 @@ def _classes(row: _Row) -> str:
 
 def _badge(verdict: Verdict) -> str:
     return f'<span class="badge {_class(verdict)}">{verdict}</span>'
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -39,7 +39,7 @@ def label_commands(namespaces: list[NamespaceResult], profile: LevelVersion) -> 
         yield "# 3. When no pod from before is left: have Kubernetes refuse what violates the profile."
         yield from (_command(name, enforce) for name in sorted(compliant + defaulted))
     for row in namespaces:
-        if row.verdict not in (Verdict.COMPLIANT, Verdict.WITH_DEFAULTS):
+        if not row.verdict.is_ready:
             yield f"# not ready: {_quoted(row)}: {row.verdict}"
 
 

@@ -101,3 +101,8 @@ class Scan(msgspec.Struct):
     unjudged: list[Unjudged]
     errors: list[Failure]
     problems: list[str]
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things in words, as in "1 namespace" and "2 namespaces"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

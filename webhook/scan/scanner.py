@@ -297,7 +297,7 @@ def _edits(written: Sequence[_Judged], running: Sequence[_Judged]) -> list[EditR
         edits.update({(row.path, row.text): row for row in part.edits})
     known = set(edits)
     for part in running:
-        if not all(row.fit.verdict in (Verdict.COMPLIANT, Verdict.WITH_DEFAULTS) for row in written):
+        if not all(row.fit.verdict.is_ready for row in written):
             break  # its pods are made anew from the edited template
         if part.edits is None:
             return None
