@@ -186,7 +186,7 @@ class _Reader:
             async for item in self._items(kind, names):
                 self._read(partial(self._add_template, scanner, item), item)
         async for item in self._items(PODS, names):
-            if not metadata_of(item).get("deletionTimestamp"):
+            if not _ends(item):
                 self._read(partial(scanner.add_pod, item, _namespace(item)), item)
         return Scan(
             str(self._what.profile),
@@ -228,7 +228,8 @@ class _Reader:
             yield msgspec.json.decode(body)
             return
         async for item in self._pages(NAMESPACES, "", self._what.selector):
-            yield item
+            if not _ends(item):  # nothing new may come into it: no pod, and no report
+                yield item
 
     async def _custom_kinds(self) -> list[Kind]:
         """The custom kinds with pod templates that this cluster serves."""
@@ -312,6 +313,11 @@ class _Reader:
         except InvalidObject as error:
             name = text_of(metadata_of(value).get("name"))
             self._problems.append(f"{value['kind']} {_namespace(value)}/{name}: {error}: it is not judged")
+
+
+def _ends(value: dict[str, Any]) -> bool:
+    """Whether an object is being deleted."""
+    return "deletionTimestamp" in metadata_of(value)
 
 
 def _with_unknown(snapshot: Snapshot, unknown: Collection[str], *, bindings: bool) -> Snapshot:
