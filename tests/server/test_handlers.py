@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 import pytest
+import uvloop
 
 from tests.patches.written import written
 from tests.review.builders import (
@@ -31,6 +32,7 @@ from tests.server.serving import serving
 from webhook.certificates.self_signed import CertificateFiles
 from webhook.gatherers.gatherer import LOOKUP_SECONDS
 from webhook.server.handlers import BODY_LIMIT, LONGEST_PATIENCE, patience
+from webhook.telemetry.logs import FIELDS
 
 PATHS = ("/mutate", "/validate")
 MIB = 1024 * 1024
@@ -50,6 +52,22 @@ async def test_validate(files: CertificateFiles) -> None:
         answer = await client.ask("/validate?timeout=10s", review(pod()))
     assert (answer["uid"], answer["allowed"], answer["status"]["code"]) == (UID, False, 403)
     assert answer["status"]["message"] == f'violates PodSecurity "restricted:latest": {BARE}'
+
+
+def test_the_time_that_a_review_takes(files: CertificateFiles, caplog: pytest.LogCaptureFixture) -> None:
+    """It is measured with the loop that serves, too, whose own clock counts milliseconds and stands in a handler."""
+
+    async def ask() -> None:
+        async with serving(files, reviewer(RESTRICTED)) as client:
+            for _ in range(5):
+                await client.ask("/mutate", review(pod()))
+
+    with caplog.at_level(logging.INFO), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(ask())
+    micros = [getattr(row, FIELDS)["seconds"] * 1e6 for row in caplog.records if row.name == "webhook.admission"]
+    assert len(micros) == 5
+    assert min(micros) > 0
+    assert any(round(value) % 1000 for value in micros)
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from time import perf_counter
 from typing import Final, NamedTuple, TypeAlias
 
 from aiohttp import web
@@ -88,8 +89,8 @@ async def _review(request: web.Request, endpoint: str, ask: _Ask) -> web.Respons
     app = request.app
     admissions = app[ADMISSIONS]
     clock = asyncio.get_running_loop().time
-    start = clock()
-    deadline = start + patience(request.query.get("timeout", ""))
+    start = perf_counter()  # the loop's clock stands while a handler runs
+    deadline = clock() + patience(request.query.get("timeout", ""))
     size = request.content_length
     lane: Lane = _SMALL_REVIEWS if size is not None and size <= LARGE else app[LARGE_REVIEWS]
     try:
@@ -99,12 +100,12 @@ async def _review(request: web.Request, endpoint: str, ask: _Ask) -> web.Respons
             body = await read_body(request, round(deadline - clock(), 3))
             answer = await _answer(app[REVIEWER], ask, body, lane, deadline)
     except RequestError as error:
-        admissions.record_undecodable(endpoint, clock() - start)
+        admissions.record_undecodable(endpoint, perf_counter() - start)
         return web.Response(status=http_status(error), text=f"{error}\n")
     answered = web.Response(body=answer.body, content_type="application/json")
     if not app[READINESS].serving:
         answered.force_close()  # a review sent on this connection later would be lost when it closes
-    admissions.record(endpoint, answer.request, answer.response, clock() - start)
+    admissions.record(endpoint, answer.request, answer.response, perf_counter() - start)
     return answered
 
 
