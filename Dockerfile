@@ -1,11 +1,13 @@
 # The image of the webhook: Python, what requirements.lock names, and this project. `make image` builds it.
 #
-# BASE is any image with Python 3.11 or newer, its venv module and a shell, which only the build uses. A tag moves with
+# BASE is any image with Python 3.11 or newer and a shell, which only the build uses. COMPILER is one with the same Python
+# at the same path, its headers and venv module, and a C compiler; nothing of it gets into the image. A tag moves with
 # security updates; for one that never changes name its digest: --build-arg BASE=docker.io/library/python@sha256:…
 ARG BASE=docker.io/library/python:3.13-slim-trixie
+ARG COMPILER=docker.io/library/python:3.13-trixie
 
 # --- built here, with tools that stay here ----------------------------------------------------------------------------
-FROM ${BASE} AS build
+FROM ${COMPILER} AS build
 ARG SOURCE_DATE_EPOCH=315532800
 ENV SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH} \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
@@ -17,16 +19,16 @@ WORKDIR /source
 
 # Every byte is one whose hash is in a lock. Only wheels are taken: a source archive would fetch build tools of its own.
 # An index other than PyPI comes by secrets, which are in no layer: id=pip.conf, and id=ca.crt for its `cert`.
-COPY requirements-build.lock requirements.lock ./
+COPY requirements-compile.lock requirements.lock ./
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=secret,id=ca.crt,target=/run/secrets/ca.crt \
-    /tools/bin/pip install --quiet --require-hashes --no-deps --only-binary :all: -r requirements-build.lock && \
+    /tools/bin/pip install --quiet --require-hashes --no-deps --only-binary :all: -r requirements-compile.lock && \
     /tools/bin/pip --python /app/bin/python install --quiet --require-hashes --no-deps --only-binary :all: \
         --no-compile -r requirements.lock
 
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml setup.py README.md LICENSE ./
 COPY patches patches
 COPY webhook webhook
-RUN /tools/bin/pip wheel --quiet --no-index --no-deps --no-build-isolation --wheel-dir /wheels . && \
+RUN PSD_COMPILE=1 /tools/bin/pip wheel --quiet --no-index --no-deps --no-build-isolation --wheel-dir /wheels . && \
     /tools/bin/pip --python /app/bin/python install --quiet --no-index --no-deps --no-compile /wheels/*.whl
 
 # Some dependencies ship their tests. Bytecode is not compared with its source: nobody can write either, and so the

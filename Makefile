@@ -16,7 +16,7 @@ PSD_SHARED ?= $(abspath ../shared)
 KUBE ?= 1.37.2
 ASSETS = $(BIN)/python tests/cluster/assets/build.py --kube $(KUBE)
 
-.PHONY: help run assets test shuffled unit lint format tables fields bench image mutants lock venv clean
+.PHONY: help run assets test shuffled unit compiled wheels lint format tables fields bench image mutants lock venv clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -40,6 +40,8 @@ test: lint ## everything that CI requires: lint, all tests, the coverage of patc
 	@echo '--- their coverage: patches/, then webhook/'
 	@$(BIN)/coverage report --include='patches/*' --fail-under=100
 	@$(BIN)/coverage report --include='webhook/*' --fail-under=$(WEBHOOK_COVERAGE)
+	@echo '--- the same tests on the compiled form, which takes about a minute to make'
+	@$(MAKE) --no-print-directory compiled
 	@echo '--- installation from the locks, with the oldest pip and the newest: a minute or two'
 	$(BIN)/pytest $(SHUFFLE) -m install
 	@echo '--- page in Chromium'
@@ -56,6 +58,16 @@ shuffled: ## `make test` in an order of the day; SEED=N repeats that of a run wh
 
 unit: $(TOOLS) ## the quick tests only, in under a minute
 	$(BIN)/pytest -n $(WORKERS) -q -m 'not slow and $(WITHOUT_MACHINERY)'
+
+# Beside the sources, not among them, where it would outlive a change of theirs. What the tests start runs it too.
+COMPILED := $(CURDIR)/.compiled
+compiled: $(TOOLS) ## make the compiled form, and run the tests that need nothing but Python on it
+	@command -v cc >/dev/null || { echo 'no C compiler: not tested compiled; `apt-get install gcc libc6-dev`'; \
+		test -z "$$REQUIRE_ALL"; }
+	@! command -v cc >/dev/null || { rm -rf $(COMPILED) && \
+		PSD_COMPILE=1 $(INSTALL) --no-index --no-deps --no-build-isolation --target $(COMPILED) . && \
+		PSD_FORM=compiled PYTHONSAFEPATH=1 PYTHONPATH=$(COMPILED):$(CURDIR) \
+		$(BIN)/pytest $(SHUFFLE) -n $(WORKERS) -o pythonpath='.compiled .' -m '$(WITHOUT_MACHINERY)'; }
 
 lint: $(TOOLS) ## ruff, mypy --strict and the import layers
 	$(BIN)/ruff check .
@@ -78,14 +90,19 @@ bench: $(RUNTIME) ## measure time and memory per review
 	@if command -v go >/dev/null; then $(BIN)/python -m bench.admission; \
 		else echo 'no Go on the PATH: not compared with other webhooks'; fi
 
+wheels: $(TOOLS) ## make dist/: the archive of the sources, the wheel for any platform, and the compiled one for this platform
+	$(BIN)/python -c 'from setuptools import build_meta; build_meta.build_sdist("dist")'
+	$(BIN)/python -m pip wheel --quiet --no-index --no-deps --no-build-isolation --wheel-dir dist .
+	PSD_COMPILE=1 $(BIN)/python -m pip wheel --quiet --no-index --no-deps --no-build-isolation --wheel-dir dist .
+
 # IMAGE_FLAGS are for the builder: `--secret id=pip.conf,src=FILE` for another package index.
 BUILDER ?= $(firstword $(foreach tool,buildah docker,$(shell command -v $(tool))))
 IMAGE ?= pod-security-defaulter:$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 EPOCH = $(shell git log -1 --format=%ct 2>/dev/null || echo 315532800)
 
-image: ## build the container image with buildah or docker (BASE=… on another image of Python)
+image: ## build the container image with buildah or docker (BASE=… COMPILER=… on other images of Python)
 	@test -n '$(BUILDER)' || { echo 'buildah or docker is needed' >&2; exit 1; }
-	$(BUILDER) build $(if $(findstring buildah,$(BUILDER)),--timestamp $(EPOCH)) $(if $(BASE),--build-arg BASE='$(BASE)') \
+	$(BUILDER) build $(if $(findstring buildah,$(BUILDER)),--timestamp $(EPOCH)) $(if $(BASE),--build-arg BASE='$(BASE)') $(if $(COMPILER),--build-arg COMPILER='$(COMPILER)') \
 		--build-arg VERSION='$(lastword $(subst :, ,$(IMAGE)))' --build-arg SOURCE_DATE_EPOCH=$(EPOCH) \
 		--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null) --tag '$(IMAGE)' $(IMAGE_FLAGS) .
 
@@ -99,6 +116,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --python-version
 lock: $(TOOLS) ## pin the newest allowed dependencies, with hashes
 	$(COMPILE) --upgrade --extra dev --output-file requirements-dev.lock pyproject.toml
 	$(COMPILE) --upgrade --constraints requirements-dev.lock --output-file requirements.lock pyproject.toml
+	$(COMPILE) --upgrade --constraints requirements-dev.lock --extra compile --output-file requirements-compile.lock pyproject.toml
 	printf 'setuptools\nwheel\n' | $(COMPILE) --upgrade --constraints requirements-dev.lock --output-file requirements-build.lock -
 
 venv: $(TOOLS) ## create or update .venv with all that development needs (the other targets do so when they need it)
@@ -123,6 +141,6 @@ $(TOOLS): $(RUNTIME) requirements-dev.lock
 	@touch $@
 
 clean: ## remove everything that is made, .venv and .certs included
-	rm -rf $(VENV) .certs build dist *.egg-info mutants .coverage .coverage.* htmlcov
+	rm -rf $(VENV) .certs .compiled build dist *.egg-info mutants .coverage .coverage.* htmlcov
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find patches webhook tests tools bench -name __pycache__ -type d -prune -exec rm -rf {} +

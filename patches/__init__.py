@@ -13,6 +13,9 @@ What is listed here is the surface. Everything else is private to the package.
 
 from __future__ import annotations
 
+from types import FunctionType
+from typing import Final
+
 from patches.compiler import NamespaceCompiler, compile_namespace
 from patches.defaults import DEFAULTS
 from patches.defaults.allow_privilege_escalation import SYS_ADMIN
@@ -55,7 +58,8 @@ from patches.model.images import (
     parse_image_reference,
 )
 from patches.model.notices import Notice, NoticeCode
-from patches.model.patch import Operation, escape, unescape
+from patches.model.operation import Operation
+from patches.model.patch import escape, unescape
 from patches.model.pod import OS_LABELS, TEMPLATES, Origin, Pod, field_path, locate
 from patches.model.quantities import nanos
 from patches.model.shapes import Quantity
@@ -105,6 +109,9 @@ from patches.standards.levels import NEWEST_MINOR, Level, LevelVersion, Version,
 from patches.standards.violations import Violation, violation_text
 from patches.verdicts import BY_NATURE, Fit, Verdict, fit, worst
 
+IS_COMPILED: Final = not isinstance(evaluate, FunctionType)
+"""Whether the engine runs compiled, as setup.py builds it, or as it is written. Nothing but speed differs."""
+
 __all__ = [
     "APPLIED_ANNOTATION",
     "APP_ARMOR_ANNOTATION",
@@ -113,6 +120,7 @@ __all__ = [
     "CHECK_FIELDS",
     "DEFAULTS",
     "FS_GROUP_VOLUMES",
+    "IS_COMPILED",
     "LINUX_CONTAINER_SECURITY",
     "LINUX_POD",
     "LINUX_POD_SECURITY",

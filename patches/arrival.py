@@ -81,7 +81,7 @@ def with_volume_sources(pod: Pod) -> Pod:
     bare = [
         position
         for position, volume in enumerate(pod.spec.get("volumes") or ())
-        if all(volume.get(source) is None for source in SOURCES & volume.keys())
+        if all(volume.get(source) is None for source in SOURCES.intersection(volume))
     ]
     if not bare:
         return pod

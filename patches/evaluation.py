@@ -13,7 +13,7 @@ from patches.defaults.default import Default
 from patches.defaults.draft import Draft
 from patches.model.decisions import Decision, Reason, State, Withheld
 from patches.model.notices import Notice
-from patches.model.patch import Operation
+from patches.model.operation import Operation
 from patches.model.pod import IMMUTABLE_TEMPLATES, Origin, Pod
 from patches.model.shapes import Json
 from patches.model.starting import Start, foresee

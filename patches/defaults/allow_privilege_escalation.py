@@ -51,7 +51,7 @@ def _obstacle(draft: Draft, container: ContainerView) -> Reason | None:
     return None
 
 
-DEFAULT: Final = Default(
+DEFAULT: Final[Default] = Default(
     id=ID,
     level=Level.RESTRICTED,
     title="No gain of privileges",

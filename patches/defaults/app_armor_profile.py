@@ -56,7 +56,7 @@ def _report(draft: Draft, path: str, profile: AppArmorProfile) -> None:
     (draft.conflict if profile.get("type") == "Unconfined" else draft.kept)(ID, path, profile)
 
 
-DEFAULT: Final = Default(
+DEFAULT: Final[Default] = Default(
     id=ID,
     level=Level.BASELINE,
     title="AppArmor profile",

@@ -137,7 +137,7 @@ def _claimed(pod: Pod, name: str) -> bool:
     return False
 
 
-DEFAULT: Final = Default(
+DEFAULT: Final[Default] = Default(
     id=ID,
     level=Level.BASELINE,
     title="No API token mounted",

@@ -148,7 +148,7 @@ def _first_open_port(pod: Pod) -> int:
     return _FIRST_OPEN_PORT
 
 
-DEFAULT: Final = Default(
+DEFAULT: Final[Default] = Default(
     id=ID,
     level=Level.RESTRICTED,
     title="Capabilities dropped",

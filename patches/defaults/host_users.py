@@ -157,7 +157,7 @@ def _is_offered(draft: Draft) -> bool | None:
     return (DEFAULT_HANDLER if runtime_class is None else runtime_class.handler) in offered
 
 
-DEFAULT: Final = Default(
+DEFAULT: Final[Default] = Default(
     id=ID,
     level=Level.BASELINE,
     title="User namespace of its own",

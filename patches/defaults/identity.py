@@ -124,7 +124,7 @@ def _at(security: object, field: str) -> int | None:
     return cast("Mapping[str, int | None]", security).get(field)
 
 
-DEFAULT: Final = Default(
+DEFAULT: Final[Default] = Default(
     id=ID,
     level=Level.BASELINE,
     title="User and group",

@@ -42,7 +42,7 @@ def _set(draft: Draft, parent: str, key: str, own: str | None) -> None:
         draft.kept(ID, f"{parent}/{key}", own)
 
 
-DEFAULT: Final = Default(
+DEFAULT: Final[Default] = Default(
     id=ID,
     level=Level.BASELINE,
     title="Image pulled each time",

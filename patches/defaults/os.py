@@ -82,7 +82,7 @@ def _any_set(fields: object, keys: Iterable[str]) -> bool:
     return any(values.get(key) is not None for key in keys)
 
 
-DEFAULT: Final = Default(
+DEFAULT: Final[Default] = Default(
     id=ID,
     level=Level.RESTRICTED,
     title="Declared as a Windows pod",

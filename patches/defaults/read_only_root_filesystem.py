@@ -67,10 +67,13 @@ def _mount(draft: Draft, container: ContainerView, name: str, path: str) -> None
 
 def _free_names(draft: Draft) -> Iterator[str]:
     taken = {volume["name"] for volume in draft.pod.spec.get("volumes") or ()}
-    return (name for name in (f"psd-tmp-{number}" for number in count()) if name not in taken)
+    for number in count():
+        name = f"psd-tmp-{number}"
+        if name not in taken:
+            yield name
 
 
-DEFAULT: Final = Default(
+DEFAULT: Final[Default] = Default(
     id=ID,
     level=Level.BASELINE,
     title="Read-only root filesystem",

@@ -88,7 +88,7 @@ def _record(draft: Draft, slot: Slot) -> None:
             draft.skipped(ID, f"{parent}/{slot.name}", slot.obstacle)
 
 
-DEFAULT: Final = Default(
+DEFAULT: Final[Default] = Default(
     id=ID,
     level=Level.BASELINE,
     title="Requests and limits",

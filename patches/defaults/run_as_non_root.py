@@ -139,7 +139,7 @@ def _explain(draft: Draft, container: ContainerView, reason: Reason) -> None:
         note_image(draft, NoticeCode.NAMED_USER_IMAGE, container, image_of(draft, container).user or "")
 
 
-DEFAULT: Final = Default(
+DEFAULT: Final[Default] = Default(
     id=ID,
     level=Level.RESTRICTED,
     title="May not run as root",

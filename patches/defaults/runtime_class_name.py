@@ -73,7 +73,7 @@ def _mismatch(draft: Draft, runtime_class: RuntimeClass) -> Reason | None:
     return None
 
 
-DEFAULT: Final = Default(
+DEFAULT: Final[Default] = Default(
     id=ID,
     level=Level.BASELINE,
     title="Runtime class",

@@ -87,7 +87,7 @@ def _agrees(annotation: str | None, profile: dict[str, Json]) -> bool:
     return annotation == f"localhost/{profile['localhostProfile']}"
 
 
-DEFAULT: Final = Default(
+DEFAULT: Final[Default] = Default(
     id=ID,
     level=Level.RESTRICTED,
     title="System calls filtered",

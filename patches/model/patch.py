@@ -8,17 +8,10 @@ below it later goes into the value of that one `add`: an API server pays for eac
 
 from __future__ import annotations
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any
 
+from patches.model.operation import Operation
 from patches.model.shapes import Json
-
-
-class Operation(TypedDict):
-    """One RFC 6902 operation."""
-
-    op: Literal["add", "remove", "replace"]
-    path: str
-    value: NotRequired[Json]
 
 
 def escape(token: str) -> str:

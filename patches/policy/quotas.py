@@ -99,7 +99,7 @@ def compile_quotas(quotas: Mapping[str, ResourceQuota]) -> tuple[QuotaDemand, ..
         QuotaDemand(name, quota.scopes, resources, refuses)
         for name, quota in sorted(quotas.items())
         for fields, refuses in ((_REFUSING, True), (_COUNTING, False))
-        if (resources := tuple(sorted(quota.resources & fields.keys()))) and quota.scopes <= _SCOPES.keys()
+        if (resources := tuple(sorted(quota.resources.intersection(fields)))) and quota.scopes <= _SCOPES.keys()
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.forms import FORM
 from tests.served import run_command
 from webhook.cli import main
 
@@ -143,10 +144,10 @@ def test_objects_without_a_namespace_belong_to_the_one_that_is_named(
 
 
 def test_version() -> None:
-    """`--version` prints the distribution's."""
+    """`--version` prints the distribution's, and in which form the engine runs."""
     run = run_command("--version")
     assert run.returncode == 0
-    assert run.stdout.split() == ["pod-security-defaulter", "0.1.0"]
+    assert run.stdout.split() == ["pod-security-defaulter", "0.1.0", f"({FORM})"]
 
 
 def test_facts_of_images_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

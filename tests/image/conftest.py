@@ -14,25 +14,24 @@ import pytest
 from tests.image import package_index
 from tests.image.buildah import Buildah, require_tools
 from tests.image.container import Container
-from tests.image.debian import base_archive
+from tests.image.debian import base_archives, import_bases
 from tests.image.telling import LINES, tell
 
-_BASE: Final = "localhost/debian-python:test"
 _IMAGE: Final = "localhost/pod-security-defaulter:0.0.1"
 
 
 @pytest.fixture(scope="session")
 def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
-    """The image, built by `make image` on a base with Python 3.11, and unpacked."""
+    """The image, built by `make image` on bases with Python 3.11, and unpacked."""
     require_tools()
-    archive = base_archive()
+    base_archives()
     directory = tmp_path_factory.mktemp("buildah")
     try:
         buildah = Buildah(directory)
-        buildah.import_tree(archive, _BASE)
+        bases = import_bases(buildah)
         started = time.monotonic()
         flags = package_index.flags(directory)
-        buildah.make("image", f"BASE={_BASE}", f"IMAGE={_IMAGE}", f"IMAGE_FLAGS={shlex.join(flags)}")
+        buildah.make("image", *bases, f"IMAGE={_IMAGE}", f"IMAGE_FLAGS={shlex.join(flags)}")
         seconds = time.monotonic() - started
         with buildah.tree(_IMAGE) as tree:
             whole = _megabytes(tree)

@@ -1,4 +1,4 @@
-"""Small Debians, each made once by debootstrap and kept in the cache: one with Python 3.11 is the tests' base image."""
+"""Small Debians, each made once by debootstrap and kept in the cache: two have Python 3.11, one a compiler too."""
 
 from __future__ import annotations
 
@@ -8,28 +8,46 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from tests.cluster.assets.build import cache_directory
-from tests.image.buildah import ALONE
+from tests.image.buildah import ALONE, Buildah
 from tests.image.telling import tell
 
 SUITE: Final = "bookworm"
-_INCLUDE: Final = ("python3", "python3-venv", "ca-certificates")
+_BASE: Final = ("python3", "ca-certificates")
+_COMPILER: Final = ("python3", "python3-venv", "python3-dev", "gcc", "libc6-dev", "ca-certificates")
 _EMPTY: Final = ("var/cache/apt", "var/lib/apt/lists")
 _LOGS: Final = "var/log"
 _SECONDS: Final = 900
 
 
-def base_archive() -> Path:
-    """A tar of the tree of the base image. Skips the test where the packages cannot be had."""
-    archive = cache_directory().parent / "image" / f"{SUITE}-{os.uname().machine}.tar"
+def base_archives() -> dict[str, Path]:
+    """A tar of each base image, by the variable of `make image` that names it. Skips where there are no packages."""
+    return {"BASE": _archive("base", _BASE), "COMPILER": _archive("compiler", _COMPILER)}
+
+
+def import_bases(buildah: Buildah) -> list[str]:
+    """Import the base images; the variables of `make image` that name them."""
+    archives = base_archives()
+    for archive in archives.values():
+        buildah.import_tree(archive, _name(archive))
+    return [f"{variable}={_name(archive)}" for variable, archive in archives.items()]
+
+
+def _name(archive: Path) -> str:
+    return f"localhost/{archive.stem}:test"
+
+
+def _archive(name: str, packages: Sequence[str]) -> Path:
+    archive = cache_directory().parent / "image" / f"{name}-{SUITE}-{os.uname().machine}.tar"
     if not archive.exists():
-        seconds = make_archive(archive, _base)
-        tell(f"base image made by debootstrap in {seconds:.0f} s")
+        seconds = make_archive(archive, partial(_make, packages=packages))
+        tell(f"{name} image made by debootstrap in {seconds:.0f} s")
     return archive
 
 
@@ -66,8 +84,8 @@ def empty(directory: Path) -> None:
     directory.mkdir()
 
 
-def _base(tree: Path) -> None:
-    debootstrap(tree, _INCLUDE)
+def _make(tree: Path, packages: Sequence[str]) -> None:
+    debootstrap(tree, packages)
     empty(tree / _LOGS)
 
 

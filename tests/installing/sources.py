@@ -8,7 +8,9 @@ from typing import Final
 
 from tests.shared_data import ROOT
 
-_FILES: Final = ("Makefile", "pyproject.toml", "README.md", "LICENSE", *(path.name for path in ROOT.glob("*.lock")))
+_FILES: Final = (
+    "Makefile", "pyproject.toml", "setup.py", "README.md", "LICENSE", *(path.name for path in ROOT.glob("*.lock"))
+)  # fmt: skip
 
 
 def copy_sources(directory: Path) -> Path:

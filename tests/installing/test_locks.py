@@ -12,11 +12,13 @@ from tests.installing import locks
 from tests.shared_data import ROOT
 
 _RUNTIME, _DEVELOPMENT, _BUILD = "requirements.lock", "requirements-dev.lock", "requirements-build.lock"
+_COMPILE: Final = "requirements-compile.lock"
 _PROJECT: Final[dict[str, Any]] = locks.declared()
 _WANTED: Final[dict[str, list[str]]] = {
     _RUNTIME: _PROJECT["project"]["dependencies"],
     _DEVELOPMENT: _PROJECT["project"]["dependencies"] + _PROJECT["project"]["optional-dependencies"]["dev"],
     _BUILD: _PROJECT["build-system"]["requires"],
+    _COMPILE: _PROJECT["project"]["dependencies"] + _PROJECT["project"]["optional-dependencies"]["compile"],
 }
 _VERSIONS: Final = ("3.11", "3.12", "3.13", "3.14")
 _PLATFORMS: Final = {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}

@@ -15,6 +15,7 @@ def test_the_surface_is_what_it_says() -> None:
         "CHECK_FIELDS",
         "DEFAULTS",
         "FS_GROUP_VOLUMES",
+        "IS_COMPILED",
         "LINUX_CONTAINER_SECURITY",
         "LINUX_POD",
         "LINUX_POD_SECURITY",

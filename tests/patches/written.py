@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from patches.model.patch import Operation, escape
+from patches.model.operation import Operation
+from patches.model.patch import escape
 from patches.model.shapes import Json
 
 

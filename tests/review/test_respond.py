@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from patches.model.patch import Operation
+from patches.model.operation import Operation
 from tests.review.builders import UID, sent
 from webhook.review import respond
 from webhook.review.codec import AdmissionResponse

@@ -54,13 +54,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _Version(argparse.Action):
-    """Prints the installed version. Looks it up only for this option."""
+    """Prints the installed version, and in which form the engine runs. Looks them up only for this option."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
         """Print the version and exit."""
         from importlib.metadata import version  # noqa: PLC0415 (10 ms that no command needs)
 
-        print(parser.prog, version("pod-security-defaulter"))
+        from patches import IS_COMPILED  # noqa: PLC0415 (likewise)
+
+        print(f"{parser.prog} {version('pod-security-defaulter')} ({'compiled' if IS_COMPILED else 'interpreted'})")
         parser.exit()
 
 

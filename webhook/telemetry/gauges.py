@@ -20,9 +20,10 @@ GaugeSource: TypeAlias = Callable[[], Iterable[Gauge]]
 """Returns the gauges of some part of the program, each time the page is asked for."""
 
 
-def build_info(version: str) -> Gauge:
-    """The version of this program."""
-    return Gauge("psd_build_info", "The version that runs.", {"version": version}, 1)
+def build_info(version: str, *, compiled: bool) -> Gauge:
+    """The version of this program, and in which form its engine runs."""
+    labels = {"version": version, "engine": "compiled" if compiled else "interpreted"}
+    return Gauge("psd_build_info", "The version that runs, and whether its engine is compiled.", labels, 1)
 
 
 def configuration_gauges(generation: str, *, reloaded: bool) -> Iterator[Gauge]:

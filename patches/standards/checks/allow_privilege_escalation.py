@@ -36,7 +36,7 @@ def _since_1_25(pod: Pod) -> Violation | None:
     return None if violation is None or pod.windows else violation
 
 
-CHECK: Final = Check(
+CHECK: Final[Check] = Check(
     id="allowPrivilegeEscalation",
     level=Level.RESTRICTED,
     versions=((8, _since_1_8), (25, _since_1_25)),

@@ -50,7 +50,7 @@ def _allows(value: str) -> bool:
     return value in ("", "runtime/default") or value.startswith("localhost/")
 
 
-CHECK: Final = Check(
+CHECK: Final[Check] = Check(
     id="appArmorProfile",
     level=Level.BASELINE,
     versions=((0, _since_1_0),),

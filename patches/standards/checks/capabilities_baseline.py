@@ -57,7 +57,7 @@ def _since_1_0(pod: Pod) -> Violation | None:
     )
 
 
-CHECK: Final = Check(
+CHECK: Final[Check] = Check(
     id="capabilities_baseline",
     level=Level.BASELINE,
     versions=((0, _since_1_0),),

@@ -54,7 +54,7 @@ def _since_1_25(pod: Pod) -> Violation | None:
     return None if violation is None or pod.windows else violation
 
 
-CHECK: Final = Check(
+CHECK: Final[Check] = Check(
     id="capabilities_restricted",
     level=Level.RESTRICTED,
     versions=((22, _since_1_22), (25, _since_1_25)),

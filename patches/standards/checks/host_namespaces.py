@@ -29,7 +29,7 @@ def _since_1_0(pod: Pod) -> Violation | None:
     return Violation(CHECK.id, "host namespaces", ", ".join(text for text, shared in fields if shared))
 
 
-CHECK: Final = Check(
+CHECK: Final[Check] = Check(
     id="hostNamespaces",
     level=Level.BASELINE,
     versions=((0, _since_1_0),),

@@ -26,7 +26,7 @@ def _since_1_0(pod: Pod) -> Violation | None:
     return Violation(CHECK.id, "hostPath volumes", f"{plural('volume', len(names))} {quoted(names)}")
 
 
-CHECK: Final = Check(
+CHECK: Final[Check] = Check(
     id="hostPathVolumes",
     level=Level.BASELINE,
     versions=((0, _since_1_0),),

@@ -41,7 +41,7 @@ def _since_1_0(pod: Pod) -> Violation | None:
     )
 
 
-CHECK: Final = Check(
+CHECK: Final[Check] = Check(
     id="hostPorts",
     level=Level.BASELINE,
     versions=((0, _since_1_0),),

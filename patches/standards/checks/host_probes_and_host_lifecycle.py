@@ -59,7 +59,7 @@ def _hosts(handler: Handler) -> list[str]:
     return found
 
 
-CHECK: Final = Check(
+CHECK: Final[Check] = Check(
     id="hostProbesAndHostLifecycle",
     level=Level.BASELINE,
     versions=((34, _since_1_34),),

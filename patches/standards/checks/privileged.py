@@ -26,7 +26,7 @@ def _since_1_0(pod: Pod) -> Violation | None:
     return Violation(CHECK.id, "privileged", f"{containers(names)} must not set securityContext.privileged=true")
 
 
-CHECK: Final = Check(
+CHECK: Final[Check] = Check(
     id="privileged",
     level=Level.BASELINE,
     versions=((0, _since_1_0),),

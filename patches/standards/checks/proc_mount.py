@@ -42,7 +42,7 @@ def _since_1_35(pod: Pod) -> Violation | None:
     return None if pod.spec.get("hostUsers") is False else find_unmasked(pod, CHECK.id)
 
 
-CHECK: Final = Check(
+CHECK: Final[Check] = Check(
     id="procMount",
     level=Level.BASELINE,
     versions=((0, _since_1_0), (35, _since_1_35)),

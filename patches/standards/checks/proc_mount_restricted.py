@@ -23,7 +23,7 @@ def _since_1_35(pod: Pod) -> Violation | None:
     return find_unmasked(pod, CHECK.id)
 
 
-CHECK: Final = Check(
+CHECK: Final[Check] = Check(
     id="procMount_restricted",
     level=Level.RESTRICTED,
     versions=((35, _since_1_35),),

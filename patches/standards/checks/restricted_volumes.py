@@ -84,7 +84,7 @@ def _forbidden_type(volume: Volume) -> str:
     return next((source for source in _FORBIDDEN if volume.get(source) is not None), "unknown")
 
 
-CHECK: Final = Check(
+CHECK: Final[Check] = Check(
     id="restrictedVolumes",
     level=Level.RESTRICTED,
     versions=((0, _since_1_0),),

@@ -45,7 +45,7 @@ def _since_1_35(pod: Pod) -> Violation | None:
     return None if pod.spec.get("hostUsers") is False else _since_1_0(pod)
 
 
-CHECK: Final = Check(
+CHECK: Final[Check] = Check(
     id="runAsNonRoot",
     level=Level.RESTRICTED,
     versions=((0, _since_1_0), (35, _since_1_35)),

@@ -32,7 +32,7 @@ def _since_1_35(pod: Pod) -> Violation | None:
     return None if pod.spec.get("hostUsers") is False else _since_1_23(pod)
 
 
-CHECK: Final = Check(
+CHECK: Final[Check] = Check(
     id="runAsUser",
     level=Level.RESTRICTED,
     versions=((23, _since_1_23), (35, _since_1_35)),

@@ -62,7 +62,7 @@ def _faults(bad: list[SELinuxOptions], types: frozenset[str]) -> str:
     return "; ".join(faults)
 
 
-CHECK: Final = Check(
+CHECK: Final[Check] = Check(
     id="seLinuxOptions",
     level=Level.BASELINE,
     versions=((0, _allowing(_TYPES_1_0)), (31, _allowing(_TYPES_1_31))),

@@ -67,7 +67,7 @@ def explicit_violation(check_id: str, pod: Pod) -> Violation | None:
     )
 
 
-CHECK: Final = Check(
+CHECK: Final[Check] = Check(
     id="seccompProfile_baseline",
     level=Level.BASELINE,
     versions=((0, _since_1_0), (19, _since_1_19)),

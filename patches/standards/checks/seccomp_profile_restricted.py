@@ -41,7 +41,7 @@ def _since_1_25(pod: Pod) -> Violation | None:
     return None if violation is None or pod.windows else violation
 
 
-CHECK: Final = Check(
+CHECK: Final[Check] = Check(
     id="seccompProfile_restricted",
     level=Level.RESTRICTED,
     versions=((19, _since_1_19), (25, _since_1_25)),

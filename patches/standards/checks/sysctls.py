@@ -48,7 +48,7 @@ def _allowing(safe: frozenset[str]) -> CheckFunction:
     return check
 
 
-CHECK: Final = Check(
+CHECK: Final[Check] = Check(
     id="sysctls",
     level=Level.BASELINE,
     versions=(

@@ -33,7 +33,7 @@ def _since_1_0(pod: Pod) -> Violation | None:
     return Violation(CHECK.id, "hostProcess", detail)
 
 
-CHECK: Final = Check(
+CHECK: Final[Check] = Check(
     id="windowsHostProcess",
     level=Level.BASELINE,
     versions=((0, _since_1_0),),
