@@ -122,6 +122,11 @@ def test_every_module_is_there_and_can_be_imported(container: Container) -> None
     assert set(json.loads(_printed(container, _EVERY_MODULE))) == names
 
 
+def test_the_engine_is_compiled(container: Container) -> None:
+    """And so the review above was answered by it."""
+    assert _printed(container, "import patches; print(patches.IS_COMPILED)") == "True\n"
+
+
 def test_the_data_beside_the_modules_is_there(container: Container) -> None:
     """What lies beside the modules in the checkout lies beside them in the image."""
     (installed,) = container.tree.glob("app/lib/python3*/site-packages")
@@ -183,7 +188,7 @@ def _status(pid: int) -> dict[str, list[str]]:
 
 def _data(top: Path) -> set[Path]:
     files = [path for name in ("patches", "webhook") for path in (top / name).rglob("*") if path.is_file()]
-    return {path.relative_to(top) for path in files if path.suffix not in {".py", ".pyc"}}
+    return {path.relative_to(top) for path in files if path.suffix not in {".py", ".pyc", ".so"}}
 
 
 def _canonical(name: str) -> str:
