@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple
 
 import pytest
@@ -20,6 +21,7 @@ from tests.cluster.kubectl import Kubectl
 from tests.cluster.load import Load, bundle_of, note, straight, through_the_api_server
 from tests.cluster.programs import ApiServer, restartable
 from tests.cluster.proxy import Proxy, proxied
+from tests.cluster.telling import LINES
 from tests.review.builders import pod, review
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
@@ -66,6 +68,16 @@ def _follows(scene: Scene, value: str) -> None:
     plane.admin.must("PATCH", f"/api/v1/namespaces/{_SPACE}", label, MERGE_PATCH)
     wanted = value != "privileged"
     eventually(lambda: scene.install.is_defaulted(_SPACE) is wanted, f"the profile is {value}")
+
+
+def test_a_burst(scene: Scene) -> None:
+    """Of 2,000 pods, 64 at once, as of a large rollout: each is defaulted."""
+    start = time.monotonic()
+    load = through_the_api_server(scene.install, _SPACE)
+    with ThreadPoolExecutor(64) as pool:
+        problems = list(filter(None, pool.map(lambda _: load.once(), range(2000))))
+    assert not problems, problems[:3]
+    LINES.append(f"burst: 2000 admissions in {time.monotonic() - start:.0f} s, none failed")
 
 
 def test_the_configuration_is_swapped(scene: Scene) -> None:

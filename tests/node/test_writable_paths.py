@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ import pytest
 from patches.policy.policy import IDS, PREFIX
 from tests.cluster.webhooks import defaulter, namespace
 from tests.node.node import Node
-from tests.node.outcomes import Outcome, State, bare_pod, run_servers, table
+from tests.node.outcomes import AT_ONCE_WITHOUT_REQUESTS, Outcome, State, Trial, bare_pod, run_trials, table
 from tests.node.servers import SERVERS, Server
 from tests.node.telling import tell
 
@@ -54,11 +55,17 @@ def test_what_is_known_of_an_image_makes_its_paths_writable(node: Node, work: Pa
     """At /tmp alone without facts, also at /run and its VOLUMEs with them; of a VOLUME its pod's creation warns."""
     labels = {f"{PREFIX}profile": "restricted", f"{PREFIX}mode": "enforce"}
     images = {server.image: {"user": server.user, "volumes": list(server.volumes)} for server in _SERVERS}
-    found = {}
-    for name, known in (("writable-unknown", None), ("writable-known", images)):
-        objects = [namespace(name, labels)]
-        with defaulter(node.plane, work / name, name, objects=objects, config=_CONFIGURATION, images=known):
-            found[name] = run_servers(node, node.plane.admin, name, _SERVERS, pod=_pod, seconds=5)
+    knowledge = {"writable-unknown": None, "writable-known": images}
+    trials = [Trial(server, node.plane.admin, name, _pod(server)) for name in knowledge for server in _SERVERS]
+    with ExitStack() as stack:
+        for name, known in knowledge.items():
+            objects = [namespace(name, labels)]
+            asked = defaulter(node.plane, work / name, name, objects=objects, config=_CONFIGURATION, images=known)
+            stack.enter_context(asked)
+        outcomes = run_trials(node, trials, seconds=5, at_once=AT_ONCE_WITHOUT_REQUESTS)
+    found: dict[str, dict[str, Outcome]] = {name: {} for name in knowledge}
+    for trial, outcome in zip(trials, outcomes, strict=True):
+        found[trial.namespace][trial.server.name] = outcome
     before = _stopped(found["writable-unknown"], "read-only, /tmp writable")
     after = _stopped(found["writable-known"], "read-only, and what is known of images counts")
     assert before.keys() == _BEFORE.keys()
