@@ -116,6 +116,39 @@ def _mended(warned: Warned, uids: Mapping[str, int], node: Node) -> Iterator[_Me
             yield _Mended(done, server.name, Trial(runs, node.plane.admin, cell.namespace, pod))
 
 
+def _root_only(node: Node) -> list[Trial]:
+    """Servers that work as root only, where they can have a user namespace."""
+    servers = [server for server in SERVERS if server.name in ROOT_ONLY and node.has_user_namespaces]
+    namespace = Cell(USER_NAMESPACE, enforced=True).namespace
+    return [Trial(server, node.plane.admin, namespace, pod_of(server, tagged(server, Known.ALL))) for server in servers]
+
+
+class _Rooted(NamedTuple):
+    """Servers as root in a user namespace: pods that say no more, and pods with the capabilities that they need."""
+
+    without: list[Trial]
+    with_them: list[Trial]
+
+
+def _rooted(node: Node) -> _Rooted:
+    found = _Rooted([], [])
+    for server in SERVERS:
+        if server.name in _EACH_NEED and node.has_user_namespaces:
+            pod = pod_of(server, tagged(server, Known.ALL))
+            pod["spec"] |= {"hostUsers": False, "securityContext": {"runAsUser": 0}}
+            found.without.append(Trial(server, node.plane.admin, Cell(SKIP).namespace, copy.deepcopy(pod)))
+            pod["spec"]["containers"][0]["securityContext"] = {"capabilities": {"add": list(server.needs)}}
+            found.with_them.append(Trial(server, node.plane.admin, Cell(SKIP).namespace, pod))
+    return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def run(node: Node, fates: Fates, warned: Warned, layer: ServersLayer) -> None:
+    """Run what the tests ask for at the same time; they then find it known."""
+    mended = [row.trial for row in _mended(warned, layer.uids, node)]
+    fates.find([*mended, *_root_only(node), *itertools.chain(*_rooted(node))])
+
+
 def test_the_edit_that_a_warning_names(node: Node, fates: Fates, warned: Warned, layer: ServersLayer) -> None:
     """Every server that is warned of runs once it is made, without a warning, also where restricted is enforced."""
     mended = list(_mended(warned, layer.uids, node))
@@ -136,26 +169,14 @@ def test_the_edit_that_a_warning_names(node: Node, fates: Fates, warned: Warned,
 @pytest.mark.usefixtures("user_namespaces")
 def test_a_server_that_works_as_root_only(node: Node, fates: Fates) -> None:
     """What is left to it where restricted is enforced is a user namespace, and that suffices."""
-    servers = [server for server in SERVERS if server.name in ROOT_ONLY]
-    cell = Cell(USER_NAMESPACE, enforced=True)
-    trials = [
-        Trial(server, node.plane.admin, cell.namespace, pod_of(server, tagged(server, Known.ALL))) for server in servers
-    ]
-    assert [row.state for row in fates.find(trials)] == [State.RUNS] * len(servers)
+    trials = _root_only(node)
+    assert [row.state for row in fates.find(trials)] == [State.RUNS] * len(ROOT_ONLY)
 
 
 @pytest.mark.usefixtures("user_namespaces")
 def test_root_in_a_user_namespace_asks_for_capabilities(node: Node, fates: Fates, warned: Warned) -> None:
     """Its author says root and `hostUsers: false`: it fails without capabilities, as is warned, and runs with them."""
-    cell = Cell(SKIP)
-    servers = [server for server in SERVERS if server.name in _EACH_NEED]
-    without, with_them = [], []
-    for server in servers:
-        pod = pod_of(server, tagged(server, Known.ALL))
-        pod["spec"] |= {"hostUsers": False, "securityContext": {"runAsUser": 0}}
-        assert warned.of(cell, pod) == {NoticeCode.ROOT_WITHOUT_CAPABILITIES}
-        without.append(Trial(server, node.plane.admin, cell.namespace, copy.deepcopy(pod)))
-        pod["spec"]["containers"][0]["securityContext"] = {"capabilities": {"add": list(server.needs)}}
-        with_them.append(Trial(server, node.plane.admin, cell.namespace, pod))
+    without, with_them = _rooted(node)
+    assert {warned.of(Cell(SKIP), row.pod) for row in without} == {frozenset({NoticeCode.ROOT_WITHOUT_CAPABILITIES})}
     outcomes = fates.find([*without, *with_them])
-    assert [row.state for row in outcomes] == [State.STOPPED] * len(servers) + [State.RUNS] * len(servers)
+    assert [row.state for row in outcomes] == [State.STOPPED] * len(_EACH_NEED) + [State.RUNS] * len(_EACH_NEED)
