@@ -8,13 +8,17 @@ import io
 import json
 import tarfile
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 OCI_INDEX: Final = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
 DOCKER_LIST: Final = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
 OCI_LAYER: Final = "application/vnd.oci.image.layer.v1.tar+gzip"
+CAPABILITY: Final = "SCHILY.xattr.security.capability"
+BIND: Final = bytes.fromhex("0100000200040000000000000000000000000000")
+"""As `setcap cap_net_bind_service=ep` writes it."""
+ELF: Final = b"\x7fELF\x02\x01\x01"
 PASSWD: Final = b"root:x:0:0:root:/root:/bin/sh\nweb:x:101:102::/:/bin/false\n"
 
 
@@ -35,6 +39,13 @@ class Blob(NamedTuple):
         return {"mediaType": self.media_type, "digest": self.digest, "size": len(self.data)}
 
 
+class Made(NamedTuple):
+    """An entry of a tar archive that still lacks its name."""
+
+    entry: tarfile.TarInfo
+    data: bytes = b""
+
+
 class StoredImage(NamedTuple):
     """A manifest with all that it names."""
 
@@ -42,21 +53,54 @@ class StoredImage(NamedTuple):
     blobs: tuple[Blob, ...]
 
 
-def tar(files: Mapping[str, bytes | tarfile.TarInfo], layout: int = tarfile.PAX_FORMAT) -> bytes:
-    """A tar archive of files and of ready entries."""
+def executable(content: bytes = ELF, capability: bytes = b"") -> Made:
+    """A program, with the attribute that holds its file capabilities."""
+    entry = tarfile.TarInfo()
+    entry.mode, entry.size = 0o755, len(content)
+    if capability:
+        entry.pax_headers = {CAPABILITY: capability.decode("utf-8", "surrogateescape")}
+    return Made(entry, content)
+
+
+def hard_link(target: str, capability: bytes = b"") -> Made:
+    """A further name of a file."""
+    made = executable(b"", capability)
+    made.entry.type, made.entry.linkname = tarfile.LNKTYPE, target
+    return made
+
+
+def link(target: str) -> Made:
+    """A symbolic link."""
+    entry = tarfile.TarInfo()
+    entry.type, entry.linkname = tarfile.SYMTYPE, target
+    return Made(entry)
+
+
+def directory() -> Made:
+    """A directory."""
+    entry = tarfile.TarInfo()
+    entry.type = tarfile.DIRTYPE
+    return Made(entry)
+
+
+Files: TypeAlias = Mapping[str, bytes | Made]
+
+
+def tar(files: Files, layout: int = tarfile.PAX_FORMAT) -> bytes:
+    """A tar archive of files and of other entries."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=layout) as archive:
         for name, content in files.items():
-            if isinstance(content, tarfile.TarInfo):
-                archive.addfile(content)
-            else:
-                entry = tarfile.TarInfo(name)
+            if isinstance(content, bytes):
+                entry = tarfile.TarInfo()
                 entry.size = len(content)
-                archive.addfile(entry, io.BytesIO(content))
+                content = Made(entry, content)  # noqa: PLW2901
+            content.entry.name = name
+            archive.addfile(content.entry, io.BytesIO(content.data))
     return buffer.getvalue()
 
 
-def layer(files: Mapping[str, bytes | tarfile.TarInfo], media_type: str = OCI_LAYER) -> Blob:
+def layer(files: Files, media_type: str = OCI_LAYER) -> Blob:
     """A layer, packed."""
     return Blob(gzip.compress(tar(files)), media_type)
 

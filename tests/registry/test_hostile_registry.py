@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import socket
 import ssl
@@ -16,11 +17,13 @@ from aiohttp import web
 
 from patches import ImageFacts, parse_image_reference
 from tests.cluster.pki import Authority
-from tests.registry.content import OCI_INDEX, OCI_MANIFEST, PASSWD, Blob, StoredImage, image, layer
+from tests.registry.content import OCI_INDEX, OCI_MANIFEST, PASSWD, Blob, StoredImage, image, layer, link, tar
 from webhook.errors import RegistryError
+from webhook.registry import tree
 from webhook.registry.addresses import AllowedHosts, is_public
 from webhook.registry.authentication import Credentials
 from webhook.registry.client import RegistryClient
+from webhook.registry.image import LooksInto, looks_into_none
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 USER: Final = Credentials("puller", "secret-password")
@@ -28,6 +31,7 @@ STORED: Final = image("web", [layer({"etc/passwd": PASSWD})])
 REFRESHING: Final = Credentials(identity_token="refresh-me")  # noqa: S106 (no real one)
 MANIFEST: Final = "/v2/app/manifests/latest"
 CONFIG: Final = f"/v2/app/blobs/{STORED.blobs[0].digest}"
+LINKS: Final = {f"{number}": link("x" * 100) for number in range(100)}
 LAYER: Final = f"/v2/app/blobs/{STORED.blobs[1].digest}"
 
 
@@ -94,12 +98,13 @@ async def ask(
     allowed: Sequence[str] = (),
     credentials: Credentials | None = None,
     seconds: float = 5,
+    looks_into: LooksInto = looks_into_none,
 ) -> ImageFacts:
     """What `server` says of its image, if also these hosts are allowed."""
     context = ssl.create_default_context(cafile=authority.cert)
     hosts = AllowedHosts([server.host, *allowed])
     async with RegistryClient(hosts, context=context, request_seconds=seconds, image_seconds=2 * seconds) as client:
-        return await client.facts(parse_image_reference(f"{server.host}/app"), credentials)
+        return await client.facts(parse_image_reference(f"{server.host}/app"), credentials, looks_into)
 
 
 def answer(status: int = 200, body: bytes = b"", **headers: str) -> Handler:
@@ -124,6 +129,16 @@ async def slow(_: web.Request) -> web.StreamResponse:
     """An answer that comes too late."""
     await asyncio.sleep(2)
     return web.Response()
+
+
+def delayed(body: bytes) -> Handler:
+    """A handler whose answer comes a little late."""
+
+    async def handle(_: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(0.3)
+        return web.Response(body=body)
+
+    return handle
 
 
 async def trickling(request: web.Request) -> web.StreamResponse:
@@ -206,6 +221,30 @@ async def test_a_layer_that_cannot_be_used_leaves_the_rest(
     """The number of the user stays unknown."""
     server.handlers[LAYER] = handler
     assert await ask(server, authority, seconds=1) == ImageFacts(user="web")
+
+
+@pytest.mark.parametrize("handler", [trickling, answer(body=gzip.compress(tar(LINKS)))])
+async def test_a_layer_that_is_looked_into_and_cannot_be_used(
+    authority: Authority, handler: Handler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the time is over, or it has too many links: the file capabilities stay unknown, and the user is known."""
+    monkeypatch.setattr(tree, "_MOST_BYTES", 10_000)
+    stored = image("7", [layer(LINKS)])
+    async with serving(authority, stored) as server:
+        server.handlers[f"/v2/app/blobs/{stored.blobs[1].digest}"] = handler
+        assert await ask(server, authority, seconds=1, looks_into=lambda _: True) == ImageFacts(user="7")
+
+
+async def test_the_time_for_an_image_is_bounded(authority: Authority) -> None:
+    """However many layers it has that each arrive in time; what is known by then counts."""
+    layers = [layer({f"a{number}": b""}) for number in range(20)]
+    stored = image("7", layers)
+
+    async with serving(authority, stored) as server:
+        for row in layers:
+            server.handlers[f"/v2/app/blobs/{row.digest}"] = delayed(row.data)
+        assert await ask(server, authority, seconds=0.5, looks_into=lambda _: True) == ImageFacts(user="7")
+        assert len(server.requests) < 10
 
 
 async def test_layers_that_are_too_large_are_not_asked_for(authority: Authority) -> None:

@@ -9,16 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from patches import ImageFacts, parse_image_reference
+from patches import ImageFacts, ImageUser, parse_image_reference
 from tests.cluster.pki import Authority
 from tests.registry.conftest import USER, Registry, encoded
 from tests.registry.content import (
+    BIND,
     DOCKER_LIST,
     DOCKER_MANIFEST,
+    ELF,
     OCI_INDEX,
     OCI_MANIFEST,
     PASSWD,
     Blob,
+    executable,
     image,
     index,
     layer,
@@ -28,16 +31,26 @@ from webhook.errors import RegistryError
 from webhook.registry.addresses import AllowedHosts
 from webhook.registry.authentication import Credentials
 from webhook.registry.client import RegistryClient
+from webhook.registry.image import LooksInto, looks_into_none
 
 BASE = layer({"etc/passwd": PASSWD, "bin/sh": b"#"})
 NEWER = layer({"etc/passwd": b"root:x:0:0:::\nweb:x:2001:2002:::\n"})
-OTHER = layer({"app/main": b"x" * 5000})
+OTHER = layer({"app/main": b"x" * 5000, "usr/bin/caddy": executable()})
+CADDY = layer({"usr/bin/caddy": executable(ELF + bytes(200_000), BIND)})
+ZSTD = Blob(b"zstd?", "application/vnd.oci.image.layer.v1.tar+zstd")
+BOUND = frozenset({"NET_BIND_SERVICE"})
 
 
-async def ask(registry: Registry, name: str, credentials: Credentials | None = None) -> ImageFacts:
+async def ask(
+    registry: Registry,
+    name: str,
+    credentials: Credentials | None = None,
+    *,
+    looks_into: LooksInto = looks_into_none,
+) -> ImageFacts:
     """What the registry says of an image."""
     async with RegistryClient(AllowedHosts([registry.host]), context=registry.context) as client:
-        return await client.facts(parse_image_reference(f"{registry.host}/{name}"), credentials)
+        return await client.facts(parse_image_reference(f"{registry.host}/{name}"), credentials, looks_into)
 
 
 @pytest.mark.parametrize("media_type", [OCI_MANIFEST, DOCKER_MANIFEST])
@@ -61,7 +74,7 @@ async def ask(registry: Registry, name: str, credentials: Credentials | None = N
             [BASE, layer({"etc/.wh..wh..opq": b"", "etc/passwd": PASSWD})],
             ImageFacts(user="web", uid=101, gid=102),
         ),
-        ("web", [BASE, Blob(b"zstd?", "application/vnd.oci.image.layer.v1.tar+zstd")], ImageFacts(user="web")),
+        ("web", [BASE, ZSTD], ImageFacts(user="web")),
         ("web", [Blob(b"no gzip", BASE.media_type)], ImageFacts(user="web")),
     ],
 )
@@ -71,6 +84,25 @@ async def test_the_user_of_an_image(
     """As the configuration says, with the numbers of the newest /etc/passwd that is still there."""
     await asyncio.to_thread(registry.push, "team/app", "1.0", image(user, layers, media_type))
     assert await ask(registry, "team/app:1.0") == facts
+
+
+@pytest.mark.parametrize(
+    ("layers", "user", "facts"),
+    [
+        ([BASE, CADDY], "web", ImageFacts(user="web", uid=101, gid=102, file_capabilities=BOUND)),
+        ([BASE, CADDY], "7", ImageFacts(user="7", file_capabilities=BOUND)),
+        ([BASE, OTHER], "web", ImageFacts(user="web", uid=101, gid=102, file_capabilities=False)),
+        ([BASE, OTHER, CADDY, NEWER], "web", ImageFacts(user="web", uid=2001, gid=2002, file_capabilities=BOUND)),
+        ([BASE, CADDY], "root", ImageFacts(user="root")),
+        ([ZSTD, CADDY, BASE], "web", ImageFacts(user="web", uid=101, gid=102)),
+        ([Blob(b"no gzip", BASE.media_type), CADDY, BASE], "web", ImageFacts(user="web")),
+    ],
+    ids=["with", "with, by number", "without", "several layers", "root", "packed otherwise", "not packed at all"],
+)
+async def test_file_capabilities(registry: Registry, layers: Sequence[Blob], user: str, facts: ImageFacts) -> None:
+    """Of the program of an image that does not run as root, where all layers can be read."""
+    await asyncio.to_thread(registry.push, "caddy", "2", image(user, layers, Entrypoint=["caddy", "run"]))
+    assert await ask(registry, "caddy:2", looks_into=lambda found: found.kind_of_user is not ImageUser.ROOT) == facts
 
 
 async def test_ports_and_volumes(registry: Registry) -> None:
@@ -153,3 +185,41 @@ def test_preview_asks_as_the_user_of_docker(
     (place,) = json.loads(capsys.readouterr().out)["namespaces"]
     forecasts = {row["image"]: row["forecast"] for row in place["workloads"][0]["starts"]}
     assert forecasts == {image_names[0]: "runs", image_names[1]: "unknown"}
+
+
+def test_preview_foresees_a_program_that_is_not_started(
+    registry: Registry,
+    authority: Authority,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The one file capability that restricted allows is added; of others the forecast tells."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.cert))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    raw = bytes.fromhex("0100000200200000000000000000000000000000")
+    containers = []
+    for name, attribute in (("bind", BIND), ("raw", raw)):
+        stored = image("7", [layer({"bin/web": executable(capability=attribute)})], Cmd=["/bin/web"])
+        registry.push(name, "1", stored)
+        containers.append({"name": name, "image": f"{registry.host}/{name}:1"})
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": {"containers": containers}}
+    file = tmp_path / "pod.json"
+    file.write_text(json.dumps(pod), encoding="utf-8")
+    main(
+        [
+            "preview",
+            "--offline",
+            "-f",
+            str(file),
+            "--images-from-registry",
+            "--private-registry",
+            registry.host,
+            "-o",
+            "json",
+        ]
+    )
+    (result,) = json.loads(capsys.readouterr().out)["results"]
+    added = [row["securityContext"]["capabilities"].get("add") for row in result["patched"]["spec"]["containers"]]
+    assert added == [["NET_BIND_SERVICE"], None]
+    assert [row["forecast"] for row in result["starts"]] == ["runs", "will-not-start"]

@@ -1,5 +1,6 @@
-"""Asks registries for the configuration of images: user, ports, volumes. Never inside an admission request.
+"""Asks registries what images are: user, ports, volumes, file capabilities. Never inside an admission request.
 
 read_image (image.py)   which requests to make, and what the responses say: no I/O
-RegistryClient          sends them: bounded, over verified TLS, to no address that is not allowed
+LayerReader             the entries of a layer, while it arrives; PasswdFile and ImageFiles are shown them
+RegistryClient          sends the requests: bounded, over verified TLS, to no address that is not allowed
 """

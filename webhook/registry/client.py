@@ -19,7 +19,7 @@ from webhook.errors import RegistryError
 from webhook.registry.addresses import AllowedHosts, PublicResolver, check_address
 from webhook.registry.authentication import Credentials
 from webhook.registry.exchange import Request, Response, Steps
-from webhook.registry.image import Platform, read_image
+from webhook.registry.image import LooksInto, Platform, looks_into_none, read_image
 
 T = TypeVar("T")
 
@@ -73,8 +73,21 @@ class RegistryClient:
     ) -> None:
         await self._session.close()
 
-    async def facts(self, reference: ImageReference, credentials: Credentials | None = None) -> ImageFacts:
+    async def facts(
+        self,
+        reference: ImageReference,
+        credentials: Credentials | None = None,
+        looks_into: LooksInto = looks_into_none,
+    ) -> ImageFacts:
         """Find out what the registry of an image says of it.
+
+        Args:
+            reference: the image.
+            credentials: the user's for this registry; None for an anonymous user.
+            looks_into: whether to look for file capabilities, which takes all layers of the image.
+
+        Returns:
+            What is known of it; without what its layers would tell where they cannot be had in time.
 
         Raises:
             RegistryError: if the registry may not be asked, refuses, does not answer in time, or answers what cannot
@@ -83,20 +96,21 @@ class RegistryClient:
         if not self._hosts.allows(reference.host):
             raise RegistryError(f"{reference.host}: this registry is not among those that may be asked")
         try:
-            async with asyncio.timeout(self._image_seconds):
-                return await self._run(read_image(reference, self._platform, credentials))
-        except TimeoutError:
-            raise RegistryError(f"{reference.host}: no answer within {self._image_seconds:g} seconds") from None
+            return await self._run(read_image(reference, self._platform, credentials, looks_into))
         except RegistryError as error:
             raise RegistryError(f"{reference.host}: {error}", error.status) from None
 
     async def _run(self, steps: Steps[T]) -> T:
-        """Send what a protocol step asks for until it is done."""
+        """Send what a protocol step asks for until it is done. When the time is over, every request fails."""
+        end = asyncio.get_running_loop().time() + self._image_seconds
         try:
             request = next(steps)
             while True:
                 try:
-                    response = await self._send(request)
+                    async with asyncio.timeout_at(end):
+                        response = await self._send(request)
+                except TimeoutError:
+                    request = steps.throw(RegistryError(f"no answer within {self._image_seconds:g} seconds"))
                 except RegistryError as error:
                     request = steps.throw(error)
                 else:
@@ -139,8 +153,7 @@ async def _read(response: aiohttp.ClientResponse, request: Request) -> bytes:
         if hashed is not None:
             hashed.update(chunk)
         if request.sink is not None:
-            request.sink.feed(chunk)
-            await asyncio.sleep(0)  # other work of the loop gets a turn
+            await asyncio.to_thread(request.sink.feed, chunk)  # a few bytes may unpack to very many
         else:
             body += chunk
     if hashed is not None and hashed.hexdigest() != expected:

@@ -1,49 +1,39 @@
-"""What a registry says of an image.
+"""What a registry says of an image: its configuration, and what the layers tell about its user and its program.
 
-Sources: OCI distribution-spec 1.1; OCI image-spec 1.1; Docker's manifest V2, schema 2.
+Sources: OCI image-spec 1.1; Docker's manifest V2, schema 2.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Sequence
-from http import HTTPStatus
-from typing import Any, Final, NamedTuple, TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
 from patches import ImageFacts, ImageReference
 from webhook.errors import RegistryError
-from webhook.registry.authentication import Credentials, authorize
-from webhook.registry.exchange import Request, Response, Sink, Steps, origin, send
-from webhook.registry.passwd import Account, LayerReader, find_account
+from webhook.registry.authentication import Credentials
+from webhook.registry.exchange import Steps
+from webhook.registry.files import ImageFiles
+from webhook.registry.layer import LayerReader, Visitor
+from webhook.registry.passwd import PasswdFile, find_account
+from webhook.registry.program import file_capabilities, read_command
+from webhook.registry.repository import Descriptor, Repository, decode
 
-T = TypeVar("T")
-
-_INDEXES: Final = (
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-)
-_MANIFESTS: Final = (
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-)
-_SCHEMA_1: Final = "application/vnd.docker.distribution.manifest.v1"
-_ACCEPT: Final = ", ".join((*_INDEXES, *_MANIFESTS))
-_HUB: Final = "docker.io"
-_HUB_HOST: Final = "registry-1.docker.io"
-_MOST_MANIFEST_BYTES: Final = 4 * 1024 * 1024
 _MOST_CONFIG_BYTES: Final = 4 * 1024 * 1024
 _MOST_LAYER_BYTES: Final = 128 * 1024 * 1024
 _MOST_LAYERS_BYTES: Final = 256 * 1024 * 1024
 _MOST_LAYERS: Final = 128
 _MOST_PORT: Final = 65535
-_SCHEMA: Final = 2
-_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
-_HOST: Final = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?|\[[0-9A-Fa-f:]+\](:\d{1,5})?")
-_REPOSITORY: Final = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*")
-_TAG: Final = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
+
+LooksInto: TypeAlias = Callable[[ImageFacts], bool]
+"""Whether to look for file capabilities in all layers of an image of which its configuration says this."""
+
+
+def looks_into_none(_: ImageFacts) -> bool:
+    """Look for file capabilities in no image."""
+    return False
 
 
 class Platform(NamedTuple):
@@ -53,154 +43,68 @@ class Platform(NamedTuple):
     os: str = "linux"
 
 
-class _Platform(msgspec.Struct):
-    architecture: str = ""
-    os: str = ""
-
-
-class _Descriptor(msgspec.Struct, rename="camel"):
-    digest: str
-    media_type: str = ""
-    size: int = 0
-    platform: _Platform | None = None
-
-
-class _Manifest(msgspec.Struct, rename="camel"):
-    """An index or a manifest."""
-
-    media_type: str = ""
-    schema_version: int = 2
-    manifests: list[_Descriptor] | None = None
-    config: _Descriptor | None = None
-    layers: list[_Descriptor] | None = None
-
-
 class _ContainerConfig(msgspec.Struct, rename="pascal"):
     user: str | None = None
     exposed_ports: dict[str, Any] | None = None
     volumes: dict[str, Any] | None = None
+    # the rest is worth something without these
+    entrypoint: Any = None
+    cmd: Any = None
+    env: Any = None
+    working_dir: Any = None
 
 
 class _Image(msgspec.Struct):
     config: _ContainerConfig | None = None
 
 
-class _Repository:
-    """One repository of a registry, as one user pulls from it."""
-
-    def __init__(self, reference: ImageReference, credentials: Credentials | None) -> None:
-        host = _HUB_HOST if reference.host == _HUB else reference.host
-        self._url = f"https://{host}/v2/{reference.repository}"
-        self._name = reference.repository
-        self._credentials = credentials
-        self._authorization = ""
-
-    def manifest(self, name: str) -> Steps[_Manifest]:
-        digest = name if _DIGEST.fullmatch(name) else ""
-        request = Request(f"{self._url}/manifests/{name}", _MOST_MANIFEST_BYTES, {"Accept": _ACCEPT}, digest=digest)
-        response = yield from self._get(request)
-        if response.headers.get("content-type", "").startswith(_SCHEMA_1):
-            raise RegistryError("the image has a manifest of schema 1, which is not read")
-        _verify(response)
-        manifest = _decode(response.body, _Manifest, "manifest")
-        if manifest.schema_version != _SCHEMA:
-            raise RegistryError(f"the image has a manifest of schema {manifest.schema_version}, which is not read")
-        return manifest
-
-    def blob(self, row: _Descriptor, most_bytes: int, sink: Sink | None = None) -> Steps[bytes]:
-        _check_digest(row)
-        request = Request(f"{self._url}/blobs/{row.digest}", most_bytes, {}, digest=row.digest, sink=sink)
-        response = yield from self._get(request)
-        return response.body
-
-    def _get(self, request: Request) -> Steps[Response]:
-        response = yield from self._send(request)
-        if response.status == HTTPStatus.UNAUTHORIZED and origin(response.url) == origin(request.url):
-            # a host that it redirects to is shown no credentials
-            self._authorization = yield from authorize(response, self._name, self._credentials)
-            response = yield from self._send(request)
-        if response.status != HTTPStatus.OK:
-            raise RegistryError(f"{request.url}: {response.status}", response.status)
-        return response
-
-    def _send(self, request: Request) -> Steps[Response]:
-        if self._authorization:
-            request = request._replace(headers={**request.headers, "Authorization": self._authorization})
-        return send(request)
-
-
-def read_image(reference: ImageReference, platform: Platform, credentials: Credentials | None) -> Steps[ImageFacts]:
+def read_image(
+    reference: ImageReference,
+    platform: Platform,
+    credentials: Credentials | None,
+    looks_into: LooksInto = looks_into_none,
+) -> Steps[ImageFacts]:
     """Find out what a registry says of an image.
 
     Args:
         reference: the image.
         platform: which image of an index to take; without one of this platform, the first for Linux.
         credentials: the user's for this registry; None for an anonymous user.
+        looks_into: whether to look for file capabilities.
 
     Returns:
-        Its user, ports and volumes. The uid of a user by name is None if no layer that can be read names it.
+        Its user, ports and volumes. The uid of a user by name is None if no layer that can be read names it, the file
+        capabilities are None if they are not looked for, a layer cannot be read, or the program does not tell.
 
     Raises:
         RegistryError: if the registry refuses, or answers what cannot be used.
     """
-    _check(reference)
-    repository = _Repository(reference, credentials)
-    manifest = yield from repository.manifest(reference.digest or reference.tag)
+    repository = Repository(reference, credentials)
+    manifest = yield from repository.manifest()
     if manifest.manifests is not None:
-        row = _choose(manifest.manifests, platform)
-        _check_digest(row)
-        manifest = yield from repository.manifest(row.digest)
+        manifest = yield from repository.manifest(_choose(manifest.manifests, platform))
     if manifest.config is None:
         raise RegistryError("the manifest names no configuration")
     body = yield from repository.blob(manifest.config, _MOST_CONFIG_BYTES)
-    config = _decode(body, _Image, "configuration").config or _ContainerConfig()
+    config = decode(body, _Image, "configuration").config or _ContainerConfig()
     facts = ImageFacts(
         user=config.user or "",
         exposed_ports=tuple(sorted(_ports(config.exposed_ports or ()))),
         volumes=tuple(sorted(config.volumes or ())),
     )
-    name = facts.user_name or ""
-    if name in ("", "root") or name.isdecimal():
-        return facts
+    layers = manifest.layers or ()
     try:
-        account = yield from _find_account(repository, manifest.layers or (), name)
+        if looks_into(facts) and _can_read(layers):
+            return (yield from _read_layers(repository, layers, config, facts))
+        if _has_user_name(facts):
+            passwd = yield from _find_passwd(repository, layers)
+            return _with_account(facts, passwd)
     except RegistryError:
-        return facts  # what the configuration says is worth something without the number
-    if account is None:
-        return facts
-    group = (facts.user or "").partition(":")[2]
-    gid = account.gid if not group else int(group) if group.isdecimal() else None
-    return ImageFacts(
-        user=facts.user, uid=account.uid, gid=gid, exposed_ports=facts.exposed_ports, volumes=facts.volumes
-    )
+        pass  # what the configuration says is worth something without the layers
+    return facts
 
 
-def _verify(response: Response) -> None:
-    """Compare a manifest with the digest that the registry names beside it."""
-    digest = response.headers.get("docker-content-digest", "")
-    if _DIGEST.fullmatch(digest):
-        algorithm, _, expected = digest.partition(":")
-        if hashlib.new(algorithm, response.body).hexdigest() != expected:
-            raise RegistryError(f"the manifest does not have the digest {digest}")
-
-
-def _check_digest(row: _Descriptor) -> None:
-    if not _DIGEST.fullmatch(row.digest):
-        raise RegistryError(f"{row.digest[:100]!r} is no digest that can be verified")
-
-
-def _check(reference: ImageReference) -> None:
-    """Let nothing into a URL that is no reference."""
-    if not _HOST.fullmatch(reference.host) or not _REPOSITORY.fullmatch(reference.repository):
-        raise RegistryError("this is no image reference")
-    if reference.digest:
-        if not _DIGEST.fullmatch(reference.digest):
-            raise RegistryError("the digest of the reference cannot be verified")
-    elif not _TAG.fullmatch(reference.tag):
-        raise RegistryError("this is no image reference")
-
-
-def _choose(rows: Sequence[_Descriptor], platform: Platform) -> _Descriptor:
+def _choose(rows: Sequence[Descriptor], platform: Platform) -> Descriptor:
     of_os = [row for row in rows if row.platform is not None and row.platform.os == platform.os]
     exact = [row for row in of_os if row.platform is not None and row.platform.architecture == platform.architecture]
     if not of_os:
@@ -208,30 +112,63 @@ def _choose(rows: Sequence[_Descriptor], platform: Platform) -> _Descriptor:
     return (exact or of_os)[0]
 
 
-def _find_account(repository: _Repository, layers: Sequence[_Descriptor], name: str) -> Steps[Account | None]:
+def _read_layers(
+    repository: Repository, layers: Sequence[Descriptor], config: _ContainerConfig, facts: ImageFacts
+) -> Steps[ImageFacts]:
+    """Read all layers, once each, the oldest first."""
+    command = read_command(config.entrypoint, config.cmd, config.env, config.working_dir)
+    files = ImageFiles(command.programs)
+    for layer in layers:
+        files.tree.next_layer()
+        yield from _read_layer(repository, layer, files)
+    facts = replace(facts, file_capabilities=file_capabilities(command, files.tree))
+    return _with_account(facts, files.passwd) if _has_user_name(facts) else facts
+
+
+def _find_passwd(repository: Repository, layers: Sequence[Descriptor]) -> Steps[bytes]:
     """Look into the layers, the newest first, until one has `/etc/passwd` or hides those of older ones."""
     left = _MOST_LAYERS_BYTES
     for layer in layers[: -_MOST_LAYERS - 1 : -1]:
         left -= layer.size
-        packed = layer.media_type.endswith("gzip")
-        if not 0 < layer.size <= _MOST_LAYER_BYTES or left < 0 or not (packed or layer.media_type.endswith("tar")):
-            return None
-        reader = LayerReader(packed=packed)
-        yield from repository.blob(layer, layer.size, reader)
-        if reader.passwd is not None:
-            return find_account(reader.passwd, name)
-        if reader.problem or reader.hides_older:
-            return None
-    return None
+        if not _can_read([layer]) or left < 0:
+            break
+        passwd = PasswdFile()
+        yield from _read_layer(repository, layer, passwd)
+        if passwd.hides_older:
+            return passwd.content
+    return b""
+
+
+def _read_layer(repository: Repository, layer: Descriptor, visitor: Visitor) -> Steps[bytes]:
+    reader = LayerReader(visitor, packed=layer.media_type.endswith("gzip"))
+    return repository.blob(layer, layer.size, reader)
+
+
+def _can_read(layers: Sequence[Descriptor]) -> bool:
+    sizes = [layer.size for layer in layers]
+    return (
+        len(layers) <= _MOST_LAYERS
+        and all(0 < size <= _MOST_LAYER_BYTES for size in sizes)
+        and sum(sizes) <= _MOST_LAYERS_BYTES
+        and all(layer.media_type.endswith(("gzip", "tar")) for layer in layers)
+    )
+
+
+def _has_user_name(facts: ImageFacts) -> bool:
+    name = facts.user_name or ""
+    return name not in ("", "root") and not name.isdecimal()
+
+
+def _with_account(facts: ImageFacts, passwd: bytes) -> ImageFacts:
+    """What is known with the numbers of the user, as `/etc/passwd` has them."""
+    account = find_account(passwd, facts.user_name or "")
+    if account is None:
+        return facts
+    group = (facts.user or "").partition(":")[2]
+    gid = account.gid if not group else int(group) if group.isdecimal() else None
+    return replace(facts, uid=account.uid, gid=gid)
 
 
 def _ports(ports: Sequence[str] | dict[str, Any]) -> set[int]:
     numbers = (text.partition("/")[0] for text in ports)
     return {int(number) for number in numbers if number.isdecimal() and 0 < int(number) <= _MOST_PORT}
-
-
-def _decode(body: bytes, kind: type[T], what: str) -> T:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise RegistryError(f"the {what} of the image cannot be read: {error}") from None
