@@ -114,9 +114,7 @@ class ImageSettings(_Part, frozen=True):
 class RegistrySettings(_Part, frozen=True):
     """What the observer asks registries."""
 
-    enabled: Annotated[
-        bool, Meta(description="Whether to ask the registries of images of whose user nothing is known.")
-    ] = False
+    enabled: Annotated[bool, Meta(description="Whether to ask registries what is not known of images.")] = False
     allow: Annotated[
         tuple[str, ...],
         Meta(
@@ -135,6 +133,14 @@ class RegistrySettings(_Part, frozen=True):
         tuple[str, ...],
         Meta(description="The names of these Secrets; needed by, and only by, pullSecrets: named."),
     ] = ()
+    file_capabilities: Annotated[
+        bool,
+        Meta(
+            description="Whether to look for file capabilities of an image's program, which takes downloading all its "
+            "layers, once. Not of an image that runs as root, unless a pod sets runAsUser, or rootImages is "
+            "userNamespace: else it keeps its capabilities."
+        ),
+    ] = True
 
     def __post_init__(self) -> None:
         """Refuse Secrets that would not be read, and to read none."""

@@ -107,6 +107,7 @@ def test_each_default_can_be_switched(default: str) -> None:
         {"observer": {"registry": {"secrets": ["mine"]}}},
         {"observer": {"registry": {"pullSecrets": "pod", "secrets": ["mine"]}}},
         {"observer": {"registry": {"allow": "*"}}},
+        {"observer": {"registry": {"fileCapabilities": ["NET_RAW"]}}},
         {"placeholders": "auto"},
         {"templates": [{"group": "example.org", "kind": "Widget"}]},
         {"templates": [{"group": "example.org", "kind": "Widget", "path": "spec..template"}]},

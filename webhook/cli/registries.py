@@ -15,7 +15,7 @@ _AT_ONCE: Final = 4
 
 
 def ask_registries(references: Iterable[str], known: Images, private: Sequence[str]) -> Images:
-    """Ask for the images of whose user nothing is known, and print a warning for each that nobody tells about.
+    """Ask for the images of whose user or program nothing is known; print a warning for each that nobody tells about.
 
     Args:
         references: images, as manifests name them.
@@ -28,8 +28,17 @@ def ask_registries(references: Iterable[str], known: Images, private: Sequence[s
     Raises:
         InputError: if the user's auth files cannot be read.
     """
-    unknown = [row for row in references if known.find(row).kind_of_user is ImageUser.UNKNOWN]
+    unknown = [row for row in references if _is_unknown(known.find(row))]
     return known.joined(asyncio.run(_ask(unknown, private))) if unknown else known
+
+
+def _is_unknown(facts: ImageFacts) -> bool:
+    return facts.kind_of_user is ImageUser.UNKNOWN or (facts.file_capabilities is None and _may_lose(facts))
+
+
+def _may_lose(facts: ImageFacts) -> bool:
+    """Whether a container of the image may lose the capabilities of its program: by default root keeps them."""
+    return facts.kind_of_user is not ImageUser.ROOT
 
 
 async def _ask(references: Sequence[str], private: Sequence[str]) -> dict[str, ImageFacts]:
@@ -47,7 +56,7 @@ async def _ask(references: Sequence[str], private: Sequence[str]) -> dict[str, I
             try:
                 async with turns:
                     found = await asyncio.to_thread(credentials.find, reference)
-                    facts[text] = await client.facts(reference, found)
+                    facts[text] = await client.facts(reference, found, _may_lose)
             except RegistryError as error:
                 print(
                     f"warning: nothing is known of the image {printable(text)}: {printable(str(error))}",

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from patches import DefaulterConfiguration, Forecast, Images, Verdict
+from patches import DefaulterConfiguration, Images, Verdict
 from webhook.cli import REPORT_KINDS, REPORTS
 from webhook.cli.loading import load_images, load_with_warnings
 from webhook.cli.manifests import has_colour
@@ -80,8 +80,8 @@ def _scan_cluster(options: ScanCommandOptions) -> tuple[Scan, list[str]]:
     if options.images_from_registry:
         scan, _ = _ask_cluster(replace(options, write_reports=None), configuration, images)
         starts = [row for place in scan.namespaces for workload in place.workloads for row in workload.starts]
-        unknown = dict.fromkeys(row.image for row in starts if row.forecast is Forecast.UNKNOWN)
-        images = ask_registries(unknown, images, options.private_registries)
+        named = dict.fromkeys(row.image for row in starts if row.image)
+        images = ask_registries(named, images, options.private_registries)
     return _ask_cluster(options, configuration, images)
 
 
