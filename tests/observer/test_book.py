@@ -49,6 +49,40 @@ def test_lessons_add_up(lessons: list[Lesson], expected: ImageEntry) -> None:
     assert taught(*lessons).entries["nginx"].facts() == expected.facts()
 
 
+@pytest.mark.parametrize(
+    ("known", "told", "expected"),
+    [
+        (None, None, None),
+        (None, False, False),
+        (None, frozenset({"NET_RAW", "NET_ADMIN"}), ("NET_ADMIN", "NET_RAW")),
+        (True, None, True),
+        (True, False, True),
+        (True, frozenset({"NET_RAW"}), ("NET_RAW",)),
+        (False, None, False),
+        (False, frozenset({"NET_RAW"}), ("NET_RAW",)),
+        (("NET_RAW",), None, ("NET_RAW",)),
+        (("NET_RAW",), False, False),
+    ],
+)
+def test_what_a_registry_says_of_file_capabilities(*, known: Any, told: Any, expected: Any) -> None:
+    """It knows their names; that there are some, a kubelet knows better. What it says later is of the newer image."""
+    book = ImageBook()
+    book.adopt({"nginx": ImageEntry(uid=7, file_capabilities=known, source=Source.KUBELET, seen=NOW)}, {})
+    book.complete(["nginx"], ImageFacts(file_capabilities=told), "shop", NOW)
+    assert book.entries["nginx"].file_capabilities == expected
+    assert book.knows_file_capabilities("nginx") is (expected is not None)
+
+
+@pytest.mark.parametrize(("told", "expected"), [(None, True), (False, True), (frozenset({"CHOWN"}), ("CHOWN",))])
+def test_a_kubelet_knows_better_that_there_are_file_capabilities(*, told: Any, expected: Any) -> None:
+    """Its refusal counts more than what the registry has said; which ones they are stays known."""
+    book = ImageBook()
+    book.complete(["nginx"], ImageFacts(user="7", file_capabilities=told), "shop", NOW)
+    book.learn(lesson(uid=7), "shop", NOW)
+    assert book.learn(lesson(file_capabilities=True, by_kubelet=True), "shop", NOW) is (told in {None, False})
+    assert (book.entries["nginx"].file_capabilities, book.entries["nginx"].user) == (expected, "7")
+
+
 def test_source_and_time() -> None:
     """Those of the last lesson that said something."""
     book = taught(lesson(uid=101))

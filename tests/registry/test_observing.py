@@ -10,16 +10,18 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 import pytest
 
-from patches import ImageFacts, RegistrySettings
+from patches import DefaulterConfiguration, ImageFacts, Lesson, RegistrySettings
+from patches.policy.configuration import ObserverSettings, RunAsNonRootSettings, Settings
 from tests.cluster.pki import Authority
 from tests.gatherers.live_faults import Played, Refusal, beside, playing, until
 from tests.registry.conftest import USER, Registry, encoded
-from tests.registry.content import PASSWD, image, layer
+from tests.registry.content import BIND, PASSWD, executable, image, layer
 from tests.registry.test_hostile_registry import CONFIG, answer, serving
+from webhook.images.facts import write_image_facts
 from webhook.observer.book import ImageBook
 from webhook.observer.pods import ImageUse
 from webhook.observer.registries import Registries
@@ -27,6 +29,7 @@ from webhook.registry.authentication import Credentials
 
 _STORED: Final = image("web", [layer({"etc/passwd": PASSWD})])
 _SECONDS: Final = 20
+RootImages: TypeAlias = Literal["skip", "userNamespace", "warn"]
 
 
 class _Observed:
@@ -35,10 +38,12 @@ class _Observed:
     def __init__(self, played: Played, registries: Registries, book: ImageBook, woken: list[None]) -> None:
         self.played, self.registries, self.book, self.woken = played, registries, book, woken
 
-    async def ask(self, image: str, namespace: str = "shop", digest: str = "") -> dict[str, Any]:
+    async def ask(
+        self, image: str, namespace: str = "shop", digest: str = "", *, sets_user: bool = False
+    ) -> dict[str, Any]:
         """Have a pod `p` use an image, and wait for the result; what is known of the image then."""
         before = self.registries.asked.total()
-        self.registries.put(namespace, "p", [ImageUse(image, digest)])
+        self.registries.put(namespace, "p", [ImageUse(image, digest, sets_user)])
         await until(lambda: self.registries.asked.total() > before, _SECONDS)
         entry = self.book.entries.get(image)
         return {} if entry is None else {"user": entry.user, "uid": entry.uid, "gid": entry.gid, "source": entry.source}
@@ -61,11 +66,16 @@ class _Observed:
         return [path.removeprefix("/api/v1/namespaces/") for path, _ in self.played.asked if "/secrets/" in path]
 
 
+def _configuration(settings: RegistrySettings, root_images: RootImages = "skip") -> DefaulterConfiguration:
+    observer, non_root = ObserverSettings(registry=settings), RunAsNonRootSettings(root_images=root_images)
+    return DefaulterConfiguration(observer=observer, settings=Settings(run_as_non_root=non_root))
+
+
 @asynccontextmanager
-async def _observing(host: str, **settings: Any) -> AsyncIterator[_Observed]:
+async def _observing(host: str, *, root_images: RootImages = "skip", **settings: Any) -> AsyncIterator[_Observed]:
     woken: list[None] = []
     book = ImageBook()
-    given = RegistrySettings(enabled=True, allow=(host,), **settings)
+    given = _configuration(RegistrySettings(enabled=True, allow=(host,), **settings), root_images)
     async with playing() as (played, client):
         registries = Registries(client, "own", book, lambda: woken.append(None), lambda: given)
         async with beside(registries.run()):
@@ -93,6 +103,69 @@ async def test_a_user_by_name_gets_its_number(registry: Registry) -> None:
         observed.registries.put("shop", "p", [ImageUse(name, digest)])
         observed.registries.put("bank", "p", [ImageUse(name, digest)])
         assert len(observed.registries._waiting) == 0
+
+
+@pytest.mark.parametrize(("attribute", "known"), [(BIND, ("NET_BIND_SERVICE",)), (b"", False)], ids=["with", "without"])
+async def test_file_capabilities_are_looked_for(registry: Registry, attribute: bytes, *, known: Any) -> None:
+    """Of an image whose user is known already: the ConfigMap has their names. They are looked for once."""
+    stored = image("7", [layer({"bin/web": executable(capability=attribute)})], Cmd=["web"])
+    await asyncio.to_thread(registry.push, "capable", "1", stored)
+    name = f"{registry.host}/capable:1"
+    async with _observing(registry.host) as observed:
+        observed.book.learn(Lesson(name, ImageFacts(user="7", uid=7), by_kubelet=False), "shop", datetime.now(UTC))
+        await observed.ask(name)
+        written = json.loads(write_image_facts(observed.book.entries))["images"][name]
+        assert written["fileCapabilities"] == (list(known) if known else known)
+        assert (written["user"], written["source"]) == ("7", "running")
+        observed.registries.put("bank", "p", [ImageUse(name, "")])
+        assert len(observed.registries._waiting) == 0
+
+
+async def test_file_capabilities_are_looked_for_where_they_matter(registry: Registry) -> None:
+    """Not where root keeps its capabilities: where the pod names another user, or in a user namespace, it does not."""
+    stored = image("", [layer({"bin/web": executable(capability=BIND)})], Cmd=["web"])
+    await asyncio.to_thread(registry.push, "root", "1", stored)
+    name = f"{registry.host}/root:1"
+    cases: tuple[tuple[bool, RootImages, Any], ...] = (
+        (False, "skip", None),
+        (True, "skip", ("NET_BIND_SERVICE",)),
+        (False, "userNamespace", ("NET_BIND_SERVICE",)),
+    )
+    for sets_user, root_images, known in cases:
+        async with _observing(registry.host, root_images=root_images) as observed:
+            await observed.ask(name, sets_user=sets_user)
+            assert observed.book.entries[name].file_capabilities == known
+            observed.registries.put("bank", "p", [ImageUse(name, "", sets_user)])
+            assert len(observed.registries._waiting) == 0
+            observed.registries.put("bank", "p", [ImageUse(name, "", sets_user=True)])
+            assert len(observed.registries._waiting) == (known is None)
+
+
+async def test_file_capabilities_are_not_looked_for(registry: Registry) -> None:
+    """Where the configuration says so, no layer is downloaded and the image is not asked for again."""
+    stored = image("7", [layer({"bin/web": executable(capability=BIND)})], Cmd=["web"])
+    await asyncio.to_thread(registry.push, "capable", "1", stored)
+    name = f"{registry.host}/capable:1"
+    async with _observing(registry.host, file_capabilities=False) as observed:
+        await observed.ask(name)
+        assert observed.book.entries[name].file_capabilities is None
+        observed.registries.put("bank", "p", [ImageUse(name, "")])
+        assert len(observed.registries._waiting) == 0
+
+
+async def test_what_a_registry_does_not_tell_is_not_asked_for_all_namespaces(registry: Registry) -> None:
+    """It would say the same again, and the layers may be large. After a day it is asked for once more."""
+    stored = image("7", [layer({"start": executable(b"#!"), "bin/web": executable(capability=BIND)})], Cmd=["/start"])
+    await asyncio.to_thread(registry.push, "script", "1", stored)
+    name = f"{registry.host}/script:1"
+    async with _observing(registry.host) as observed:
+        assert (await observed.ask(name))["user"] == "7"
+        assert observed.book.entries[name].file_capabilities is None
+        observed.registries.put("bank", "p", [ImageUse(name, "")])
+        assert len(observed.registries._waiting) == 0
+        observed.registries._pauses.clear()
+        await observed.ask(name, "bank")
+        assert dict(observed.registries.asked) == {"answered": 2}
 
 
 async def test_nobody_s_secrets(private_registry: Registry) -> None:
@@ -208,7 +281,8 @@ async def test_it_is_off(registry: Registry) -> None:
 
 async def test_it_is_switched_off_meanwhile(registry: Registry) -> None:
     """What waits is not asked for, and what became known meanwhile neither."""
-    settings: list[RegistrySettings | None] = [RegistrySettings(enabled=True, allow=("*",))]
+    asking = _configuration(RegistrySettings(enabled=True, allow=("*",)))
+    settings: list[DefaulterConfiguration | None] = [asking]
     book = ImageBook()
     async with playing() as (_, client):
         registries = Registries(client, "own", book, lambda: None, lambda: settings[0])
@@ -216,9 +290,11 @@ async def test_it_is_switched_off_meanwhile(registry: Registry) -> None:
         settings[0] = None
         async with beside(registries.run()):
             await until(lambda: not len(registries._waiting))
-            settings[0] = RegistrySettings(enabled=True, allow=("*",))
+            settings[0] = asking
             registries.put("shop", "p", [ImageUse(f"{registry.host}/b:1", "")])
-            book.complete([f"{registry.host}/b:1"], ImageFacts(user="7"), "shop", datetime.now(UTC))
+            book.complete(
+                [f"{registry.host}/b:1"], ImageFacts(user="7", file_capabilities=False), "shop", datetime.now(UTC)
+            )
             await until(lambda: not len(registries._waiting))
             await asyncio.sleep(0)
     assert registries.asked.total() == 0

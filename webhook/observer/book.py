@@ -125,6 +125,16 @@ class ImageBook:
             entry.user is not None and entry.facts().kind_of_user is not ImageUser.NAME
         )
 
+    def knows_file_capabilities(self, reference: str) -> bool:
+        """Whether it is known if the program of an image has file capabilities, or a person declared the image."""
+        entry = self._entries.get(reference)
+        return entry is not None and (entry.source is Source.DECLARED or entry.file_capabilities is not None)
+
+    def is_root(self, reference: str) -> bool:
+        """Whether an image is known to run as root."""
+        entry = self._entries.get(reference)
+        return entry is not None and entry.facts().kind_of_user is ImageUser.ROOT
+
     def suspect(self, image: str, namespace: str, default: str, now: datetime) -> bool:
         """Note that containers of an image failed in a namespace after a default. Returns whether that is new."""
         entry = self._entries.get(image) or ImageEntry(source=Source.KUBELET, namespace=namespace)
@@ -246,7 +256,21 @@ def _completed(entry: ImageEntry, facts: ImageFacts) -> ImageEntry:
         entry,
         exposed_ports=entry.exposed_ports or facts.exposed_ports[:_MOST_PATHS],
         volumes=entry.volumes or volumes,
+        file_capabilities=_more_exact(entry, facts),
     )
+
+
+def _more_exact(entry: ImageEntry, facts: ImageFacts) -> bool | tuple[str, ...] | None:
+    """The file capabilities that are known now: a kubelet tells that there are some, a registry which.
+
+    A registry may say of a program that was refused for them which ones they are, but not that there are none.
+    """
+    known, told = entry.file_capabilities, facts.file_capabilities
+    if isinstance(told, frozenset):
+        return tuple(sorted(told))
+    if told is False:
+        return known is True
+    return known if told is None else known or True
 
 
 def _merge(entry: ImageEntry, facts: ImageFacts, source: Source, now: datetime) -> ImageEntry:
@@ -261,9 +285,8 @@ def _merge(entry: ImageEntry, facts: ImageFacts, source: Source, now: datetime) 
             uid=entry.uid if facts.uid is None and not renamed else facts.uid,
             gid=facts.gid if facts.gid is not None else (entry.gid if same and not renamed else None),
         )
-    if facts.file_capabilities is not None and not entry.file_capabilities:
-        entry = msgspec.structs.replace(entry, file_capabilities=facts.file_capabilities is True)
-    return msgspec.structs.replace(entry, source=source, seen=_whole(now))
+    capabilities = _more_exact(entry, facts)
+    return msgspec.structs.replace(entry, file_capabilities=capabilities, source=source, seen=_whole(now))
 
 
 def _whole(now: datetime) -> datetime:

@@ -19,7 +19,6 @@ from patches import (
     ImageFacts,
     Lesson,
     PodState,
-    RegistrySettings,
     Suspicion,
     learn,
 )
@@ -85,7 +84,7 @@ class Observer:
             heals=lambda: configuration().observer.heal == "recreate",
         )
         self._refusals = Refusals(client, lambda: self.book.entries, self.reporter.tell, lambda: self.leads)
-        self.registries = Registries(client, namespace, self.book, self.writer.wake, self._registry_settings)
+        self.registries = Registries(client, namespace, self.book, self.writer.wake, self._asking)
         self._led = False
         self._config_maps = ImageConfigMaps(client, namespace, self.writer.put)
         self.pods: Reflector[PodState] = Reflector(client, "/api/v1/pods", self._read, self)
@@ -185,9 +184,10 @@ class Observer:
         for suspicion in suspicions:
             self.reporter.put(pod, suspicion)
 
-    def _registry_settings(self) -> RegistrySettings | None:
-        settings = self._configuration().observer.registry
-        return settings if settings.enabled and self.leads else None
+    def _asking(self) -> DefaulterConfiguration | None:
+        """The configuration, while this observer may ask registries."""
+        configuration = self._configuration()
+        return configuration if configuration.observer.registry.enabled and self.leads else None
 
     def _ask_registries(self) -> None:
         for key, uses in self._in_use.items():

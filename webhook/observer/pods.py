@@ -219,10 +219,17 @@ def _reference(image_id: str) -> str:
 
 
 class ImageUse(NamedTuple):
-    """An image of a pod: as the pod names it, and by digest where it has been pulled, else ""."""
+    """An image of a pod.
+
+    Attributes:
+        image: as the pod names it.
+        digest: by digest where it has been pulled, else "".
+        sets_user: whether the pod says as whom it runs.
+    """
 
     image: str
     digest: str
+    sets_user: bool = False
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -232,4 +239,4 @@ class ImageUse(NamedTuple):
 
 def images_of(pod: PodState) -> Sequence[ImageUse]:
     """The images that a pod uses."""
-    return [ImageUse(row.image, row.image_id) for row in pod.containers]
+    return [ImageUse(row.image, row.image_id, row.sets_user) for row in pod.containers]

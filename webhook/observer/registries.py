@@ -19,7 +19,14 @@ from urllib.parse import quote
 
 import msgspec
 
-from patches import ImageReference, RegistrySettings, parse_image_reference
+from patches import (
+    DefaulterConfiguration,
+    ImageFacts,
+    ImageReference,
+    ImageUser,
+    RegistrySettings,
+    parse_image_reference,
+)
 from webhook.cluster.api import ClusterClient
 from webhook.errors import ClusterError, RegistryError
 from webhook.observer.book import ImageBook
@@ -79,6 +86,14 @@ class _Pod(msgspec.Struct):
     spec: _Spec
 
 
+def _root_keeps(use: ImageUse, configuration: DefaulterConfiguration) -> bool:
+    """Whether a container whose image runs as root keeps its capabilities, so that those of its program do not matter.
+
+    It does not where the pod names another user, nor in a user namespace under restricted.
+    """
+    return not use.sets_user and configuration.settings.run_as_non_root.root_images != "userNamespace"
+
+
 class Registries:
     """Asks registries.
 
@@ -92,7 +107,7 @@ class Registries:
         own_namespace: str,
         book: ImageBook,
         wake: Callable[[], None],
-        settings: Callable[[], RegistrySettings | None],
+        configuration: Callable[[], DefaulterConfiguration | None],
     ) -> None:
         """Prepare to ask.
 
@@ -101,27 +116,28 @@ class Registries:
             own_namespace: where the Secrets of `pullSecrets: named` are.
             book: takes the answers.
             wake: is called when there is something to write.
-            settings: returns the settings in use; None while nobody is to be asked.
+            configuration: returns the configuration in use; None while nobody is to be asked.
         """
         self._client = client
         self._own_namespace = own_namespace
         self._book = book
         self._wake = wake
-        self._settings = settings
+        self._configuration = configuration
         self._waiting: FairQueue[_Wanted] = FairQueue(_MOST_WAITING)
-        # By namespace, whose Secrets count, and image.
+        # By namespace, whose Secrets count, and image; for all namespaces under "".
         self._pauses: OrderedDict[tuple[str, str], _Pause] = OrderedDict()
         self.asked: Counter[str] = Counter()
 
     def put(self, namespace: str, pod: str, uses: Iterable[ImageUse]) -> None:
         """Ask soon for those images of a pod of which a registry may know more."""
-        settings = self._settings()
-        if settings is None:
+        configuration = self._configuration()
+        if configuration is None:
             return
         for use in uses:
             key = namespace, use.image
             pause = self._pauses.get(key, _NO_PAUSE)
-            due = use.image != "" and time.monotonic() >= pause.until and self._is_wanted(use, settings)
+            until = max(pause.until, self._pauses.get(("", use.image), _NO_PAUSE).until)
+            due = use.image != "" and time.monotonic() >= until and self._is_wanted(use, configuration)
             if due and self._waiting.put(namespace, _Wanted(namespace, pod, use)):
                 self._pause(key, pause.seconds or _FIRST_PAUSE)
 
@@ -134,36 +150,53 @@ class Registries:
     async def _go_on(self) -> NoReturn:
         while True:
             wanted = await self._waiting.get()
-            settings = self._settings()
-            if settings is not None and self._is_wanted(wanted.use, settings):
-                await self._ask(wanted, settings)
+            configuration = self._configuration()
+            if configuration is not None and self._is_wanted(wanted.use, configuration):
+                await self._ask(wanted, configuration)
 
-    async def _ask(self, wanted: _Wanted, settings: RegistrySettings) -> None:
+    async def _ask(self, wanted: _Wanted, configuration: DefaulterConfiguration) -> None:
+        settings = configuration.observer.registry
         key = wanted.namespace, wanted.use.image
         reference = parse_image_reference(wanted.use.references[0])
+
+        def looks_into(facts: ImageFacts) -> bool:
+            keeps = facts.kind_of_user is ImageUser.ROOT and _root_keeps(wanted.use, configuration)
+            return settings.file_capabilities and not keeps
+
         try:
             credentials = await self._find_credentials(wanted, reference, settings)
             async with RegistryClient(_hosts(settings.allow), context=self._context) as client:
-                facts = await client.facts(reference, credentials)
+                facts = await client.facts(reference, credentials, looks_into)
         except (RegistryError, ClusterError, TimeoutError, msgspec.MsgspecError) as error:
             self.asked["failed"] += 1
             self._pause(key, min(2 * self._pauses.get(key, _NO_PAUSE).seconds, _LONGEST_PAUSE))
             _LOG.info("cannot learn of image %s from its registry: %s", wanted.use.image, error)
             return
         self.asked["answered"] += 1
-        self._pause(key, _LONGEST_PAUSE)  # the number of a user by name may stay unknown
+        self._pause(key, _LONGEST_PAUSE)
         if self._book.complete(wanted.use.references, facts, wanted.namespace, datetime.now(UTC)):
             self._wake()
+        if self._is_wanted(wanted.use, configuration):  # what it does not tell one, it does not tell others
+            self._pause(("", wanted.use.image), _LONGEST_PAUSE)
 
     @cached_property
     def _context(self) -> ssl.SSLContext:
         return ssl.create_default_context()  # with those that SSL_CERT_FILE names
 
-    def _is_wanted(self, use: ImageUse, settings: RegistrySettings) -> bool:
+    def _is_wanted(self, use: ImageUse, configuration: DefaulterConfiguration) -> bool:
         """Whether something is to be learnt of an image, from a registry that may be asked."""
-        if all(map(self._book.knows_user, use.references)):
+        if all(self._knows(reference, use, configuration) for reference in use.references):
             return False
-        return _hosts(settings.allow).allows(parse_image_reference(use.references[0]).host)
+        hosts = _hosts(configuration.observer.registry.allow)
+        return hosts.allows(parse_image_reference(use.references[0]).host)
+
+    def _knows(self, reference: str, use: ImageUse, configuration: DefaulterConfiguration) -> bool:
+        """Whether nothing is left that a registry could say of an image."""
+        if not self._book.knows_user(reference):
+            return False
+        if not configuration.observer.registry.file_capabilities or self._book.knows_file_capabilities(reference):
+            return True
+        return self._book.is_root(reference) and _root_keeps(use, configuration)
 
     def _pause(self, key: tuple[str, str], seconds: float) -> None:
         self._pauses[key] = _Pause(time.monotonic() + seconds, seconds)
