@@ -18,8 +18,10 @@ from tests.node.images import pause_image, server_image
 from tests.node.layer import ServersLayer, servers_layer
 from tests.node.node import Node, running_node
 from tests.node.numeric import ADDED
+from tests.node.oci import Image
 from tests.node.product import OBSERVER, PREVIEW, SPACE, Product, installing
 from tests.node.servers import SERVERS
+from tests.node.stored import stored_images
 from tests.node.telling import LINES, tell
 
 __all__ = ["connections_are_closed", "work"]  # pytest finds them here
@@ -33,7 +35,13 @@ def layer() -> ServersLayer:
 
 
 @pytest.fixture(scope="session")
-def node(layer: ServersLayer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+def in_registry(layer: ServersLayer) -> list[Image]:
+    """Images of servers that a registry has too."""
+    return stored_images(layer)
+
+
+@pytest.fixture(scope="session")
+def node(layer: ServersLayer, in_registry: list[Image], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """A node with the images of all servers, also of those that a default harms."""
     binaries = requirements.require()
     directory = tmp_path_factory.mktemp("node")
@@ -44,6 +52,7 @@ def node(layer: ServersLayer, tmp_path_factory: pytest.TempPathFactory) -> Itera
         server_image(server, layer)._replace(name=tagged(server, known)) for server in SERVERS for known in Known
     ]
     images += [server_image(server, layer) for server in ADDED]
+    images += in_registry
     with running_node(directory, binaries, images) as running:
         tell(f"node ready after {time.monotonic() - started:.0f} s")
         yield running

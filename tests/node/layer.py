@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import subprocess
 import tarfile
+from collections.abc import Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -68,6 +71,17 @@ def servers_layer() -> ServersLayer:
     with archive.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return ServersLayer(Layer(archive, digest), _uids(archive))
+
+
+def picked(base: Layer, names: Sequence[str]) -> Layer:
+    """A small layer of these files of a large one, with their links and file capabilities; `*` is any text."""
+    buffer = io.BytesIO()
+    assert isinstance(base.content, Path)
+    with tarfile.open(base.content) as source, tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for entry in source:
+            if any(fnmatch(entry.name, name) for name in names):
+                tar.addfile(entry, source.extractfile(entry) if entry.isreg() else None)
+    return Layer(buffer.getvalue(), hashlib.sha256(buffer.getvalue()).hexdigest())
 
 
 def _make(tree: Path) -> None:

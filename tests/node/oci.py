@@ -68,14 +68,19 @@ def write_archive(file: IO[bytes], images: Sequence[Image]) -> None:
         for image in images:
             for blob in image.layers:
                 _add_blob(tar, blob, written)
-            config = _json_blob(_configuration(image))
-            manifest = _json_blob(_manifest(image, config))
+            manifest, config = documents(image)
             _add_blob(tar, config, written)
             _add_blob(tar, manifest, written)
             names = {"io.containerd.image.name": image.name}
             rows.append({**_descriptor("manifest.v1+json", manifest), "annotations": names})
         _add(tar, "oci-layout", _encoded({"imageLayoutVersion": "1.0.0"}))
         _add(tar, "index.json", _encoded({"schemaVersion": 2, "manifests": rows}))
+
+
+def documents(image: Image) -> tuple[Layer, Layer]:
+    """The manifest and the configuration of an image."""
+    config = _json_blob(_configuration(image))
+    return _json_blob(_manifest(image, config)), config
 
 
 def _configuration(image: Image) -> dict[str, Any]:

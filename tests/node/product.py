@@ -66,9 +66,11 @@ class Product(NamedTuple):
     kubectl: Kubectl
     directory: Path
 
-    def apply(self, name: str, components: Sequence[str] = (), **fields: Any) -> Path:
-        """Apply base with these components and other fields of a kustomization; the overlay."""
-        overlay = write_overlay(self.directory / name, *components, patches=[self._patch()], **fields)
+    def apply(
+        self, name: str, components: Sequence[str] = (), patches: Sequence[Mapping[str, Any]] = (), **fields: Any
+    ) -> Path:
+        """Apply base with these components, patches and other fields of a kustomization; the overlay."""
+        overlay = write_overlay(self.directory / name, *components, patches=[self._patch(), *patches], **fields)
         self.kubectl.run("apply", "-k", str(overlay))
         return overlay
 

@@ -80,20 +80,24 @@ def private_registry(authority: Authority, tmp_path_factory: pytest.TempPathFact
 
 
 @contextmanager
-def running_registry(authority: Authority, directory: Path, user: Credentials | None = None) -> Iterator[Registry]:
-    """A registry until the end of the block; with `user` it asks for them. Skips where there is no program for it."""
+def running_registry(
+    authority: Authority, directory: Path, user: Credentials | None = None, *, address: str = ""
+) -> Iterator[Registry]:
+    """A registry until the end of the block. Skips where there is no program for it.
+
+    With `user` it asks for them. `address` is where it listens: by default at a free port of this machine alone.
+    """
     absent = {package for command, package in _COMMANDS.items() if shutil.which(command) is None}
     if absent:
         pytest.skip(f"no real registry: `apt-get install {' '.join(sorted(absent))}`")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    address = address or f"127.0.0.1:{_free_port()}"
+    port = address.rpartition(":")[2]
     pair = authority.issue(f"registry-{port}")
     config = {
         "version": "0.1",
         "log": {"level": "error"},
         "storage": {"filesystem": {"rootdirectory": str(directory / "data")}},
-        "http": {"addr": f"127.0.0.1:{port}", "tls": {"certificate": str(pair.cert), "key": str(pair.key)}},
+        "http": {"addr": address, "tls": {"certificate": str(pair.cert), "key": str(pair.key)}},
     }
     if user is not None:
         passwords = directory / "htpasswd"
@@ -112,6 +116,13 @@ def running_registry(authority: Authority, directory: Path, user: Credentials | 
     finally:
         process.terminate()
         process.wait(_SECONDS)
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
 
 
 def _wait(registry: Registry) -> None:
