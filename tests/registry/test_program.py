@@ -157,6 +157,14 @@ def test_scripts_where_no_file_has_capabilities() -> None:
     """There is nothing that they could execute."""
     assert found({"entrypoint.sh": SCRIPT}, entrypoint=["/entrypoint.sh"]) is False
     assert found(entrypoint=None) is False
+    ping: Files = {"entrypoint.sh": SCRIPT, "usr/bin/ping": executable(capability=RAW)}
+    assert found(ping, {"usr/bin/ping": hard_link("usr/bin/other")}, entrypoint=["/entrypoint.sh"]) is False
+
+
+def test_a_directory_takes_the_place_of_a_link() -> None:
+    """As when a runtime unpacks it: what the link led to is not there any more."""
+    usr: Files = {"bin": link("usr/bin"), "usr/bin/caddy": CADDY}
+    assert found(usr, {"bin": directory(), "bin/caddy": PLAIN}, entrypoint=["/bin/caddy"]) is False
 
 
 def test_passwd_is_found_on_the_way() -> None:
