@@ -123,6 +123,7 @@ async def endless(request: web.Request) -> web.StreamResponse:
     await response.prepare(request)
     while True:
         await response.write(bytes(65536))
+        await asyncio.sleep(0)  # to a connection that is being lost it writes without ever waiting
 
 
 async def slow(_: web.Request) -> web.StreamResponse:
