@@ -11,7 +11,7 @@ Source: `core/v1` SecurityContext, VolumeMount and VolumeDevice.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, filterfalse
 from typing import Final
 
 from patches.defaults.default import Default
@@ -67,10 +67,7 @@ def _mount(draft: Draft, container: ContainerView, name: str, path: str) -> None
 
 def _free_names(draft: Draft) -> Iterator[str]:
     taken = {volume["name"] for volume in draft.pod.spec.get("volumes") or ()}
-    for number in count():
-        name = f"psd-tmp-{number}"
-        if name not in taken:
-            yield name
+    return filterfalse(taken.__contains__, map("psd-tmp-{}".format, count()))
 
 
 DEFAULT: Final[Default] = Default(
