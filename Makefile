@@ -67,7 +67,7 @@ compiled: $(TOOLS) ## make the compiled form, and run the tests that need nothin
 	@! command -v cc >/dev/null || { rm -rf $(COMPILED) && \
 		PSD_COMPILE=1 $(INSTALL) --no-index --no-deps --no-build-isolation --target $(COMPILED) . && \
 		PSD_FORM=compiled PYTHONSAFEPATH=1 PYTHONPATH=$(COMPILED):$(CURDIR) \
-		$(BIN)/pytest $(SHUFFLE) -n $(WORKERS) -o pythonpath='.compiled .' -m '$(WITHOUT_MACHINERY)'; }
+		$(BIN)/pytest $(SHUFFLE) -n $(WORKERS) -o pythonpath='.compiled .' -m 'not interpreted and $(WITHOUT_MACHINERY)'; }
 
 lint: $(TOOLS) ## ruff, mypy --strict and the import layers
 	$(BIN)/ruff check .

@@ -15,7 +15,6 @@ from patches.model.decisions import State
 from patches.model.needs import Need
 from patches.policy.namespace import CompiledNamespace
 from tests.defaults.cases import load_cases
-from tests.forms import interpreted
 from tests.pods import view
 
 KINDS: Final = {
@@ -53,7 +52,7 @@ class Recorder:
 each_default = pytest.mark.parametrize("default", DEFAULTS, ids=lambda default: default.id)
 
 
-@interpreted
+@pytest.mark.interpreted
 @each_default
 def test_it_reads_what_it_needs_to_know(default: Default) -> None:
     """Over its cases, a default looks at objects of the kinds that it names, and at no others."""
