@@ -61,10 +61,11 @@ unit: $(TOOLS) ## the quick tests only, in under a minute
 
 # Beside the sources, not among them, where it would outlive a change of theirs. What the tests start runs it too.
 COMPILED := $(CURDIR)/.compiled
+HEADERS = $(shell $(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("include"))')
+CAN_COMPILE = command -v cc >/dev/null && test -e '$(HEADERS)/Python.h'
 compiled: $(TOOLS) ## make the compiled form, and run the tests that need nothing but Python on it
-	@command -v cc >/dev/null || { echo 'no C compiler: not tested compiled; `apt-get install gcc libc6-dev`'; \
-		test -z "$$REQUIRE_ALL"; }
-	@! command -v cc >/dev/null || { rm -rf $(COMPILED) && \
+	@$(CAN_COMPILE) || { echo 'not tested compiled: `apt-get install gcc libc6-dev python3-dev`'; test -z "$$REQUIRE_ALL"; }
+	@! { $(CAN_COMPILE); } || { rm -rf $(COMPILED) build && \
 		PSD_COMPILE=1 $(INSTALL) --no-index --no-deps --no-build-isolation --target $(COMPILED) . && \
 		PSD_FORM=compiled PYTHONSAFEPATH=1 PYTHONPATH=$(COMPILED):$(CURDIR) \
 		$(BIN)/pytest $(SHUFFLE) -n $(WORKERS) -o pythonpath='.compiled .' -m 'not interpreted and $(WITHOUT_MACHINERY)'; }
@@ -91,6 +92,7 @@ bench: $(RUNTIME) ## measure time and memory per review
 		else echo 'no Go on the PATH: not compared with other webhooks'; fi
 
 wheels: $(TOOLS) ## make dist/: the archive of the sources, the wheel for any platform, and the compiled one for this platform
+	rm -rf build dist
 	$(BIN)/python -c 'from setuptools import build_meta; build_meta.build_sdist("dist")'
 	$(BIN)/python -m pip wheel --quiet --no-index --no-deps --no-build-isolation --wheel-dir dist .
 	PSD_COMPILE=1 $(BIN)/python -m pip wheel --quiet --no-index --no-deps --no-build-isolation --wheel-dir dist .
