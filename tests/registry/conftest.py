@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import ssl
 import subprocess
 import time
@@ -19,6 +18,7 @@ from typing import Final, NamedTuple
 import pytest
 
 from tests.cluster.pki import Authority
+from tests.cluster.processes import free_ports
 from tests.leftovers import bound
 from tests.registry.content import Blob, StoredImage
 from webhook.registry.authentication import Credentials
@@ -90,7 +90,7 @@ def running_registry(
     absent = {package for command, package in _COMMANDS.items() if shutil.which(command) is None}
     if absent:
         pytest.skip(f"no real registry: `apt-get install {' '.join(sorted(absent))}`")
-    address = address or f"127.0.0.1:{_free_port()}"
+    address = address or f"127.0.0.1:{free_ports(1)[0]}"
     port = address.rpartition(":")[2]
     pair = authority.issue(f"registry-{port}")
     config = {
@@ -116,13 +116,6 @@ def running_registry(
     finally:
         process.terminate()
         process.wait(_SECONDS)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 def _wait(registry: Registry) -> None:

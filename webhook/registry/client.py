@@ -115,8 +115,8 @@ class RegistryClient:
                     request = steps.throw(error)
                 else:
                     request = steps.send(response)
-        except StopIteration as end:
-            result: T = end.value
+        except StopIteration as stop:
+            result: T = stop.value
             return result
 
     async def _send(self, request: Request) -> Response:

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
-from patches import ImageFacts, ImageReference
+from patches import ImageFacts, ImageReference, ImageUser
 from webhook.errors import RegistryError
 from webhook.registry.authentication import Credentials
 from webhook.registry.exchange import Steps
@@ -96,7 +96,7 @@ def read_image(
     try:
         if looks_into(facts) and _can_read(layers):
             return (yield from _read_layers(repository, layers, config, facts))
-        if _has_user_name(facts):
+        if facts.kind_of_user is ImageUser.NAME:
             passwd = yield from _find_passwd(repository, layers)
             return _with_account(facts, passwd)
     except RegistryError:
@@ -122,7 +122,7 @@ def _read_layers(
         files.tree.next_layer()
         yield from _read_layer(repository, layer, files)
     facts = replace(facts, file_capabilities=file_capabilities(command, files.tree))
-    return _with_account(facts, files.passwd) if _has_user_name(facts) else facts
+    return _with_account(facts, files.passwd) if facts.kind_of_user is ImageUser.NAME else facts
 
 
 def _find_passwd(repository: Repository, layers: Sequence[Descriptor]) -> Steps[bytes]:
@@ -152,11 +152,6 @@ def _can_read(layers: Sequence[Descriptor]) -> bool:
         and sum(sizes) <= _MOST_LAYERS_BYTES
         and all(layer.media_type.endswith(("gzip", "tar")) for layer in layers)
     )
-
-
-def _has_user_name(facts: ImageFacts) -> bool:
-    name = facts.user_name or ""
-    return name not in ("", "root") and not name.isdecimal()
 
 
 def _with_account(facts: ImageFacts, passwd: bytes) -> ImageFacts:
