@@ -14,7 +14,7 @@ import pytest
 from tests.image import package_index
 from tests.image.buildah import Buildah, require_tools
 from tests.image.container import Container
-from tests.image.debian import base_archives, import_bases
+from tests.image.debian import import_bases
 from tests.image.telling import LINES, tell
 
 _IMAGE: Final = "localhost/pod-security-defaulter:0.0.1"
@@ -24,7 +24,6 @@ _IMAGE: Final = "localhost/pod-security-defaulter:0.0.1"
 def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
     """The image, built by `make image` on bases with Python 3.11, and unpacked."""
     require_tools()
-    base_archives()
     directory = tmp_path_factory.mktemp("buildah")
     try:
         buildah = Buildah(directory)
