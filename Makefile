@@ -62,13 +62,15 @@ unit: $(TOOLS) ## the quick tests only, in under a minute
 # Beside the sources, not among them, where it would outlive a change of theirs. What the tests start runs it too.
 COMPILED := $(CURDIR)/.compiled
 HEADERS = $(shell $(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("include"))')
-CAN_COMPILE = command -v cc >/dev/null && test -e '$(HEADERS)/Python.h'
 compiled: $(TOOLS) ## make the compiled form, and run the tests that need nothing but Python on it
-	@$(CAN_COMPILE) || { echo 'not tested compiled: `apt-get install gcc libc6-dev python3-dev`'; test -z "$$REQUIRE_ALL"; }
-	@! { $(CAN_COMPILE); } || { rm -rf $(COMPILED) build && \
+	@if command -v cc >/dev/null && test -e '$(HEADERS)/Python.h'; then \
+		rm -rf $(COMPILED) build && \
 		PSD_COMPILE=1 $(INSTALL) --no-index --no-deps --no-build-isolation --target $(COMPILED) . && \
 		PSD_FORM=compiled PYTHONSAFEPATH=1 PYTHONPATH=$(COMPILED):$(CURDIR) \
-		$(BIN)/pytest $(SHUFFLE) -n $(WORKERS) -o pythonpath='.compiled .' -m 'not interpreted and $(WITHOUT_MACHINERY)'; }
+		$(BIN)/pytest $(SHUFFLE) -n $(WORKERS) -o pythonpath='.compiled .' -m 'not interpreted and $(WITHOUT_MACHINERY)'; \
+	else \
+		echo 'not tested compiled: `apt-get install gcc libc6-dev python3-dev`'; test -z "$$REQUIRE_ALL"; \
+	fi
 
 lint: $(TOOLS) ## ruff, mypy --strict and the import layers
 	$(BIN)/ruff check .
