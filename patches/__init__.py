@@ -109,8 +109,8 @@ from patches.standards.levels import NEWEST_MINOR, Level, LevelVersion, Version,
 from patches.standards.violations import Violation, violation_text
 from patches.verdicts import BY_NATURE, Fit, Verdict, fit, worst
 
-IS_COMPILED: Final = not isinstance(evaluate, FunctionType)
-"""Whether the engine runs compiled, as setup.py builds it, or as it is written. Nothing but speed differs."""
+FORM: Final = "interpreted" if isinstance(evaluate, FunctionType) else "compiled"
+"""How the engine runs: as it is written, or as setup.py compiles it. Nothing but speed differs."""
 
 __all__ = [
     "APPLIED_ANNOTATION",
@@ -119,8 +119,8 @@ __all__ = [
     "CHECKS",
     "CHECK_FIELDS",
     "DEFAULTS",
+    "FORM",
     "FS_GROUP_VOLUMES",
-    "IS_COMPILED",
     "LINUX_CONTAINER_SECURITY",
     "LINUX_POD",
     "LINUX_POD_SECURITY",

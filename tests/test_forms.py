@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from patches import IS_COMPILED
+import patches
 from tests.forms import FORM
 from tests.installing import locks
 from tests.shared_data import ROOT
@@ -21,10 +21,10 @@ _PATHS = sorted(path.relative_to(ROOT) for path in (ROOT / "patches").rglob("*.p
 
 def test_the_form_is_the_one_that_is_meant() -> None:
     """Also in a program that a test starts."""
-    assert (FORM == "compiled") == IS_COMPILED
-    program = "import patches; print(patches.IS_COMPILED)"
+    assert patches.FORM == FORM
+    program = "import patches; print(patches.FORM)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert done.stdout.split() == [str(IS_COMPILED)]
+    assert done.stdout.split() == [FORM]
 
 
 @pytest.mark.parametrize("path", _PATHS, ids=str)

@@ -124,7 +124,7 @@ def test_every_module_is_there_and_can_be_imported(container: Container) -> None
 
 def test_the_engine_is_compiled(container: Container) -> None:
     """And so the review above was answered by it."""
-    assert _printed(container, "import patches; print(patches.IS_COMPILED)") == "True\n"
+    assert _printed(container, "import patches; print(patches.FORM)") == "compiled\n"
 
 
 def test_the_data_beside_the_modules_is_there(container: Container) -> None:

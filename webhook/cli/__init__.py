@@ -60,9 +60,9 @@ class _Version(argparse.Action):
         """Print the version and exit."""
         from importlib.metadata import version  # noqa: PLC0415 (10 ms that no command needs)
 
-        from patches import IS_COMPILED  # noqa: PLC0415 (likewise)
+        from patches import FORM  # noqa: PLC0415 (likewise)
 
-        print(f"{parser.prog} {version('pod-security-defaulter')} ({'compiled' if IS_COMPILED else 'interpreted'})")
+        print(f"{parser.prog} {version('pod-security-defaulter')} ({FORM})")
         parser.exit()
 
 

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from patches import IS_COMPILED, DefaulterConfiguration
+from patches import FORM, DefaulterConfiguration
 from webhook.configuration.file import ConfigurationFile, LoadedConfiguration
 from webhook.images.catalog import ImageCatalog, UseImages
 from webhook.images.facts import tag_age
@@ -68,7 +68,7 @@ def add_configuration(
         yield Condition("configuration", ok=True, detail=f"{file.loaded.generation} {file.problem}")
 
     def gauges() -> Iterable[Gauge]:
-        yield build_info(running, compiled=IS_COMPILED)
+        yield build_info(running, FORM)
         yield from configuration_gauges(file.loaded.generation, reloaded=not file.problem)
 
     parts.add(partial(file.run, apply), conditions, gauges)

@@ -20,9 +20,9 @@ GaugeSource: TypeAlias = Callable[[], Iterable[Gauge]]
 """Returns the gauges of some part of the program, each time the page is asked for."""
 
 
-def build_info(version: str, *, compiled: bool) -> Gauge:
+def build_info(version: str, form: str) -> Gauge:
     """The version of this program, and in which form its engine runs."""
-    labels = {"version": version, "engine": "compiled" if compiled else "interpreted"}
+    labels = {"version": version, "engine": form}
     return Gauge("psd_build_info", "The version that runs, and whether its engine is compiled.", labels, 1)
 
 
