@@ -186,6 +186,7 @@ def test_metrics_and_logs_tell_what_was_sent(install: Install) -> None:
     _generation_in_use(install, "mode: enforce\n")
     install.plane.namespace(name, {MODE: "enforce", PSA_PREFIX + "enforce": "baseline"})
     eventually(lambda: install.is_defaulted(name), "the new namespace")
+    eventually(lambda: any(_is_patched_in(name, line) for line in install.log), "its line is written, a moment later")
     before, lines = _counters(install), len(install.log)
     for number in range(30):
         fields: dict[str, Any] = {"env": [{"name": "PASSWORD", "value": secret}], "args": [secret]}
@@ -224,6 +225,10 @@ def test_metrics_and_logs_tell_what_was_sent(install: Install) -> None:
     assert generation in install.get("/readyz?verbose")[1]
     assert secret not in (install.directory / "serve.log").read_text()
     assert secret not in install.get("/metrics")[1]
+
+
+def _is_patched_in(namespace: str, line: dict[str, Any]) -> bool:
+    return line.get("namespace") == namespace and line.get("decision") == "patched"
 
 
 def _send_straight(install: Install, namespace: str) -> None:
