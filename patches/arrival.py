@@ -37,7 +37,12 @@ def arrive(pod: Pod, limits: Limits = NO_LIMITS) -> Pod:
     Raises:
         InvalidObject: if a quantity is malformed.
     """
-    arrived = with_resources(read_spec(pod), limits)
+    return with_resources(arrive_to_checks(pod), limits)
+
+
+def arrive_to_checks(pod: Pod) -> Pod:
+    """Return the pod as `arrive`, but for requests and limits, which no check reads and which take half of its time."""
+    arrived = read_spec(pod)
     for step in _WORSENING:
         arrived = step.take(arrived)
     return arrived

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
-from patches.evaluation import Evaluation, Stage, evaluate
+from patches.arrival import arrive_to_checks
+from patches.evaluation import Evaluation, Stage, admit_to_checks
 from patches.model.editing import with_value, without
 from patches.model.images import ImageUser
 from patches.model.patch import escape, unescape
@@ -32,10 +34,12 @@ from patches.standards.levels import LevelVersion
 from patches.standards.violations import Violation
 
 _MOST_CONTAINERS: Final = 32
-"""Of a pod with more, no edits are looked for: it is evaluated again up to four times, while others wait."""
+"""Of a pod with more, no edits are looked for: the defaults are tried on it up to four times, while others wait."""
 _MOST_EDITS: Final = 64
 """A longer list helps nobody."""
 _MOST_EXAMPLES: Final = 4096
+_MOST_SETS: Final = 256
+"""A pod violates one set of checks, of some tens that occur."""
 _MOST_CHARACTERS: Final = 256
 """Of an example that is remembered."""
 _MOST_VALUES: Final = 512
@@ -81,7 +85,7 @@ def shortest_edits(
 ) -> tuple[Edit, ...] | None:
     """Find the edits after which a pod passes a level.
 
-    This evaluates the pod up to four times more, so ask for pods only that do not pass.
+    This tries the defaults on the pod up to four times more, so ask for pods only that do not pass.
 
     Args:
         evaluation: an evaluation of the pod. If its namespace adds nothing, it is asked about as in mode enforce.
@@ -117,27 +121,29 @@ class _Search:
         edits = [edit for pattern, edit in values if self._violates(pattern, edit)]
         if len(values) > _MOST_VALUES or len(edits) > _MOST_EDITS:
             return None
-        edited = self._evaluate(edits)
+        edited = self._edited(edits)
         violated = self._violated(edited)
         for look in (self._users, self._users, self._missing):
-            more = look(edited.at(self._stage), violated) if violated else ()
+            more = look(edited, violated) if violated else ()
             if more:
                 replaced = tuple(edit.path for edit in more)
                 edits = [*(edit for edit in edits if not edit.path.startswith(replaced)), *more]
-                edited = self._evaluate(edits)
+                edited = self._edited(edits)
                 violated = self._violated(edited)
         return None if violated or len(edits) > _MOST_EDITS else tuple(edits)
 
-    def _violated(self, edited: Evaluation) -> Sequence[str]:
-        return [violation.id for violation in edited.violations(self._level, self._stage)]
+    def _violated(self, edited: Pod) -> Sequence[str]:
+        judged = as_if_filled_in(edited, self._policy.placeholders)
+        return [violation.id for violation in judge(judged, self._level, self._policy.server_minor)]
 
-    def _evaluate(self, edits: Iterable[Edit]) -> Evaluation:
+    def _edited(self, edits: Iterable[Edit]) -> Pod:
+        """The pod with edits, at the stage."""
         pod = self._pod.view(edit_document(self._pod.document, edits))
         if self._stage is Stage.ADMITTED:
-            return evaluate(pod, self._namespace, old=self._old)
+            return admit_to_checks(pod, self._namespace, old=self._old)
         if self._old is not None:
             pod = as_stored(pod, self._old)
-        return Evaluation(pod, self._namespace, patched=pod.document)
+        return arrive_to_checks(pod)
 
     def _values(self, violations: Sequence[Violation]) -> Iterator[tuple[str, Edit]]:
         """Find the values that violated checks read, each with the pattern of its field."""
@@ -146,10 +152,11 @@ class _Search:
         for violation in violations:
             for pattern in _CHECKS[violation.id].removable:
                 patterns.setdefault(pattern, violation.id)
-        for pattern, check in patterns.items():
-            for path, value in _expand(pod, pattern):
-                if path.startswith(self._editable):
-                    yield pattern, Edit(check, Action.REMOVE, path, value)
+        read = tuple(patterns)
+        for position, path, value in _expand(pod, read):
+            if path.startswith(self._editable):
+                pattern = read[position]
+                yield pattern, Edit(patterns[pattern], Action.REMOVE, path, value)
         for violation in violations:
             prefixes = _CHECKS[violation.id].removable_annotations
             for key, value in pod.annotations.items():
@@ -270,29 +277,63 @@ def _steps(pattern: str) -> tuple[_Step, ...]:
     return tuple(_Step(step.removesuffix("[*]"), step.endswith("[*]")) for step in pattern.split("."))
 
 
-def _expand(pod: Pod, pattern: str) -> list[tuple[str, Json]]:
-    """Find the values at a pattern, each with its path."""
-    found: list[tuple[str, Json]] = []
-    steps = _steps(pattern)
-    if steps[0].name == "container":
-        for container in pod.containers:
-            _walk(container.value, steps[1:], container.path, found)
-    else:
-        _walk(pod.spec, steps, pod.spec_path, found)
+class _Field:
+    """A field that patterns lead to.
+
+    Attributes:
+        below: those that they lead to below it, by name.
+        is_list: whether that is below each item of its list.
+        position: of the pattern that ends here; -1 if none does.
+    """
+
+    __slots__ = ("below", "is_list", "position")
+
+    def __init__(self) -> None:
+        self.below: dict[str, _Field] = {}
+        self.is_list = False
+        self.position = -1
+
+
+@lru_cache(_MOST_SETS)
+def _fields(patterns: tuple[str, ...]) -> tuple[dict[str, _Field], dict[str, _Field]]:
+    """The fields that patterns lead to from a pod spec, and from each of its containers."""
+    root = _Field()
+    for position, pattern in enumerate(patterns):
+        field = root
+        for name, is_list in _steps(pattern):
+            field = field.below.setdefault(name, _Field())
+            field.is_list = is_list
+        field.position = position
+    of_container = root.below.pop("container", None)
+    return root.below, {} if of_container is None else of_container.below
+
+
+def _expand(pod: Pod, patterns: tuple[str, ...]) -> list[tuple[int, str, Json]]:
+    """Find the values at patterns, pattern by pattern: the position of the pattern, the path of the value, the value.
+
+    The pod is walked once: patterns have much of their way in common, and few lead to a value.
+    """
+    found: list[tuple[int, str, Json]] = []
+    of_spec, of_container = _fields(patterns)
+    _find(pod.spec, of_spec, pod.spec_path, found)
+    for container in pod.containers:
+        _find(container.value, of_container, container.path, found)
+    found.sort(key=itemgetter(0))
     return found
 
 
-def _walk(value: Any, steps: Sequence[_Step], path: str, found: list[tuple[str, Json]]) -> None:
-    for depth, (name, is_list) in enumerate(steps, start=1):
-        value = value.get(name)
-        if value is None:
-            return
-        path = f"{path}/{name}"
-        if is_list:
-            for index, item in enumerate(value):
-                _walk(item, steps[depth:], f"{path}/{index}", found)
-            return
-    found.append((path, value))
+def _find(value: Any, fields: dict[str, _Field], path: str, found: list[tuple[int, str, Json]]) -> None:
+    for name in value if len(value) < len(fields) else fields:
+        field, item = fields.get(name), value.get(name)
+        if field is None or item is None:
+            continue
+        place = f"{path}/{name}"
+        places = [(f"{place}/{index}", entry) for index, entry in enumerate(item)] if field.is_list else [(place, item)]
+        for at, entry in places:
+            if field.position >= 0:
+                found.append((field.position, at, entry))
+            if field.below:
+                _find(entry, field.below, at, found)
 
 
 def _nested(steps: Sequence[_Step], value: Json) -> Any:

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
-from patches.arrival import arrive, read_spec, with_app_armor_fields, worsened
+from patches.arrival import arrive, arrive_to_checks, read_spec, with_app_armor_fields, with_resources, worsened
 from patches.compiler import active_defaults
 from patches.defaults.default import Default
 from patches.defaults.draft import Draft
 from patches.model.decisions import Decision, Reason, State, Withheld
 from patches.model.notices import Notice
 from patches.model.operation import Operation
-from patches.model.pod import IMMUTABLE_TEMPLATES, Origin, Pod
+from patches.model.pod import IMMUTABLE_TEMPLATES, ContainerView, Origin, Pod
 from patches.model.shapes import Json
 from patches.model.starting import Start, foresee
 from patches.model.updates import as_stored, changes_template, is_significant, new_ephemeral_containers
@@ -97,6 +97,12 @@ class Evaluation:
 
     def at(self, stage: Stage) -> Pod:
         """Return the pod at a stage. Raises InvalidObject if a quantity is malformed."""
+        pod = self._checked(stage)
+        arrives = stage in (Stage.ARRIVING, Stage.ADMITTED) and not self.is_update
+        return with_resources(pod, self.namespace.known_limits) if arrives else pod
+
+    def _checked(self, stage: Stage) -> Pod:
+        """The pod at a stage, as far as a check reads it."""
         match stage:
             case Stage.SENT:
                 return self.pod
@@ -106,11 +112,11 @@ class Evaluation:
                 patched = self.withheld is None and _find_withheld_template(self.pod, None, self.policy) is None
                 return read_spec(self.pod.view(self.patched) if patched else self.pod)
         pod = self.pod if stage is Stage.ARRIVING else self.pod.view(self.patched)
-        return pod if self.is_update else arrive(pod, self.namespace.known_limits)
+        return pod if self.is_update else arrive_to_checks(pod)
 
     def violations(self, level: LevelVersion, stage: Stage) -> tuple[Violation, ...]:
         """Return what the pod violates of any level at a stage. Placeholders are judged as `as_if_filled_in`."""
-        pod = as_if_filled_in(self.at(stage), self.policy.placeholders)
+        pod = as_if_filled_in(self._checked(stage), self.policy.placeholders)
         return judge(pod, level, self.policy.server_minor)
 
     def starts(self, stage: Stage) -> tuple[Start, ...]:
@@ -144,18 +150,12 @@ def evaluate(
     Raises:
         InvalidObject: if a quantity of the pod is malformed.
     """
-    new_ephemeral = None
-    if old is not None and not pod.is_template:
-        new_ephemeral = new_ephemeral_containers(pod, old)
-        if new_ephemeral:
-            pod = as_stored(pod, old)
+    pod, new_ephemeral = _as_updated(pod, old)
     is_update = new_ephemeral is not None
     exempt = namespace.exemption(user, pod.spec.get("runtimeClassName"))
     if exempt is not None:
         return Evaluation(pod, namespace, exempt, patched=pod.document, is_update=is_update)
-    withheld = _find_withheld(pod, old, namespace.policy)
-    if (withheld is None or withheld.evaluated) and new_ephemeral is not None and not new_ephemeral:
-        withheld = Withheld.UPDATE
+    withheld = _find_withheld(pod, old, namespace.policy, new_ephemeral)
     if withheld is not None and not withheld.evaluated:
         return _conclude(pod, namespace, withheld, is_update=is_update)
     draft = Draft(pod, namespace, new_ephemeral)
@@ -165,6 +165,27 @@ def evaluate(
         _annotate(draft, applied)
     evaluation = _conclude(pod, namespace, withheld, draft, applied, is_update=is_update)
     return replace(evaluation, old=old) if new_ephemeral else evaluation
+
+
+def admit_to_checks(pod: Pod, namespace: CompiledNamespace, *, old: Pod | None = None) -> Pod:
+    """Return the pod as `evaluate` has it at Stage.ADMITTED, as far as a check reads it, and not judged.
+
+    Args:
+        pod: the pod or pod template, as for `evaluate`.
+        namespace: its namespace.
+        old: the pod before an update that adds ephemeral containers; None of any other request.
+
+    Raises:
+        InvalidObject: if a quantity of the pod is malformed.
+    """
+    pod, new_ephemeral = _as_updated(pod, old)
+    withheld = _find_withheld(pod, old, namespace.policy, new_ephemeral)
+    exempt = namespace.exemption("", pod.spec.get("runtimeClassName"))
+    if exempt is None and (withheld is None or withheld.evaluated):
+        draft = Draft(pod, namespace, new_ephemeral)
+        _add_defaults(draft)
+        pod = pod.view(draft.patch.document)
+    return pod if new_ephemeral is not None else arrive_to_checks(pod)
 
 
 def validate(pod: Pod, namespace: CompiledNamespace, *, old: Pod | None = None, user: str = "") -> Evaluation:
@@ -192,7 +213,24 @@ def validate(pod: Pod, namespace: CompiledNamespace, *, old: Pod | None = None, 
     return Evaluation(pod, namespace, patched=pod.document, verdicts=verdicts, denied=denied)
 
 
-def _find_withheld(pod: Pod, old: Pod | None, policy: Policy) -> Withheld | None:
+def _as_updated(pod: Pod, old: Pod | None) -> tuple[Pod, list[ContainerView] | None]:
+    """The pod as an update will store it, and the new ephemeral containers; None of a new pod and of a template."""
+    if old is None or pod.is_template:
+        return pod, None
+    new_ephemeral = new_ephemeral_containers(pod, old)
+    return (as_stored(pod, old) if new_ephemeral else pod), new_ephemeral
+
+
+def _find_withheld(
+    pod: Pod, old: Pod | None, policy: Policy, new_ephemeral: list[ContainerView] | None
+) -> Withheld | None:
+    withheld = _find_withheld_by_kind(pod, old, policy)
+    if (withheld is None or withheld.evaluated) and new_ephemeral is not None and not new_ephemeral:
+        return Withheld.UPDATE
+    return withheld
+
+
+def _find_withheld_by_kind(pod: Pod, old: Pod | None, policy: Policy) -> Withheld | None:
     if policy.mode is Mode.OFF:
         return Withheld.OFF
     if pod.object_metadata.get("deletionTimestamp"):
