@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
@@ -10,7 +11,7 @@ from patches.defaults.default import Default
 from patches.model.needs import Need
 from patches.policy.configuration import DefaulterConfiguration, Mode
 from patches.policy.exceptions import ExceptionCompiler
-from patches.policy.limits import NO_LIMITS, Limits, compile_limits
+from patches.policy.limits import NO_LIMITS, LimitItem, Limits, compile_limits
 from patches.policy.namespace import CompiledNamespace
 from patches.policy.nodes import DEFAULT_HANDLER
 from patches.policy.policy import Marks, Policy, relevant_marks, resolve
@@ -20,6 +21,9 @@ from patches.standards.levels import NEWEST_MINOR, Level
 
 _DISTINCT_POLICIES: Final = 4096
 """How many policies to keep. Namespaces with the same labels and annotations share one."""
+_DISTINCT_LIMITS: Final = 4096
+"""How many to keep, likewise: platforms give many namespaces the same LimitRanges."""
+_NO_SCOPES: Final[frozenset[str]] = frozenset()
 
 
 class _SharedPolicy(NamedTuple):
@@ -36,6 +40,7 @@ class NamespaceCompiler:
         self.server_minor = server_minor
         self._policy = lru_cache(_DISTINCT_POLICIES)(self._resolve)
         self._exceptions = ExceptionCompiler(configuration.exceptions)
+        self._shared_limits: dict[Hashable, Limits] = {}
 
     def compile(self, snapshot: Snapshot) -> CompiledNamespace:
         """Compile one namespace. Raises InvalidObject if a quantity of a LimitRange is malformed."""
@@ -44,7 +49,7 @@ class NamespaceCompiler:
             name=snapshot.name,
             policy=policy,
             exceptions=self._exceptions.compile(snapshot.name),
-            limits=_limits(snapshot),
+            limits=self._limits(snapshot),
             quota_scopes=_quota_scopes(snapshot),
             has_quota=bool(snapshot.resource_quotas.by_name) or snapshot.resource_quotas.coverage is Coverage.PARTIAL,
             service_accounts=snapshot.service_accounts,
@@ -56,6 +61,20 @@ class NamespaceCompiler:
             runtime_class=_runtime_class(policy, needs),
             quota_demands=_quota_demands(snapshot),
         )
+
+    def _limits(self, snapshot: Snapshot) -> Limits | UnknownType:
+        limit_ranges = snapshot.limit_ranges.all()
+        if limit_ranges is UNKNOWN:
+            return UNKNOWN
+        if not limit_ranges:
+            return NO_LIMITS
+        key = tuple((name, *map(_frozen, items)) for name, items in limit_ranges.items())
+        shared = self._shared_limits.get(key)
+        if shared is None:
+            if len(self._shared_limits) >= _DISTINCT_LIMITS:
+                self._shared_limits.clear()
+            shared = self._shared_limits[key] = compile_limits(limit_ranges)
+        return shared
 
     def _resolve(self, labels: Marks, annotations: Marks) -> _SharedPolicy:
         policy = resolve(self.configuration, dict(labels), dict(annotations), self.server_minor)
@@ -91,16 +110,13 @@ def active_defaults(level: Level, enabled: frozenset[str]) -> tuple[Default, ...
     )
 
 
-def _limits(snapshot: Snapshot) -> Limits | UnknownType:
-    limit_ranges = snapshot.limit_ranges.all()
-    if limit_ranges is UNKNOWN:
-        return UNKNOWN
-    return compile_limits(limit_ranges) if limit_ranges else NO_LIMITS
+def _frozen(item: LimitItem) -> Hashable:
+    return item.type, *(tuple(amounts.items()) for amounts in item[1:])
 
 
 def _quota_scopes(snapshot: Snapshot) -> frozenset[str] | UnknownType:
     quotas = snapshot.resource_quotas.all()
-    return UNKNOWN if quotas is UNKNOWN else frozenset().union(*(quota.scopes for quota in quotas.values()))
+    return UNKNOWN if quotas is UNKNOWN else _NO_SCOPES.union(*(quota.scopes for quota in quotas.values()))
 
 
 def _quota_demands(snapshot: Snapshot) -> tuple[QuotaDemand, ...]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from patches.policy.configuration import Exemption, Mode
-from patches.policy.limits import NO_LIMITS
+from patches.compiler import NamespaceCompiler
+from patches.policy.configuration import DefaulterConfiguration, Exemption, Mode
+from patches.policy.limits import NO_LIMITS, LimitItem, Limits
 from patches.policy.namespace import CompiledNamespace, Missing
-from patches.policy.snapshot import UNKNOWN, Coverage, Objects, RuntimeClass, ServiceAccount
+from patches.policy.snapshot import UNKNOWN, Coverage, Objects, RuntimeClass, ServiceAccount, empty_snapshot
 from patches.standards.levels import parse_level_version
 from tests.patches.build import OURS, namespace, policy
 
@@ -103,3 +105,26 @@ def test_what_if_the_target_were_another() -> None:
 def test_unknown_limits_give_nothing() -> None:
     """Where LimitRanges are unknown, none are assumed."""
     assert namespace(limits=None).known_limits is NO_LIMITS
+
+
+def limits_of(compiler: NamespaceCompiler, cpu: str, kind: str = "Container") -> Limits:
+    """The limits of a namespace with a LimitRange of one item."""
+    ranges: Objects[Sequence[LimitItem]] = Objects({"limits": (LimitItem(kind, default={"cpu": cpu}),)})
+    limits = compiler.compile(replace(empty_snapshot("shop"), limit_ranges=ranges)).limits
+    assert limits is not UNKNOWN
+    return limits
+
+
+def test_namespaces_share_equal_limits() -> None:
+    """Ten thousand namespaces with the LimitRange of their platform have one between them."""
+    compiler = NamespaceCompiler(DefaulterConfiguration())
+    assert limits_of(compiler, "1") is limits_of(compiler, "1")
+    assert limits_of(compiler, "2").default_limits["cpu"].text == "2"
+    assert limits_of(compiler, "1", "Pod").default_limits == {}
+
+
+def test_more_limits_than_are_kept() -> None:
+    """Each namespace still has its own."""
+    compiler = NamespaceCompiler(DefaulterConfiguration())
+    texts = [str(number) for number in range(1, 5_000)]
+    assert [limits_of(compiler, text).default_limits["cpu"].text for text in texts] == texts

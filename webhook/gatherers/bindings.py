@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from sys import intern
 from typing import Final
 
-from patches import Bindings
+from patches import UNKNOWN_BINDINGS, Bindings
 from webhook.cluster.items import Item
 from webhook.gatherers.objects import Subject
 from webhook.gatherers.store import OnChange
@@ -15,6 +15,7 @@ ROLE_BINDINGS: Final = "/apis/rbac.authorization.k8s.io/v1/rolebindings"
 CLUSTER_ROLE_BINDINGS: Final = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
 BINDINGS: Final = (CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS)
 """Paths of the two collections; a binding of the second is named where an account has both."""
+_NO_BINDINGS: Final = Bindings()
 _KINDS: Final = {ROLE_BINDINGS: "RoleBinding", CLUSTER_ROLE_BINDINGS: "ClusterRoleBinding"}
 
 
@@ -117,4 +118,7 @@ def compose_bindings(namespace: str, stores: Collection[BindingStore]) -> Bindin
     for store in stores:
         by_account.update(store.of(namespace))
     of_all = by_account.pop("", "")
-    return Bindings(by_account, of_all, bool(stores) and all(store.complete for store in stores))
+    complete = bool(stores) and all(store.complete for store in stores)
+    if not by_account and not of_all:
+        return _NO_BINDINGS if complete else UNKNOWN_BINDINGS
+    return Bindings(by_account, of_all, complete)
