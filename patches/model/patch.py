@@ -2,13 +2,14 @@
 
 Operations are applied to a copy-on-write document as they are recorded: only the maps and lists on the way to a change
 are copied, the rest is shared with the original and the values given, which are never modified. A parent that is
-missing or null is added first, because an operation whose parent does not exist fails the whole request. What changes
-below it later goes into the value of that one `add`: an API server pays for each operation.
+missing or null is added first, because an operation whose parent does not exist fails the whole request. One that is
+empty, as API servers make `securityContext` and `resources`, is added anew. What changes below it later goes into the
+value of that one `add`: an API server pays for each operation.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from patches.model.operation import Operation
 from patches.model.shapes import Json
@@ -85,7 +86,7 @@ class PatchBuilder:
             self._added.discard(pointer)
 
     def _own(self, pointer: str, kind: type[dict[str, Any] | list[Any]]) -> Any:
-        """The map or list at `pointer`, copied once so that it may change, and created if it is missing or null."""
+        """The map or list at `pointer`, copied once so that it may change, and made if it is missing, null or empty."""
         owned = self._owned
         node = owned.get(pointer)
         if node is not None:
@@ -106,8 +107,9 @@ class PatchBuilder:
             node = kind() if child is None else child.copy()
             if head in self._added:
                 self._added.add(pointer)
-            elif child is None:
-                self.operations.append({"op": "add", "path": pointer, "value": node})
+            elif not child:
+                op: Literal["add", "replace"] = "add" if type(parent) is dict else "replace"  # in a list `add` inserts
+                self.operations.append({"op": op, "path": pointer, "value": node})
                 self._added.add(pointer)
             parent[key] = node
         owned[pointer] = node

@@ -57,22 +57,36 @@ def test_a_missing_parent_is_added_with_all_that_comes_below(value: Any) -> None
     assert patch.document == whole
 
 
-@pytest.mark.parametrize("parent", [{}, []])
-def test_an_empty_parent_needs_no_add(parent: Any) -> None:
-    """`{}` and `[]` exist, unlike null."""
-    patch = build(
-        {"a": parent},
-        lambda patch: patch.append("/a", 1) if parent == [] else patch.add("/a", "b", 1),
-    )
-    assert len(patch.operations) == 1
+def test_an_empty_parent_is_added_anew() -> None:
+    """With all that comes into it: one operation instead of one for each. An API server makes `securityContext: {}`."""
+
+    def change(patch: PatchBuilder) -> None:
+        patch.add("/map", "b", 1)
+        patch.append("/list", 2)
+        patch.add("/map/c", "d", 3)
+        patch.append("/list", 4)
+
+    patch = build({"map": {}, "list": []}, change)
+    assert patch.operations == [
+        {"op": "add", "path": "/map", "value": {"b": 1, "c": {"d": 3}}},
+        {"op": "add", "path": "/list", "value": [2, 4]},
+    ]
 
 
-@pytest.mark.parametrize("value", [{"a": {}}, {"a": {"list": None}}])
+@pytest.mark.parametrize("element", [{}, None])
+def test_an_empty_element_is_replaced(element: Any) -> None:
+    """In a list, `add` would insert another."""
+    patch = build({"list": [element, 2]}, lambda patch: patch.add("/list/0", "a", 1))
+    assert patch.operations == [{"op": "replace", "path": "/list/0", "value": {"a": 1}}]
+    assert patch.document == {"list": [{"a": 1}, 2]}
+
+
+@pytest.mark.parametrize("value", [{"a": {"b": 0}}, {"a": {"b": 0, "list": None}}])
 def test_append_to_a_list_that_is_missing(value: Any) -> None:
     """The list is added with the element."""
     patch = build(value, lambda patch: patch.append("/a/list", {"x": 1}))
     assert patch.operations == [{"op": "add", "path": "/a/list", "value": [{"x": 1}]}]
-    assert patch.document == {"a": {"list": [{"x": 1}]}}
+    assert patch.document == {"a": {"b": 0, "list": [{"x": 1}]}}
 
 
 def test_append_returns_where_the_element_is() -> None:
@@ -149,9 +163,9 @@ def test_all_changes_below_an_added_parent_are_one_operation() -> None:
         patch.add("/a/b", "more", 3)
         patch.add("/c", "d", 4)
 
-    patch = build({"c": {}}, change)
+    patch = build({"c": {"e": 5}}, change)
     whole = {"list": [{"name": "y", "deep": {"k": 1, "l": 2}}], "b": {"given": True, "more": 3}}
-    assert patch.document == {"a": whole, "c": {"d": 4}}
+    assert patch.document == {"a": whole, "c": {"e": 5, "d": 4}}
     assert [operation["path"] for operation in patch.operations] == ["/a", "/c/d"]
 
 
@@ -163,8 +177,8 @@ def test_an_added_parent_that_is_overwritten_is_no_longer_ours() -> None:
         patch.add("/a", "b", {"given": 2})
         patch.add("/a/b", "y", 3)
 
-    patch = build({"a": {}}, change)
-    assert patch.document == {"a": {"b": {"given": 2, "y": 3}}}
+    patch = build({"a": {"c": 0}}, change)
+    assert patch.document == {"a": {"c": 0, "b": {"given": 2, "y": 3}}}
     assert [operation["path"] for operation in patch.operations] == ["/a/b", "/a/b", "/a/b/y"]
 
 
@@ -195,11 +209,11 @@ def test_recorded_values_do_not_change_later(record: Callable[[PatchBuilder, Any
 
 def test_appended_values_do_not_change_later() -> None:
     """As with add; also where the value is a list."""
-    patch = PatchBuilder({"a": []})
+    patch = PatchBuilder({"a": [0]})
     patch.append("/a", ["x"])
-    patch.append("/a/0", "y")
+    patch.append("/a/1", "y")
     assert patch.operations[0]["value"] == ["x"]
-    assert patch.document == {"a": [["x", "y"]]}
+    assert patch.document == {"a": [0, ["x", "y"]]}
 
 
 def test_without_operations_the_document_is_the_input() -> None:
