@@ -17,6 +17,9 @@ class UnlabelledGatherer:
 
     server_minor = NEWEST_MINOR
 
+    def snapshot(self, namespace: str) -> Snapshot | None:
+        """Nothing, so that `gather` is asked."""
+
     async def gather(self, namespace: str, deadline: float) -> Snapshot:  # noqa: ARG002 (a Gatherer's own shape)
         """The snapshot of an unlabelled namespace."""
         return empty_snapshot(namespace)

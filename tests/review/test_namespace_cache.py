@@ -106,17 +106,17 @@ async def test_compiled_namespaces_go_away_with_their_snapshots() -> None:
         def __init__(self) -> None:
             accounts = Accounts(default=ServiceAccount())
             self.accounts = weakref.ref(accounts)
-            self.snapshot: Snapshot = replace(empty_snapshot(NAMESPACE), service_accounts=Objects(accounts))
+            self.kept: Snapshot = replace(empty_snapshot(NAMESPACE), service_accounts=Objects(accounts))
 
-        async def gather(self, namespace: str, deadline: float) -> Snapshot:  # noqa: ARG002 (a Gatherer's own shape)
-            return self.snapshot
+        def snapshot(self, namespace: str) -> Snapshot:  # noqa: ARG002 (a Gatherer's own shape)
+            return self.kept
 
     gatherer = KeepingGatherer()
     namespaces = NamespaceCache(gatherer, configured())
     await namespaces.find(NAMESPACE, "default")
     gc.collect()
     assert gatherer.accounts() is not None
-    gatherer.snapshot = empty_snapshot(NAMESPACE)
+    gatherer.kept = empty_snapshot(NAMESPACE)
     gc.collect()
     assert gatherer.accounts() is None
     assert (await namespaces.find(NAMESPACE, "default")).service_accounts.find("default") is None

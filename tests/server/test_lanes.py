@@ -351,6 +351,6 @@ async def test_small_reviews_wait_for_nothing() -> None:
     small = SmallReviews()
     ran: list[int] = []
     step: Callable[[], None] = lambda: ran.append(threading.get_ident())  # noqa: E731
-    async with small.room(1, 0.0), small.turn(1), small.room(1, 0.0), small.turn(1):
+    async with small.room(1, 0.0), small.turn(1, 0.0), small.room(1, 0.0), small.turn(1, 0.0):
         await small.run(step)
     assert ran == [threading.get_ident()]

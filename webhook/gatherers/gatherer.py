@@ -19,15 +19,19 @@ class Gatherer(Protocol):
     def server_minor(self) -> int:
         """The API server's own minor version; the newest known version until the API server has reported it."""
 
+    def snapshot(self, namespace: str) -> Snapshot | None:
+        """Return what is known of a namespace at once; None if its labels have to be looked up.
+
+        Returns:
+            The same object until something changes, so that callers can cache what they compile from it.
+        """
+
     async def gather(self, namespace: str, deadline: float) -> Snapshot:
-        """Return what is known of a namespace.
+        """Return what is known of a namespace, as `snapshot`, or once its labels have been looked up.
 
         Args:
             namespace: name of the namespace.
             deadline: time of the event loop by which to return.
-
-        Returns:
-            The same object until something changes, so that callers can cache what they compile from it.
 
         Raises:
             NamespaceUnknown: if the labels of the namespace are not known by the deadline.

@@ -45,6 +45,8 @@ from webhook.gatherers.version import follow_version
 
 _LOG: Final = logging.getLogger("webhook.gatherers")
 _NO_MARKS: Final = objects.Marks({}, {})
+_NO_OBJECTS: Final[dict[Coverage, Objects[Any]]] = {coverage: Objects({}, coverage) for coverage in Coverage}
+"""Of a kind of which a namespace has none: most have no quota, and share these."""
 
 T = TypeVar("T")
 
@@ -100,6 +102,7 @@ class LiveGatherer:
         self._quotas: NamespacedStore[ResourceQuota] = NamespacedStore(self._forget)
         self._accounts: NamespacedStore[ServiceAccount] = NamespacedStore(self._forget)
         self._runtime_classes: ClusterScopedStore[RuntimeClass] = ClusterScopedStore(self._forget_after_first_list)
+        self._classes = {coverage: Objects(self._runtime_classes.rows, coverage) for coverage in Coverage}
         self._bindings = tuple(BindingStore(path, self._forget) for path in BINDINGS)
         reflectors = [
             Reflector(client, path, objects.bound_accounts, store)
@@ -163,15 +166,21 @@ class LiveGatherer:
         self._images = images
         self._snapshots.clear()
 
+    def snapshot(self, namespace: str) -> Snapshot | None:
+        """Return what is known of a namespace, as `Gatherer.snapshot`."""
+        snapshot = self._snapshots.get(namespace)
+        if snapshot is None:
+            marks = self._namespaces.rows.get(namespace)
+            if marks is None or marks is UNKNOWN:  # look it up each time: without a watch, nobody knows when it changes
+                return None
+            snapshot = self._snapshots[namespace] = self._compose(namespace, marks)
+        return snapshot
+
     async def gather(self, namespace: str, deadline: float) -> Snapshot:
         """Return what is known of a namespace, as `Gatherer.gather`. Raises NamespaceUnknown."""
-        snapshot = self._snapshots.get(namespace)
-        if snapshot is not None:
-            return snapshot
-        marks = self._namespaces.rows.get(namespace)
-        if marks is None or marks is UNKNOWN:  # look it up each time: without a watch, nobody knows when it changes
-            return self._compose(namespace, await self._lookups.marks(namespace, deadline))
-        snapshot = self._snapshots[namespace] = self._compose(namespace, marks)
+        snapshot = self.snapshot(namespace)
+        if snapshot is None:
+            snapshot = self._compose(namespace, await self._lookups.marks(namespace, deadline))
         return snapshot
 
     async def look_up(self, snapshot: Snapshot, missing: Missing, deadline: float) -> Snapshot:
@@ -217,7 +226,7 @@ class LiveGatherer:
             _objects(self._limit_ranges, namespace),
             _objects(self._quotas, namespace),
             _objects(self._accounts, namespace),
-            Objects(self._runtime_classes.rows, _coverage(self._runtime_classes)),
+            self._classes[_coverage(self._runtime_classes)],
             self._images,
             compose_bindings(namespace, self._bindings),
             self._nodes.user_namespaces,
@@ -272,7 +281,8 @@ def _copy(found: Objects[T]) -> Objects[T]:
 
 
 def _objects(store: NamespacedStore[T], namespace: str) -> Objects[T]:
-    return Objects(store.rows.get(namespace, {}), _coverage(store))
+    rows = store.rows.get(namespace)
+    return _NO_OBJECTS[_coverage(store)] if rows is None else Objects(rows, _coverage(store))
 
 
 def _coverage(store: _Store[Any]) -> Coverage:

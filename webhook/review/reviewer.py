@@ -60,13 +60,28 @@ class Reviewer:
         self._namespaces = namespaces
         self._on_evaluation = on_evaluation
 
-    async def mutate(self, request: AdmissionRequest, run: Run = run_here) -> AdmissionResponse:
-        """Answer with a patch, and with what the patched object violates. No content of a request makes it raise."""
-        return await self._answer(request, _MUTATION, run)
+    async def mutate(
+        self, request: AdmissionRequest, run: Run = run_here, deadline: float | None = None
+    ) -> AdmissionResponse:
+        """Answer with a patch, and with what the patched object violates.
 
-    async def validate(self, request: AdmissionRequest, run: Run = run_here) -> AdmissionResponse:
-        """Answer with what the object violates as it is. No content of a request makes it raise."""
-        return await self._answer(request, _VALIDATION, run)
+        No content of a request makes it raise.
+
+        Args:
+            request: the request.
+            run: runs the steps that may take long.
+            deadline: time of the event loop at which to give up waiting for the namespace; None for no such time.
+
+        Raises:
+            TimeoutError: at the deadline.
+        """
+        return await self._answer(request, _MUTATION, run, deadline)
+
+    async def validate(
+        self, request: AdmissionRequest, run: Run = run_here, deadline: float | None = None
+    ) -> AdmissionResponse:
+        """Answer with what the object violates as it is. All else is as for `mutate`."""
+        return await self._answer(request, _VALIDATION, run, deadline)
 
     def answer_unknown(self, request: RequestHead, problem: str) -> AdmissionResponse:
         """Answer when nothing is known of the namespace: refuse a pod, allow a controller with a warning."""
@@ -100,12 +115,14 @@ class Reviewer:
         exemption = self._namespaces.exemption(request.namespace, request.user_info.username)
         return None if exemption is None else respond.exempt(request.uid, exemption, self._namespaces.generation)
 
-    async def _answer(self, request: AdmissionRequest, answer: _ReviewKind, run: Run) -> AdmissionResponse:
+    async def _answer(
+        self, request: AdmissionRequest, answer: _ReviewKind, run: Run, deadline: float | None
+    ) -> AdmissionResponse:
         unconcerned = self._answer_unconcerned(request)
         if unconcerned is not None:
             return unconcerned
         try:
-            return await self._review(request, answer, run)
+            return await self._review(request, answer, run, deadline)
         except NamespaceUnknown as error:
             return self.answer_unknown(request, str(error))
         except ObjectTooLarge as error:
@@ -113,11 +130,13 @@ class Reviewer:
         except (InvalidObject, UndecodableReview) as error:
             return respond.invalid(request.uid, messages.printable(str(error)))
 
-    async def _review(self, request: AdmissionRequest, answer: _ReviewKind, run: Run) -> AdmissionResponse:
+    async def _review(
+        self, request: AdmissionRequest, answer: _ReviewKind, run: Run, deadline: float | None
+    ) -> AdmissionResponse:
         pod, old = await run(read_pods, request)
         if pod is None:
             return respond.allowed(request.uid)
-        namespace = await self._namespaces.find(request.namespace, _account_of(pod))
+        namespace = await self._namespaces.find(request.namespace, _account_of(pod), deadline)
         try:
             evaluation = await run(answer.evaluate, pod, namespace, old=old, user=request.user_info.username)
         except InvalidObject as error:  # a malformed quantity, which is read only when a rule needs it

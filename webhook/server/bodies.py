@@ -26,6 +26,8 @@ async def read_body(request: web.Request, seconds: float) -> bytes:
         UnreadableBody: if it breaks off, or is not encoded as its headers say.
     """
     try:
+        if request.content.is_eof():  # all of it is here, as nearly always: nothing to wait for
+            return await request.read()
         async with asyncio.timeout(seconds):
             return await request.read()
     except web.HTTPRequestEntityTooLarge:  # aiohttp would keep it, and the body with it, until a garbage collection

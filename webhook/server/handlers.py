@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from time import perf_counter
 from typing import Final, NamedTuple, TypeAlias
 
@@ -35,6 +36,8 @@ BODY_LIMIT: Final = 2 * 3 * 1024 * 1024 + 1024 * 1024
 LONGEST_PATIENCE: Final = 30.0
 """Seconds. No API server waits longer for a webhook."""
 _SECOND: Final = 1.0
+_DISTINCT_TIMEOUTS: Final = 128
+"""How many to remember: a webhook configuration has one for all its requests."""
 _DURATION: Final = re.compile(r"(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+(?:\.[0-9]+)?)s)?(?:([0-9]+)ms)?")
 _LOG: Final = logging.getLogger("webhook.server")
 
@@ -45,7 +48,7 @@ METRICS: Final = web.AppKey("metrics", Metrics)
 ADMISSIONS: Final = web.AppKey("admissions", AdmissionRecorder)
 _SMALL_REVIEWS: Final = SmallReviews()
 
-_Ask: TypeAlias = Callable[[AdmissionRequest, Run], Awaitable[AdmissionResponse]]
+_Ask: TypeAlias = Callable[[AdmissionRequest, Run, float], Awaitable[AdmissionResponse]]
 
 
 class _Answer(NamedTuple):
@@ -113,9 +116,9 @@ async def _answer(reviewer: Reviewer, ask: _Ask, body: bytes, lane: Lane, deadli
     """Answer the review in a body by `deadline`. Raises RequestError if there is nobody to answer to."""
     review: RequestHead | None = None
     try:
-        async with asyncio.timeout_at(deadline), lane.turn(len(body)):
+        async with lane.turn(len(body), deadline):
             review = request = await lane.run(decode_review, body)
-            response = await ask(request, lane.run)
+            response = await ask(request, lane.run, deadline)
             return await lane.run(_encode, reviewer, review, response)
     except ObjectTooLarge as error:
         review = decode_head(body)
@@ -140,6 +143,7 @@ def _encode(reviewer: Reviewer, request: RequestHead, response: AdmissionRespons
     return _Answer(request, response, body)
 
 
+@lru_cache(_DISTINCT_TIMEOUTS)
 def patience(timeout: str) -> float:
     """How long a review may take, so that the answer arrives before the API server gives up.
 

@@ -28,6 +28,7 @@ _RESTED: Final = 0.02
 _MUCH: Final = 1024 * 1024
 """Bytes of bodies after which memory is given back, once there are none for `_IDLE` seconds."""
 _IDLE: Final = 1.0
+_NOTHING: Final = nullcontext()
 
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
@@ -55,8 +56,12 @@ class Lane(Protocol):
         """
         ...
 
-    def turn(self, size: int) -> AbstractAsyncContextManager[None]:
-        """Hold the lane for a review with a body of `size` bytes."""
+    def turn(self, size: int, deadline: float) -> AbstractAsyncContextManager[None]:
+        """Hold the lane for a review with a body of `size` bytes.
+
+        Raises:
+            TimeoutError: at `deadline`, by the loop's clock, if the lane's reviews wait for more than their namespace.
+        """
         ...
 
 
@@ -71,11 +76,11 @@ class SmallReviews:
 
     def room(self, _size: int | None, _deadline: float) -> AbstractAsyncContextManager[None]:
         """There is always room."""
-        return nullcontext()
+        return _NOTHING
 
-    def turn(self, _: int) -> AbstractAsyncContextManager[None]:
+    def turn(self, _size: int, _deadline: float) -> AbstractAsyncContextManager[None]:
         """None waits for another."""
-        return nullcontext()
+        return _NOTHING
 
 
 class LargeReviews:
@@ -117,9 +122,11 @@ class LargeReviews:
             if not self._bodies and self._used >= _MUCH:
                 self._idle = asyncio.get_running_loop().call_later(_IDLE, self._give_back)
 
-    def turn(self, size: int) -> AbstractAsyncContextManager[None]:
-        """Hold the lane once no other review does, and none that is smaller waits for it."""
-        return self._turns.take(size)
+    @asynccontextmanager
+    async def turn(self, size: int, deadline: float) -> AsyncIterator[None]:
+        """Hold the lane once no other review does, and none that is smaller waits for it, until a deadline."""
+        async with asyncio.timeout_at(deadline), self._turns.take(size):
+            yield
 
     async def run(
         self, function: Callable[_Parameters, _Result], *args: _Parameters.args, **kwargs: _Parameters.kwargs
