@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from http import HTTPStatus
 from typing import Any, Final
 
 from webhook.review.codec import AdmissionResponse, RequestHead
-from webhook.telemetry.logs import FIELDS
+from webhook.telemetry.logs import FieldLog
 from webhook.telemetry.metrics import Metrics
 
-_LOG: Final = logging.getLogger("webhook.admission")
+_LOG: Final = FieldLog("webhook.admission")
 _LONGEST: Final = 253
 """The limit of text that a caller controls, in characters. No name in Kubernetes is longer."""
 _DECISIONS: Final = {
@@ -43,7 +42,7 @@ class AdmissionRecorder:
         outcome = outcome_of(response)
         kind = request.kind.kind
         self._metrics.count_review(endpoint, request.operation, kind, outcome, seconds)
-        if not _LOG.isEnabledFor(logging.INFO):
+        if not _LOG.enabled:
             return
         audit = response.audit_annotations
         fields: dict[str, Any] = {
@@ -59,7 +58,7 @@ class AdmissionRecorder:
         }
         if response.status is not None:
             fields["code"] = response.status.code
-        _LOG.info("admission", extra={FIELDS: fields})
+        _LOG.write("admission", fields)
 
     def record_undecodable(self, endpoint: str, seconds: float) -> None:
         """Count a body that is no review. It is not logged here: it has no uid."""

@@ -97,9 +97,13 @@ class LogHandler(logging.Handler):
         super().__init__()
         self._writer = writer
 
+    def put(self, line: bytes) -> None:
+        """Have a line written. It has no newline yet."""
+        self._writer.put(line + b"\n")
+
     def emit(self, record: logging.LogRecord) -> None:
         """Format a record and have it written."""
         try:
-            self._writer.put(self.format(record).encode(errors="backslashreplace") + b"\n")
+            self.put(self.format(record).encode(errors="backslashreplace"))
         except Exception:  # noqa: BLE001 (as every handler of the standard library)
             self.handleError(record)

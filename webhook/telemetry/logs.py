@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
+from time import localtime, strftime, time
 from typing import Any, Final
 
 import msgspec
 from aiohttp.http_exceptions import HttpProcessingError
+
+from webhook.telemetry.log_writer import LogHandler
 
 FIELDS: Final = "fields"
 """The attribute of a record that has its own fields: `log.info("…", extra={FIELDS: {…}})`."""
@@ -17,43 +21,81 @@ _encoder: Final = msgspec.json.Encoder()
 
 
 @lru_cache(2)
+def _local_second(timestamp: int) -> str:
+    """A Unix time as `logging` writes it."""
+    return strftime("%Y-%m-%d %H:%M:%S", localtime(timestamp))
+
+
+@lru_cache(2)
 def _second(timestamp: int) -> str:
     """A Unix time as ISO 8601 writes it, without zone. Many lines have the same one."""
     return datetime.fromtimestamp(timestamp, UTC).replace(tzinfo=None).isoformat()
 
 
-class JsonFormatter(logging.Formatter):
-    """Format a record as one JSON object. Control characters are escaped, so that no record forges a second line."""
+class LineFormatter(logging.Formatter):
+    """Format a message with fields of its own as one line. No message or field forges a second line."""
+
+    def line(self, seconds: float, level: str, logger: str, message: str, fields: Mapping[str, Any]) -> bytes:
+        """Return the line, without its newline. `seconds`: Unix time. `level`: as `logging` names it."""
+        raise NotImplementedError
+
+    def _line_of(self, record: logging.LogRecord, fields: Mapping[str, Any]) -> str:
+        return self.line(record.created, record.levelname, record.name, record.getMessage(), fields).decode()
+
+
+class JsonFormatter(LineFormatter):
+    """Format a line as one JSON object, in which control characters are escaped."""
+
+    def line(self, seconds: float, level: str, logger: str, message: str, fields: Mapping[str, Any]) -> bytes:
+        """Return the line, as above. Its time is in UTC."""
+        at = f"{_second(int(seconds))}.{int(seconds * 1000) % 1000:03}+00:00"
+        return _encoder.encode({"time": at, "level": level.lower(), "logger": logger, "message": message, **fields})
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, without its newline."""
-        line: dict[str, Any] = {
-            "time": f"{_second(int(record.created))}.{int(record.msecs):03}+00:00",
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-            **getattr(record, FIELDS, {}),
-        }
+        """Return the line of a record, without its newline."""
+        fields: dict[str, Any] = getattr(record, FIELDS, {})
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return _encoder.encode(line).decode()
+            fields = {**fields, "exception": self.formatException(record.exc_info)}
+        return self._line_of(record, fields)
 
 
-class TextFormatter(logging.Formatter):
-    """Format a record for people: the message, then the fields as JSON values."""
+class TextFormatter(LineFormatter):
+    """Format a line for people: the message, then the fields as JSON values."""
 
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    def line(self, seconds: float, level: str, logger: str, message: str, fields: Mapping[str, Any]) -> bytes:
+        """Return the line, as above. Its time is local time, as `logging` writes it."""
+        head = f"{_local_second(int(seconds))},{int(seconds * 1000) % 1000:03} {level} {logger}: {message}".encode()
+        return b" ".join([head, *(b"%b=%b" % (key.encode(), _encoder.encode(value)) for key, value in fields.items())])
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's own name)
-        """Return the line, without exception and newline."""
-        fields: dict[str, Any] = getattr(record, FIELDS, {})
-        return " ".join(
-            [
-                super().formatMessage(record),
-                *(f"{key}={_encoder.encode(value).decode()}" for key, value in fields.items()),
-            ]
-        )
+        """Return the line of a record, without exception and newline."""
+        return self._line_of(record, getattr(record, FIELDS, {}))
+
+
+class FieldLog:
+    """Logs messages with fields, thousands a second.
+
+    Where our own handler is the only one, it gets their lines as they are: to make a record of each, and to pass it on,
+    takes three times as long as to write it. Measured for an admission in JSON, with the line: 12 µs, and 4 without.
+    """
+
+    def __init__(self, name: str) -> None:
+        """Log as the logger of this name, at level `info`."""
+        self._logger = logging.getLogger(name)
+
+    @property
+    def enabled(self) -> bool:
+        """Whether anybody reads it."""
+        return self._logger.isEnabledFor(logging.INFO)
+
+    def write(self, message: str, fields: Mapping[str, Any]) -> None:
+        """Log a message with fields, if anybody reads it."""
+        handlers = logging.root.handlers
+        handler = handlers[0] if len(handlers) == 1 else None
+        if not isinstance(handler, LogHandler) or not isinstance(handler.formatter, LineFormatter):
+            self._logger.info(message, extra={FIELDS: fields})
+        elif self.enabled:
+            handler.put(handler.formatter.line(time(), "INFO", self._logger.name, message, fields))
 
 
 def configure_logs(style: str, level: str, handler: logging.Handler) -> None:
