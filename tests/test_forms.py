@@ -15,8 +15,10 @@ from tests.forms import FORM
 from tests.installing import locks
 from tests.shared_data import ROOT
 
-_WITHOUT = locks.declared()["tool"]["compiled"]["without"]
+_COMPILED = locks.declared()["tool"]["compiled"]
+_WITHOUT = _COMPILED["without"]
 _PATHS = sorted(path.relative_to(ROOT) for path in (ROOT / "patches").rglob("*.py"))
+_WEBHOOK = [Path(path) for path in _COMPILED["webhook"]]
 
 
 def test_the_form_is_the_one_that_is_meant() -> None:
@@ -27,7 +29,7 @@ def test_the_form_is_the_one_that_is_meant() -> None:
     assert done.stdout.split() == [FORM]
 
 
-@pytest.mark.parametrize("path", _PATHS, ids=str)
+@pytest.mark.parametrize("path", [*_PATHS, *_WEBHOOK], ids=str)
 def test_a_module_runs_in_its_form(path: Path) -> None:
     """Compiled, where that is meant, unless pyproject.toml leaves it out."""
     module = importlib.import_module(".".join(path.with_suffix("").parts).removesuffix(".__init__"))
