@@ -9,6 +9,10 @@ that it waited for the webhook. It fails if we cost more, as a multiple of the G
 file allows. Needs `make assets` and Go on the PATH. The PodSecurity webhook is that of
 
     go install k8s.io/pod-security-admission/cmd/webhook@v0.37.2
+
+Kyverno, Gatekeeper and others are measured where they run, in namespaces of that cluster:
+
+    python -m bench.creates --kubeconfig FILE --in nobody=quiet --in Kyverno=shop
 """
 
 from __future__ import annotations
@@ -28,9 +32,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from bench import running
 from bench.admission.servers import HERE, build, cpu_seconds, free_port, machine, resident, server, versions, wait
 from bench.bars import bars
 from bench.figures import add_options, compare, save, write_figures
+from bench.histograms import Asked, read_asked, waited
 from patches import MODE_LABEL, DefaulterConfiguration
 from tests.cluster import binaries
 from tests.cluster.client import pods
@@ -42,7 +48,6 @@ from tests.shared_data import read_jsonl_gz, shared
 from webhook.export.policies import carried_by, mutating_policy
 
 _REGISTRATION: Final = "/apis/admissionregistration.k8s.io/v1"
-_ASKED: Final = "apiserver_admission_webhook_admission_duration_seconds"
 _WITHOUT: Final = "nobody"
 _POLICIES: Final = "policies, in process"
 _OURS: Final = "ours, log info JSON"
@@ -85,8 +90,21 @@ def main() -> int:
     )
     parser.add_argument("--rounds", type=int, default=20, help="turns of each, of 64 creates (default: %(default)s)")
     parser.add_argument("--podsecurity", type=Path, metavar="PROGRAM", help="the PodSecurity webhook; else left out")
+    parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help="measure on this cluster instead")
+    parser.add_argument("--context", metavar="NAME", help="of the kubeconfig (default: the current one)")
+    parser.add_argument(
+        "--in",
+        dest="spaces",
+        type=_space,
+        action="append",
+        default=[],
+        metavar="WHO=NAMESPACE",
+        help="a namespace of that cluster, and who is asked there; nobody is in the first of them",
+    )
     add_options(parser)
     options = parser.parse_args()
+    if options.kubeconfig:
+        return _measure_running(options)
     found = binaries.find("etcd", "kube-apiserver")
     with tempfile.TemporaryDirectory() as name, control_plane(Path(name), found) as plane:
         report = _measure(plane, Path(name), options.rounds, options.podsecurity)
@@ -95,6 +113,20 @@ def main() -> int:
     if options.save:
         return save(_BASELINE, ratios(report))
     return compare(_BASELINE, partial(dearer, ratios(report)))
+
+
+def _space(text: str) -> tuple[str, str]:
+    who, _, namespace = text.partition("=")
+    return who, namespace
+
+
+def _measure_running(options: argparse.Namespace) -> int:
+    """Measure on a cluster that runs."""
+    pods = [json.loads(body) for body in _bodies()]
+    report = running.measure(options.kubeconfig, options.context, dict(options.spaces), pods, options.rounds)
+    running.print_report(report)
+    write_figures(options, report, plot)
+    return 0
 
 
 def ratios(report: dict[str, Any]) -> dict[str, float]:
@@ -118,10 +150,8 @@ def dearer(found: dict[str, float], baseline: dict[str, float]) -> list[str]:
 
 def plot(report: dict[str, Any]) -> str:
     """A bar for each: the milliseconds that it adds to the median of creates one after the other."""
-    nobody = report["results"][_WITHOUT][str(_SEQUENTIAL)]["p50 ms"]
-    added = {
-        name: row[str(_SEQUENTIAL)]["p50 ms"] - nobody for name, row in report["results"].items() if name != _WITHOUT
-    }
+    nobody, *others = ((name, row[str(_SEQUENTIAL)]["p50 ms"]) for name, row in report["results"].items())
+    added = {name: ms - nobody[1] for name, ms in others}
     return bars("Milliseconds added to a create", {name: (ms, f"{ms:+.2f} ms") for name, ms in added.items()})
 
 
@@ -263,56 +293,11 @@ def figures(rows: Sequence[Chunk]) -> dict[str, float]:
     return {"p50 ms": round(p50, 2), "p99 ms": round(p99, 2), "CPU s per 1,000": round(cpu, 2)}
 
 
-class Asked(NamedTuple):
-    """How long an API server has waited for a webhook so far.
-
-    Attributes:
-        seconds: of all requests.
-        buckets: upper bounds in seconds, and how many requests took no longer.
-    """
-
-    seconds: float
-    buckets: list[tuple[float, float]]
-
-
 def _asked(plane: ControlPlane) -> dict[str, Asked]:
     """What the API server says of each webhook."""
-    buckets: dict[str, list[tuple[float, float]]] = {}
-    sums: dict[str, float] = {}
-    text = plane.admin.request("GET", "/metrics").body
-    for kind, short, bound, value in re.findall(
-        rf'{_ASKED}_(bucket|sum){{name="pods\.(\w+)\.psd\.test"[^}}]*?(?:,le="(.*?)")?}} (\S+)', text
-    ):
-        if kind == "sum":
-            sums[short] = float(value)
-        else:
-            buckets.setdefault(short, []).append((float(bound), float(value)))
-    names = {_short(name): name for name in (_OURS, _GO, _AIOHTTP, _PODSECURITY)}
-    return {names[short]: Asked(sums[short], rows) for short, rows in buckets.items()}
-
-
-def waited(before: Asked, after: Asked) -> dict[str, float]:
-    """The milliseconds that a request took between two looks: those of the API server, to and fro included."""
-    buckets = [(bound, late - early) for (bound, late), (_, early) in zip(after.buckets, before.buckets, strict=True)]
-    mean = (after.seconds - before.seconds) / buckets[-1][1]
-    quantiles = {f"p{part} ms": quantile(buckets, part / 100) for part in (50, 99)}
-    return {name: round(seconds * 1000, 2) for name, seconds in {"mean ms": mean, **quantiles}.items()}
-
-
-def quantile(buckets: Sequence[tuple[float, float]], part: float) -> float:
-    """Of a histogram, as PromQL's histogram_quantile() has it: evenly spread within a bucket.
-
-    Args:
-        buckets: their upper bounds, and how many values are not above it.
-        part: between 0 and 1.
-    """
-    rank = part * buckets[-1][1]
-    lower, below = 0.0, 0.0
-    for upper, upto in buckets:
-        if upto >= rank:
-            return lower if upper == float("inf") else lower + (upper - lower) * (rank - below) / (upto - below)
-        lower, below = upper, upto
-    raise ValueError("the last bucket holds all values")
+    names = {f"pods.{_short(name)}.psd.test": name for name in (_OURS, _GO, _AIOHTTP, _PODSECURITY)}
+    found = read_asked(plane.admin.request("GET", "/metrics").body)
+    return {names[webhook]: asked for webhook, asked in found.items()}
 
 
 def _processes(*names: str) -> list[int]:

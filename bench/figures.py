@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from patches import FORM
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Let the user say where to write the figures."""
@@ -27,14 +29,15 @@ def write_figures(options: argparse.Namespace, report: dict[str, Any], plot: Cal
 
 
 def save(baseline: Path, ratios: dict[str, float]) -> int:
-    """Make these ratios the baseline; the exit status."""
-    baseline.write_text(json.dumps(ratios, indent=2) + "\n", encoding="utf-8")
+    """Make these ratios the baseline of the form of the engine that runs; the exit status."""
+    forms = {**json.loads(baseline.read_text(encoding="utf-8")), FORM: ratios}
+    baseline.write_text(json.dumps(forms, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return 0
 
 
 def compare(baseline: Path, worse: Callable[[dict[str, float]], list[str]]) -> int:
-    """Print what is worse than the baseline; the exit status."""
-    lines = worse(json.loads(baseline.read_text(encoding="utf-8")))
+    """Print what is worse than the baseline of the form of the engine that runs; the exit status."""
+    lines = worse(json.loads(baseline.read_text(encoding="utf-8"))[FORM])
     for line in lines:
         print(line)
     return 1 if lines else 0

@@ -82,7 +82,7 @@ def plot(report: dict[str, Any]) -> str:
 def _measure(directory: Path, reviews: int) -> dict[str, list[Row]]:
     program = build(directory)
     bodies = directory / "reviews.jsonl"
-    bodies.write_bytes(b"\n".join(_bodies()))
+    bodies.write_bytes(b"\n".join(reviews_of_pods()))
     certs, port = directory / "certs", str(free_port())
     ours = [*(sys.executable, "-m", "webhook", "serve", "--self-signed", str(certs), "--log-format", "json")]
     ours += ["--health-port", "0", "--port", port]
@@ -107,8 +107,8 @@ def _measure(directory: Path, reviews: int) -> dict[str, list[Row]]:
     return found
 
 
-def _bodies() -> list[bytes]:
-    """Pods as an API server sends them: those recorded, where they are there, else made ones."""
+def reviews_of_pods() -> list[bytes]:
+    """Reviews of pods as an API server sends them: those recorded, where they are there, else made ones."""
     file = SHARED / "reviews" / "corpus.jsonl.gz"
     if not file.exists():
         return [json.dumps(review_of(1), separators=(",", ":")).encode()]

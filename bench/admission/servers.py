@@ -27,12 +27,13 @@ def build(directory: Path) -> Path:
 
 
 @contextmanager
-def server(command: Sequence[str], log: Path) -> Iterator[int]:
-    """Run a server on the first core; its process id. Its log goes to a file."""
+def server(command: Sequence[str], log: Path, *, pinned: bool = True) -> Iterator[int]:
+    """Run a server, on the first core if it is `pinned`; its process id. Its log goes to a file."""
     with log.open("wb") as errors:
         process = subprocess.Popen(command, stdout=errors, stderr=errors)  # noqa: S603
         try:
-            os.sched_setaffinity(process.pid, {min(os.sched_getaffinity(0))})
+            if pinned:
+                os.sched_setaffinity(process.pid, {min(os.sched_getaffinity(0))})
             yield process.pid
         finally:
             process.terminate()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench.creates import Asked, Chunk, dearer, figures, quantile, ratios, waited
+from bench.creates import Chunk, dearer, figures, ratios
+from bench.histograms import Asked, quantile, read_asked, waited
 
 
 def test_creates_that_connect_do_not_count() -> None:
@@ -41,3 +42,15 @@ def test_what_was_asked_before_does_not_count() -> None:
     before = Asked(9.0, [(0.005, 0.0), (0.025, 3.0), (float("inf"), 3.0)])
     after = Asked(9.016, [(0.005, 4.0), (0.025, 7.0), (float("inf"), 7.0)])
     assert waited(before, after) == {"mean ms": 4.0, "p50 ms": 2.5, "p99 ms": 4.95}
+
+
+def test_the_operations_of_a_webhook_are_added_up() -> None:
+    """The API server counts creates and updates, and those it refused, apart."""
+    name = "apiserver_admission_webhook_admission_duration_seconds"
+    page = "\n".join(
+        f'{name}_bucket{{name="a.b",operation="{operation}",rejected="false",type="admit",le="{bound}"}} {count}'
+        for operation in ("CREATE", "UPDATE")
+        for bound, count in (("0.005", 1), ("+Inf", 2))
+    )
+    page += "".join(f'\n{name}_sum{{name="a.b",operation="{operation}"}} 0.25' for operation in ("CREATE", "UPDATE"))
+    assert read_asked(page) == {"a.b": Asked(0.5, [(0.005, 2.0), (float("inf"), 4.0)])}
