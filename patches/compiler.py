@@ -21,7 +21,7 @@ from patches.standards.levels import NEWEST_MINOR, Level
 
 _DISTINCT_POLICIES: Final = 4096
 """How many policies to keep. Namespaces with the same labels and annotations share one."""
-_DISTINCT_LIMITS: Final = 4096
+_DISTINCT_LIMITS: Final = 256
 """How many to keep, likewise: platforms give many namespaces the same LimitRanges."""
 _NO_SCOPES: Final[frozenset[str]] = frozenset()
 

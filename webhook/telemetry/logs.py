@@ -75,8 +75,8 @@ class TextFormatter(LineFormatter):
 class FieldLog:
     """Logs messages with fields, thousands a second.
 
-    Where our own handler is the only one, it gets their lines as they are: to make a record of each, and to pass it on,
-    takes three times as long as to write it. Measured for an admission in JSON, with the line: 12 µs, and 4 without.
+    Where our own handler is the only one, it gets their lines as they are: to make a record of each and to pass it on
+    would take half as much again, 7 µs instead of 5 for an admission in JSON.
     """
 
     def __init__(self, name: str) -> None:
