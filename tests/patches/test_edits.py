@@ -254,6 +254,7 @@ def test_a_pod_in_mode_warn() -> None:
     assert len(_find(value, rules, Stage.ARRIVING) or ()) == 5
 
 
+@pytest.mark.interpreted
 @pytest.mark.parametrize(("bound", "value"), [("_MOST_CONTAINERS", 0), ("_MOST_EDITS", 1), ("_MOST_VALUES", 1)])
 def test_too_much_work(bound: str, value: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is looked for beyond the bounds."""
@@ -263,6 +264,7 @@ def test_too_much_work(bound: str, value: int, monkeypatch: pytest.MonkeyPatch) 
     assert _find(pod, policy()) is None
 
 
+@pytest.mark.interpreted
 def test_what_is_remembered_of_values_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """By number, and in length: an author may write anything, and it goes all the same."""
     known: dict[Any, bool] = {}
@@ -276,6 +278,7 @@ def test_what_is_remembered_of_values_is_bounded(monkeypatch: pytest.MonkeyPatch
     assert known
 
 
+@pytest.mark.interpreted
 def test_too_many_fields_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is to be set counts too."""
     monkeypatch.setattr(edits, "_MOST_EDITS", 3)

@@ -118,6 +118,7 @@ def test_hint_in_mode_warn() -> None:
     )
 
 
+@pytest.mark.interpreted
 def test_a_pod_that_is_allowed_costs_no_search(monkeypatch: pytest.MonkeyPatch) -> None:
     """Edits are looked for only where a pod violates a level."""
     monkeypatch.setattr(messages, "shortest_edits", None)

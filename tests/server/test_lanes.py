@@ -14,7 +14,6 @@ from typing import Any, Final
 import pytest
 from aiohttp import web
 
-from patches.model.pod import locate
 from tests.gatherers.live_faults import until
 from tests.patches.written import written
 from tests.review.builders import (
@@ -31,8 +30,7 @@ from tests.review.gatherers import SlowGatherer, UnlabelledGatherer
 from tests.server.serving import serving
 from webhook.certificates.self_signed import CertificateFiles
 from webhook.errors import TooManyRequests
-from webhook.review import reviewer as reviewing
-from webhook.review.codec import ANSWER_LIMIT, MOST_NODES
+from webhook.review.codec import ANSWER_LIMIT, MOST_NODES, AdmissionRequest, decode_review
 from webhook.server import handlers, lanes
 from webhook.server.handlers import BODY_LIMIT
 from webhook.server.lanes import LARGE, MOST_BODIES, LargeReviews, SmallReviews
@@ -62,21 +60,21 @@ def containers(number: int) -> dict[str, Any]:
 
 
 class Watched:
-    """Notes the threads in which pods are read, and how many are read at once."""
+    """Notes the threads in which reviews are decoded, and how many are decoded at once."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, seconds: float = 0.0) -> None:
         self.threads: list[str] = []
         self.at_once = self.most_at_once = 0
         self._seconds = seconds
-        monkeypatch.setattr(reviewing, "locate", self._locate)
+        monkeypatch.setattr(handlers, "decode_review", self._decode)
 
-    def _locate(self, *arguments: Any) -> Any:
+    def _decode(self, body: bytes) -> AdmissionRequest:
         self.threads.append(threading.current_thread().name)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         time.sleep(self._seconds)
         self.at_once -= 1
-        return locate(*arguments)
+        return decode_review(body)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -110,8 +108,7 @@ async def test_large_reviews_run_one_at_a_time(files: CertificateFiles, monkeypa
     watched = Watched(monkeypatch, 0.2)
     async with serving(files) as client:
         asked = [asyncio.create_task(client.ask("/mutate", review(large()))) for _ in range(5)]
-        while not watched.threads:  # noqa: ASYNC110 (a thread notes it)
-            await asyncio.sleep(0.005)
+        await until(lambda: watched.threads)
         await client.get("/healthz")
         assert not all(task.done() for task in asked)
         answers = await asyncio.gather(*asked)
