@@ -110,7 +110,7 @@ from patches.standards.violations import Violation, violation_text
 from patches.verdicts import BY_NATURE, Fit, Verdict, fit, worst
 
 FORM: Final = "interpreted" if isinstance(evaluate, FunctionType) else "compiled"
-"""How the engine runs: as it is written, or as setup.py compiles it. Nothing but speed differs."""
+"""How the engine runs, and some of webhook/ with it: as written, or as setup.py compiles it. Only speed differs."""
 
 __all__ = [
     "APPLIED_ANNOTATION",

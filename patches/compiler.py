@@ -111,11 +111,14 @@ def active_defaults(level: Level, enabled: frozenset[str]) -> tuple[Default, ...
 
 
 def _frozen(item: LimitItem) -> Hashable:
-    return item.type, *(tuple(amounts.items()) for amounts in item[1:])
+    """A key of its own for each item: 1, 1.0 and "1" are equal or look alike, and are written in another way."""
+    return item.type, *(tuple((resource, repr(amount)) for resource, amount in amounts.items()) for amounts in item[1:])
 
 
 def _quota_scopes(snapshot: Snapshot) -> frozenset[str] | UnknownType:
     quotas = snapshot.resource_quotas.all()
+    if not quotas:
+        return _NO_SCOPES
     return UNKNOWN if quotas is UNKNOWN else _NO_SCOPES.union(*(quota.scopes for quota in quotas.values()))
 
 

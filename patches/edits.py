@@ -3,7 +3,7 @@
 What an author set stands against the profile and has to go; what is unset the defaults fill in. So a privileged
 container is told to drop `privileged` and nothing else. Only where nobody fills in a field, because a default is off or
 may not act, or the pod is judged as it was sent, the field has to be set. Each edit is needed, since the pod violates
-the level for that alone; that all of them suffice is verified by evaluating the edited pod.
+the level for that alone; that all of them suffice is verified by adding the defaults to the edited pod and judging it.
 
 Each edit names the check that asks for it, so that callers can tell a careless value from what a workload is made for:
 who removes `hostNetwork` or a `hostPath` from a node's agent has another program.
@@ -90,18 +90,17 @@ def shortest_edits(
     Args:
         evaluation: an evaluation of the pod. If its namespace adds nothing, it is asked about as in mode enforce.
         level: the level.
-        stage: ADMITTED to have the defaults added first, ARRIVING to have the pod pass as it was sent.
+        stage: ADMITTED to have the defaults added first, ARRIVING to have the pod pass as it was sent. No other one.
 
     Returns:
         The edits, removals first, to be made together. Paths lead into the document as it is before them.
         Empty if the pod passes. None if no edits of this kind make it pass, or they are too many to be looked for.
     """
-    violations = evaluation.violations(level, stage)
+    search = _Search(evaluation, level, stage)
+    violations = search.judge(evaluation.to_checks(stage))
     if not violations:
         return ()
-    if len(evaluation.pod.containers) > _MOST_CONTAINERS:
-        return None
-    return _Search(evaluation, level, stage).find(violations)
+    return None if len(evaluation.pod.containers) > _MOST_CONTAINERS else search.find(violations)
 
 
 class _Search:
@@ -122,19 +121,19 @@ class _Search:
         if len(values) > _MOST_VALUES or len(edits) > _MOST_EDITS:
             return None
         edited = self._edited(edits)
-        violated = self._violated(edited)
+        violated = [violation.id for violation in self.judge(edited)]
         for look in (self._users, self._users, self._missing):
             more = look(edited, violated) if violated else ()
             if more:
                 replaced = tuple(edit.path for edit in more)
                 edits = [*(edit for edit in edits if not edit.path.startswith(replaced)), *more]
                 edited = self._edited(edits)
-                violated = self._violated(edited)
+                violated = [violation.id for violation in self.judge(edited)]
         return None if violated or len(edits) > _MOST_EDITS else tuple(edits)
 
-    def _violated(self, edited: Pod) -> Sequence[str]:
-        judged = as_if_filled_in(edited, self._policy.placeholders)
-        return [violation.id for violation in judge(judged, self._level, self._policy.server_minor)]
+    def judge(self, pod: Pod) -> tuple[Violation, ...]:
+        """What a pod violates at the stage."""
+        return judge(as_if_filled_in(pod, self._policy.placeholders), self._level, self._policy.server_minor)
 
     def _edited(self, edits: Iterable[Edit]) -> Pod:
         """The pod with edits, at the stage."""

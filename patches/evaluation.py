@@ -97,12 +97,13 @@ class Evaluation:
 
     def at(self, stage: Stage) -> Pod:
         """Return the pod at a stage. Raises InvalidObject if a quantity is malformed."""
-        pod = self._checked(stage)
-        arrives = stage in (Stage.ARRIVING, Stage.ADMITTED) and not self.is_update
-        return with_resources(pod, self.namespace.known_limits) if arrives else pod
+        pod = self.to_checks(stage)
+        if self.is_update or stage not in (Stage.ARRIVING, Stage.ADMITTED):
+            return pod
+        return with_resources(pod, self.namespace.known_limits)
 
-    def _checked(self, stage: Stage) -> Pod:
-        """The pod at a stage, as far as a check reads it."""
+    def to_checks(self, stage: Stage) -> Pod:
+        """Return the pod at a stage, as far as a check reads it: without what `at` does to requests and limits."""
         match stage:
             case Stage.SENT:
                 return self.pod
@@ -115,15 +116,18 @@ class Evaluation:
         return pod if self.is_update else arrive_to_checks(pod)
 
     def violations(self, level: LevelVersion, stage: Stage) -> tuple[Violation, ...]:
-        """Return what the pod violates of any level at a stage. Placeholders are judged as `as_if_filled_in`."""
-        pod = as_if_filled_in(self._checked(stage), self.policy.placeholders)
+        """Return what the pod violates of any level at a stage. Placeholders are judged as `as_if_filled_in`.
+
+        Raises InvalidObject if a quantity is malformed, as the API server would.
+        """
+        pod = as_if_filled_in(self.at(stage), self.policy.placeholders)
         return judge(pod, level, self.policy.server_minor)
 
     def starts(self, stage: Stage) -> tuple[Start, ...]:
         """Foresee whether each container starts that the request creates, if the pod runs as at a stage."""
         if self.withheld in (Withheld.UPDATE, Withheld.DELETING):
             return ()
-        pod, created = self.at(stage), self.created
+        pod, created = self.to_checks(stage), self.created
         containers = pod.containers if created is None else [row for row in pod.containers if row.path in created]
         return tuple(foresee(pod, containers, self.namespace.images, self.policy.placeholders))
 

@@ -52,6 +52,28 @@ def test_objects_that_cannot_be_read(
     assert says in error
 
 
+_SKIPPING = (
+    "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop\n"
+    "  annotations: {pod-security-defaulter.io/skip: resources}\n---\n"
+)
+
+
+@pytest.mark.parametrize("command", ["preview", "check", "scan"])
+@pytest.mark.parametrize("kind", ["Pod", "Deployment"])
+def test_a_quantity_that_no_default_reads(
+    command: str, kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An API server refuses it all the same, of a pod or of a template."""
+    spec = "{containers: [{name: c, image: nginx, resources: {limits: {cpu: lots}}}]}"
+    if kind == "Deployment":
+        spec = f"{{selector: {{matchLabels: {{a: b}}}}, template: {{metadata: {{labels: {{a: b}}}}, spec: {spec}}}}}"
+    version = {"Pod": "v1", "Deployment": "apps/v1"}[kind]
+    text = f"apiVersion: {version}\nkind: {kind}\nmetadata: {{name: web, namespace: shop}}\nspec: {spec}\n"
+    assert main([command, "-f", _write(tmp_path, _SKIPPING + text, "all.yaml")]) == 2
+    printed = capsys.readouterr()
+    assert "'lots' is not a quantity" in printed.out + printed.err
+
+
 def test_objects_that_say_nothing_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A Service among the objects is not used, and that is said; the run goes on."""
     objects = _write(tmp_path, "apiVersion: v1\nkind: Service\nmetadata: {name: s}\n", "objects.yaml")
