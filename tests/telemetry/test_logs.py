@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
+from typing import Any
 
 import pytest
 from aiohttp.http_exceptions import BadHttpMessage
 
-from webhook.telemetry.logs import FIELDS, configure_logs
+from webhook.telemetry.log_writer import LogHandler, LogWriter
+from webhook.telemetry.logs import FIELDS, FieldLog, configure_logs
 
 pytestmark = pytest.mark.usefixtures("root_logger")
 
@@ -75,3 +78,47 @@ def test_what_is_no_request_is_not_shown() -> None:
     assert "secret" not in stream.getvalue()
     log.error("another", exc_info=ValueError("kept"))
     assert "kept" in stream.getvalue()
+
+
+def _written(style: str, level: str, *, directly: bool, fields: dict[str, Any]) -> str:
+    """What our own handler writes of a message with fields, as a line of FieldLog or as a record."""
+    stream = io.TextIOWrapper(io.BytesIO())
+    writer = LogWriter(stream)
+    configure_logs(style, level, LogHandler(writer))
+    if directly:
+        FieldLog("test.logs").write("admission", fields)
+    else:
+        logging.getLogger("test.logs").info("admission", extra={FIELDS: fields})
+    writer.close()
+    line = stream.buffer.getvalue().decode()
+    return re.sub(r"\d\d:\d\d:\d\d[.,]\d{3}", "TIME", line)
+
+
+@pytest.mark.parametrize("style", ["json", "text"])
+@pytest.mark.parametrize("fields", [{"uid": "a\nb", "seconds": 0.5}, {"name": "\udc80"}, {"": None}], ids=str)
+def test_a_line_that_is_no_record_looks_like_one(style: str, fields: dict[str, Any]) -> None:
+    """Whether a message came as a record or not, its line is the same; what UTF-8 cannot say is escaped."""
+    line = _written(style, "info", directly=True, fields=fields)
+    assert line == _written(style, "info", directly=False, fields=fields)
+    assert line.count("\n") == 1
+    assert "admission" in line
+
+
+def test_a_line_that_is_no_record_has_a_level() -> None:
+    """From `warning` on, none."""
+    assert _written("json", "warning", directly=True, fields={}) == ""
+
+
+def test_a_line_that_cannot_be_made_fails_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is told on standard error, as of every handler of the standard library."""
+    assert _written("json", "info", directly=True, fields={"value": object()}) == ""
+    assert "--- Logging error ---" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_a_message_that_utf_8_cannot_say(style: str) -> None:
+    """A file's name may have any bytes; what is said about the file arrives all the same."""
+    log, stream = _lines(style)
+    log.error("conf/b\udc80.yaml: %s", "mode", extra={FIELDS: {"file": "b\udc80"}})
+    (line,) = stream.getvalue().splitlines()
+    assert r"conf/b\udc80.yaml: mode" in line.replace(r"\\", "\\")
