@@ -7,7 +7,6 @@ several rounds, since everything slower is the machine's doing.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import platform
@@ -69,7 +68,8 @@ def _row(name: str, review: dict[str, Any], gatherer: ManifestGatherer) -> str:
     return f"{name:<26}{len(body):>8}" + "".join(f"{figure:>10.1f}" for figure in figures)
 
 
-async def _print_table() -> None:
+def main() -> None:
+    """Print the table."""
     gatherer = ManifestGatherer()
     tune_collector()
     print(f"CPython {platform.python_version()}, {os.cpu_count()} cores, µs per pod, best of {_ROUNDS} rounds")
@@ -79,11 +79,6 @@ async def _print_table() -> None:
         print(_row("recorded, 1 container", recorded, gatherer))
     for containers in (1, 3, 30):
         print(_row(f"generated, {containers} container(s)", review_of(containers), gatherer))
-
-
-def main() -> None:
-    """Print the table. Reviewers look at the clock of a running loop, so it is printed inside one."""
-    asyncio.run(_print_table())
 
 
 if __name__ == "__main__":

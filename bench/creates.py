@@ -67,6 +67,7 @@ _SEQUENTIAL: Final = 1
 _AT_ONCE: Final = 32
 _CHUNK: Final = 64
 """Creates before the next takes its turn."""
+_LEAST_SPACES: Final = 2
 
 
 class Space(NamedTuple):
@@ -104,6 +105,8 @@ def main() -> int:
     add_options(parser)
     options = parser.parse_args()
     if options.kubeconfig:
+        if len(dict(options.spaces)) < _LEAST_SPACES or options.save:
+            parser.error("--kubeconfig takes at least two --in, each of somebody else, and has no baseline to save")
         return _measure_running(options)
     found = binaries.find("etcd", "kube-apiserver")
     with tempfile.TemporaryDirectory() as name, control_plane(Path(name), found) as plane:
@@ -117,13 +120,15 @@ def main() -> int:
 
 def _space(text: str) -> tuple[str, str]:
     who, _, namespace = text.partition("=")
+    if not who or not namespace:
+        raise argparse.ArgumentTypeError(f"expected WHO=NAMESPACE, got {text!r}")
     return who, namespace
 
 
 def _measure_running(options: argparse.Namespace) -> int:
     """Measure on a cluster that runs."""
-    pods = [json.loads(body) for body in _bodies()]
-    report = running.measure(options.kubeconfig, options.context, dict(options.spaces), pods, options.rounds)
+    values = [json.loads(body) for body in _bodies()]
+    report = running.measure(options.kubeconfig, options.context, dict(options.spaces), values, options.rounds)
     running.print_report(report)
     write_figures(options, report, plot)
     return 0
@@ -150,8 +155,8 @@ def dearer(found: dict[str, float], baseline: dict[str, float]) -> list[str]:
 
 def plot(report: dict[str, Any]) -> str:
     """A bar for each: the milliseconds that it adds to the median of creates one after the other."""
-    nobody, *others = ((name, row[str(_SEQUENTIAL)]["p50 ms"]) for name, row in report["results"].items())
-    added = {name: ms - nobody[1] for name, ms in others}
+    (_, nobody), *others = ((name, row[str(_SEQUENTIAL)]["p50 ms"]) for name, row in report["results"].items())
+    added = {name: ms - nobody for name, ms in others}
     return bars("Milliseconds added to a create", {name: (ms, f"{ms:+.2f} ms") for name, ms in added.items()})
 
 
@@ -297,7 +302,7 @@ def _asked(plane: ControlPlane) -> dict[str, Asked]:
     """What the API server says of each webhook."""
     names = {f"pods.{_short(name)}.psd.test": name for name in (_OURS, _GO, _AIOHTTP, _PODSECURITY)}
     found = read_asked(plane.admin.request("GET", "/metrics").body)
-    return {names[webhook]: asked for webhook, asked in found.items()}
+    return {names[webhook.name]: asked for webhook, asked in found.items()}
 
 
 def _processes(*names: str) -> list[int]:

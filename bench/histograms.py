@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 _ASKED: Final = re.compile(
-    r'apiserver_admission_webhook_admission_duration_seconds_(bucket|sum){name="([^"]+)"[^}]*?(?:,le="(.*?)")?} (\S+)'
+    r"apiserver_admission_webhook_admission_duration_seconds_(bucket|sum)"
+    r'{name="([^"]+)"[^}]*?,type="(\w+)"(?:,le="(.*?)")?} (\S+)'
 )
 
 
@@ -23,20 +24,28 @@ class Asked(NamedTuple):
     buckets: list[tuple[float, float]]
 
 
-def read_asked(metrics: str) -> dict[str, Asked]:
-    """What an API server says of each webhook that it has asked, by the webhook's name. `metrics`: its page.
+class Webhook(NamedTuple):
+    """A webhook by its name, and what for it is asked: `admit` to change, `validating` to judge."""
+
+    name: str
+    type: str
+
+
+def read_asked(metrics: str) -> dict[Webhook, Asked]:
+    """What an API server says of each webhook that it has asked. `metrics`: its page.
 
     The operations of one webhook are added up.
     """
-    buckets: dict[str, dict[float, float]] = {}
-    sums: dict[str, float] = {}
-    for kind, name, bound, value in _ASKED.findall(metrics):
-        if kind == "sum":
-            sums[name] = sums.get(name, 0.0) + float(value)
+    buckets: dict[Webhook, dict[float, float]] = {}
+    sums: dict[Webhook, float] = {}
+    for part, name, kind, bound, value in _ASKED.findall(metrics):
+        webhook = Webhook(name, kind)
+        if part == "sum":
+            sums[webhook] = sums.get(webhook, 0.0) + float(value)
         else:
-            rows = buckets.setdefault(name, {})
+            rows = buckets.setdefault(webhook, {})
             rows[float(bound)] = rows.get(float(bound), 0.0) + float(value)
-    return {name: Asked(sums[name], sorted(rows.items())) for name, rows in buckets.items()}
+    return {webhook: Asked(sums[webhook], sorted(rows.items())) for webhook, rows in buckets.items()}
 
 
 def waited(before: Asked, after: Asked) -> dict[str, float]:

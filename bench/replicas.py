@@ -11,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -83,22 +85,21 @@ def _post(directory: Path, program: Path, ports: list[int], reviews: int) -> lis
     """Post reviews to all replicas at once; the sorted milliseconds that each took."""
     share, connections = str(reviews // len(ports)), str(_CONNECTIONS // len(ports))
     files = [str(directory / "certs" / "ca.crt"), str(directory / "reviews.jsonl")]
-    loads = [
-        subprocess.Popen(  # noqa: S603
-            [str(program), "load", f"https://127.0.0.1:{port}/mutate?timeout=10s", *files, share, connections],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+    commands = [
+        [str(program), "load", f"https://127.0.0.1:{port}/mutate?timeout=10s", *files, share, connections]
         for port in ports
     ]
     times: list[float] = []
-    for load in loads:
-        output, _ = load.communicate()
-        answered, *micros = output.split()
-        if answered != share:
-            raise SystemExit(f"{answered} of {share} reviews were allowed")
-        times += [int(each) / 1000 for each in micros]
+    with ThreadPoolExecutor(len(commands)) as pool:
+        for answered, *micros in pool.map(_words, commands):
+            if answered != share:
+                raise SystemExit(f"{answered} of {share} reviews were allowed")
+            times += [int(each) / 1000 for each in micros]
     return sorted(times)
+
+
+def _words(command: Sequence[str]) -> list[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()  # noqa: S603
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.creates import Chunk, dearer, figures, ratios
-from bench.histograms import Asked, quantile, read_asked, waited
+from bench.histograms import Asked, Webhook, quantile, read_asked, waited
 
 
 def test_creates_that_connect_do_not_count() -> None:
@@ -45,12 +45,14 @@ def test_what_was_asked_before_does_not_count() -> None:
 
 
 def test_the_operations_of_a_webhook_are_added_up() -> None:
-    """The API server counts creates and updates, and those it refused, apart."""
+    """The API server counts creates and updates apart; a validating webhook may have the same name."""
     name = "apiserver_admission_webhook_admission_duration_seconds"
-    page = "\n".join(
-        f'{name}_bucket{{name="a.b",operation="{operation}",rejected="false",type="admit",le="{bound}"}} {count}'
-        for operation in ("CREATE", "UPDATE")
-        for bound, count in (("0.005", 1), ("+Inf", 2))
-    )
-    page += "".join(f'\n{name}_sum{{name="a.b",operation="{operation}"}} 0.25' for operation in ("CREATE", "UPDATE"))
-    assert read_asked(page) == {"a.b": Asked(0.5, [(0.005, 2.0), (float("inf"), 4.0)])}
+    lines = []
+    for operation, kind in (("CREATE", "admit"), ("UPDATE", "admit"), ("CREATE", "validating")):
+        labels = f'name="a.b",operation="{operation}",rejected="false",type="{kind}"'
+        lines += [f'{name}_bucket{{{labels},le="{bound}"}} {count}' for bound, count in (("0.005", 1), ("+Inf", 2))]
+        lines.append(f"{name}_sum{{{labels}}} 0.25")
+    assert read_asked("\n".join(lines)) == {
+        Webhook("a.b", "admit"): Asked(0.5, [(0.005, 2.0), (float("inf"), 4.0)]),
+        Webhook("a.b", "validating"): Asked(0.25, [(0.005, 1.0), (float("inf"), 2.0)]),
+    }

@@ -32,11 +32,11 @@ def test_a_namespace_with_a_webhook_beside_one_without(
     assert list(report["results"]) == ["nobody", "ours"]
     for row in report["results"].values():
         assert 0 < row["1"]["p50 ms"] <= row["1"]["p99 ms"]
-    assert set(report["webhooks"][webhook]) == {"1", "32"}
+    assert set(report["webhooks"][f"{webhook} (admit)"]) == {"1", "32"}
     running.print_report(report)
     printed = capsys.readouterr().out
     assert printed.startswith("1 pods, as dry runs\n")
-    assert f"the API server waited for {webhook}: 1 at once: mean " in printed
+    assert f"the API server waited for {webhook} (admit): 1 at once: mean " in printed
 
 
 def test_a_cluster_that_accepts_none(plane: ControlPlane) -> None:
