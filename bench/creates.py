@@ -33,10 +33,11 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from bench import running
-from bench.admission.servers import HERE, build, cpu_seconds, free_port, machine, resident, server, versions, wait
+from bench.admission.servers import HERE, build, cpu_seconds, free_port, machine, ours, resident, server, versions, wait
 from bench.bars import bars
-from bench.figures import add_options, compare, save, write_figures
+from bench.figures import add_options, compare, percentiles, save, write_figures
 from bench.histograms import Asked, read_asked, waited
+from bench.running import AT_ONCE, CHUNK, SEQUENTIAL
 from patches import MODE_LABEL, DefaulterConfiguration
 from tests.cluster import binaries
 from tests.cluster.client import pods
@@ -63,10 +64,6 @@ _AUDITED: Final = {
     "defaults": {"enforce": "privileged", "audit": "restricted", "warn": "privileged"},
 }
 _BARE: Final = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
-_SEQUENTIAL: Final = 1
-_AT_ONCE: Final = 32
-_CHUNK: Final = 64
-"""Creates before the next takes its turn."""
 _LEAST_SPACES: Final = 2
 
 
@@ -137,7 +134,7 @@ def _measure_running(options: argparse.Namespace) -> int:
 def ratios(report: dict[str, Any]) -> dict[str, float]:
     """What we add to a create, as a multiple of what a Go webhook adds that does nothing."""
     found = {}
-    for key in (str(_SEQUENTIAL), str(_AT_ONCE)):
+    for key in (str(SEQUENTIAL), str(AT_ONCE)):
         nobody, go, ours = (report["results"][name][key] for name in (_WITHOUT, _GO, _OURS))
         for field in ("p50 ms", "CPU s per 1,000"):
             found[f"{field}, {key} at once"] = round((ours[field] - nobody[field]) / (go[field] - nobody[field]), 2)
@@ -155,7 +152,7 @@ def dearer(found: dict[str, float], baseline: dict[str, float]) -> list[str]:
 
 def plot(report: dict[str, Any]) -> str:
     """A bar for each: the milliseconds that it adds to the median of creates one after the other."""
-    (_, nobody), *others = ((name, row[str(_SEQUENTIAL)]["p50 ms"]) for name, row in report["results"].items())
+    (_, nobody), *others = ((name, row[str(SEQUENTIAL)]["p50 ms"]) for name, row in report["results"].items())
     added = {name: ms - nobody for name, ms in others}
     return bars("Milliseconds added to a create", {name: (ms, f"{ms:+.2f} ms") for name, ms in added.items()})
 
@@ -174,13 +171,13 @@ def _measure(plane: ControlPlane, directory: Path, rounds: int, podsecurity: Pat
         for name, command in commands.items():
             spaces[name] = stack.enter_context(_webhook(plane, directory, name, command))
         spaces[_POLICIES] = stack.enter_context(_policies(plane))
-        for connections in (_SEQUENTIAL, _AT_ONCE):
+        for connections in (SEQUENTIAL, AT_ONCE):
             chunks: dict[str, list[Chunk]] = {name: [] for name in spaces}
             before = _asked(plane)
             for _ in range(rounds):
                 for name, space in spaces.items():
                     url = f"{plane.address}{pods(space.name)}?dryRun=All"
-                    load = [str(program), "load", url, str(plane.authority.cert), str(bodies), str(_CHUNK)]
+                    load = [str(program), "load", url, str(plane.authority.cert), str(bodies), str(CHUNK)]
                     command = [*load, str(connections), str(pair.cert), str(pair.key)]
                     chunks[name].append(_create(command, (*own, *space.processes)))
             for name, rows in chunks.items():
@@ -210,10 +207,8 @@ def _commands(program: Path, directory: Path) -> dict[str, Sequence[str]]:
     """How each webhook is started; `PORT` stands for its port."""
     certs = directory / "certs"
     pair = [str(certs / "tls.crt"), str(certs / "tls.key")]
-    ours = [sys.executable, "-m", "webhook", "serve", "--self-signed", str(certs), "--log-format", "json"]
-    ours += ["--log-level", "info", "--health-port", "0", "--port", "PORT", "--objects", str(_described(directory))]
     return {
-        _OURS: ours,
+        _OURS: ours(certs, "PORT", "--log-level", "info", "--objects", str(_described(directory))),
         _GO: [str(program), "serve", "PORT", *pair],
         _AIOHTTP: [sys.executable, str(HERE / "noop.py"), "PORT", *pair],
     }
@@ -285,16 +280,16 @@ def _short(name: str) -> str:
 def _create(command: Sequence[str], processes: Sequence[int]) -> Chunk:
     before = sum(map(cpu_seconds, processes))
     first, *rest = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()  # noqa: S603
-    if int(first) != _CHUNK:
-        raise SystemExit(f"{_CHUNK - int(first)} of {_CHUNK} pods were refused")
+    if int(first) != CHUNK:
+        raise SystemExit(f"{CHUNK - int(first)} of {CHUNK} pods were refused")
     return Chunk([int(each) / 1000 for each in rest], sum(map(cpu_seconds, processes)) - before)
 
 
 def figures(rows: Sequence[Chunk]) -> dict[str, float]:
     """The first creates of a turn, which connect, count for nothing but CPU."""
-    millis = sorted(each for row in rows for each in row.millis[_AT_ONCE:])
-    cpu = statistics.median(row.cpu for row in rows) / _CHUNK * 1000
-    p50, p99 = millis[len(millis) // 2], millis[len(millis) * 99 // 100]
+    millis = sorted(each for row in rows for each in row.millis[AT_ONCE:])
+    cpu = statistics.median(row.cpu for row in rows) / CHUNK * 1000
+    p50, p99 = percentiles(millis)
     return {"p50 ms": round(p50, 2), "p99 ms": round(p99, 2), "CPU s per 1,000": round(cpu, 2)}
 
 
@@ -318,7 +313,7 @@ def _processes(*names: str) -> list[int]:
 
 def _print(report: dict[str, Any]) -> None:
     print(report["machine"] + "; " + ", ".join(f"{name} {number}" for name, number in report["versions"].items()))
-    for title, key in (("one after the other", "1"), ("32 at once", str(_AT_ONCE))):
+    for title, key in (("one after the other", "1"), ("32 at once", str(AT_ONCE))):
         heads = f"{'p50 ms':>8}{'added':>8}{'p99 ms':>8}{'added':>8}{'CPU s per 1,000':>17}"
         print(f"{title:<24}{heads}{'asked':>8}{'p50':>7}{'p99':>7}{'MiB':>5}")
         nobody = report["results"][_WITHOUT][key]

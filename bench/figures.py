@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,11 @@ def write_figures(options: argparse.Namespace, report: dict[str, Any], plot: Cal
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
     if options.plot:
         options.plot.write_text(plot(report), encoding="utf-8")
+
+
+def percentiles(times: Sequence[float]) -> tuple[float, float]:
+    """The 50th and the 99th percentile of sorted times."""
+    return times[len(times) // 2], times[len(times) * 99 // 100]
 
 
 def save(baseline: Path, ratios: dict[str, float]) -> int:

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from bench.admission.__main__ import reviews_of_pods
-from bench.admission.servers import build, cpu_seconds, free_port, machine, resident, server, versions, wait
-from patches import FORM
+from bench.admission.servers import build, cpu_seconds, free_port, machine, ours, resident, server, versions, wait
+from bench.figures import percentiles
 
 _REPLICAS: Final = (1, 2, 4)
 _CONNECTIONS: Final = 16
@@ -47,7 +47,7 @@ class Row(NamedTuple):
 
 def main() -> int:
     """Measure and print."""
-    print(machine() + "; " + ", ".join(f"{name} {number}" for name, number in versions().items()) + f"; {FORM}")
+    print(machine() + "; " + ", ".join(f"{name} {number}" for name, number in versions().items()))
     print(f"{'replicas':>8}{'reviews/s':>11}{'CPU µs':>8}{'p50 ms':>8}{'p99 ms':>8}{'MiB':>6}")
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
@@ -67,9 +67,7 @@ def _measure(directory: Path, program: Path, count: int) -> Row:
     with ExitStack() as stack:
         processes = []
         for port in ports:
-            certs = str(directory / "certs")
-            command = [sys.executable, "-m", "webhook", "serve", "--self-signed", certs, "--log-format", "json"]
-            command += ["--health-port", "0", "--port", str(port)]
+            command = ours(directory / "certs", str(port))
             processes.append(stack.enter_context(server(command, directory / f"{port}.log", pinned=False)))
             wait(port)  # the first makes the certificate
         _post(directory, program, ports, _WARM_UP)
@@ -77,8 +75,7 @@ def _measure(directory: Path, program: Path, count: int) -> Row:
         times = _post(directory, program, ports, _REVIEWS)
         seconds, cpu = time.monotonic() - began, sum(map(cpu_seconds, processes)) - before
         memory = sum(map(resident, processes))
-    p50, p99 = times[len(times) // 2], times[len(times) * 99 // 100]
-    return Row(_REVIEWS / seconds, cpu / _REVIEWS * 1e6, p50, p99, memory)
+    return Row(_REVIEWS / seconds, cpu / _REVIEWS * 1e6, *percentiles(times), memory)
 
 
 def _post(directory: Path, program: Path, ports: list[int], reviews: int) -> list[float]:

@@ -13,15 +13,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from bench.figures import percentiles
 from bench.histograms import Asked, Webhook, read_asked, waited
 from webhook.cluster.api import ClusterClient
 from webhook.cluster.connection import connect
 from webhook.cluster.options import ConnectionOptions
 from webhook.errors import ClusterError
 
-_CHUNK: Final = 64
+SEQUENTIAL: Final = 1
+AT_ONCE: Final = 32
+CHUNK: Final = 64
 """Creates in one namespace before the next takes its turn."""
-_AT_ONCE: Final = (1, 32)
 
 
 def measure(
@@ -51,18 +53,18 @@ async def _measure(
         accepted = [pod for pod in pods if all([await _create(client, space, pod) for space in spaces.values()])]
         if not accepted:
             raise ClusterError(0, "no pod is accepted in all of these namespaces")
-        for connections in _AT_ONCE:
+        for connections in (SEQUENTIAL, AT_ONCE):
             times: dict[str, list[float]] = {name: [] for name in spaces}
             for space in spaces.values():  # the first creates, which connect, do not count
-                await _create_all(client, space, accepted[:1] * _CHUNK, connections)
+                await _create_all(client, space, accepted[:1] * CHUNK, connections)
             before = await _asked(client)
             for turn in range(rounds):
-                chunk = [accepted[(turn * _CHUNK + number) % len(accepted)] for number in range(_CHUNK)]
+                chunk = [accepted[(turn * CHUNK + number) % len(accepted)] for number in range(CHUNK)]
                 for name, space in spaces.items():
                     times[name] += await _create_all(client, space, chunk, connections)
             for name, found in times.items():
                 found.sort()
-                p50, p99 = found[len(found) // 2], found[len(found) * 99 // 100]
+                p50, p99 = percentiles(found)
                 results[name][str(connections)] = {"p50 ms": round(p50, 2), "p99 ms": round(p99, 2)}
             for webhook, asked in (await _asked(client)).items():
                 if webhook in before and asked.buckets[-1][1] > before[webhook].buckets[-1][1]:
@@ -111,7 +113,7 @@ async def _asked(client: ClusterClient) -> dict[Webhook, Asked]:
 def print_report(report: Mapping[str, Any]) -> None:
     """Print what `measure` returned."""
     print(f"{report['pods']} pods, as dry runs")
-    for key in map(str, _AT_ONCE):
+    for key in map(str, (SEQUENTIAL, AT_ONCE)):
         print(f"{key + ' at once':<40}{'p50 ms':>8}{'added':>8}{'p99 ms':>8}{'added':>8}")
         nobody = next(iter(report["results"].values()))[key]
         for name, row in report["results"].items():

@@ -21,9 +21,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from bench.admission.servers import HERE, build, cpu_seconds, free_port, machine, resident, server, versions, wait
+from bench.admission.servers import HERE, build, cpu_seconds, free_port, machine, ours, resident, server, versions, wait
 from bench.bars import bars
-from bench.figures import add_options, compare, save, write_figures
+from bench.figures import add_options, compare, percentiles, save, write_figures
 from bench.reviews import SHARED, review_of
 
 _BASELINE: Final = HERE / "baseline.json"
@@ -84,12 +84,10 @@ def _measure(directory: Path, reviews: int) -> dict[str, list[Row]]:
     bodies = directory / "reviews.jsonl"
     bodies.write_bytes(b"\n".join(reviews_of_pods()))
     certs, port = directory / "certs", str(free_port())
-    ours = [*(sys.executable, "-m", "webhook", "serve", "--self-signed", str(certs), "--log-format", "json")]
-    ours += ["--health-port", "0", "--port", port]
     pair = [str(certs / "tls.crt"), str(certs / "tls.key")]
     commands = {
-        _OURS: [*ours, "--log-level", "info"],
-        _QUIET: [*ours, "--log-level", "warning"],
+        _OURS: ours(certs, port, "--log-level", "info"),
+        _QUIET: ours(certs, port, "--log-level", "warning"),
         _GO: [str(program), "serve", port, *pair],
         _AIOHTTP: [sys.executable, str(HERE / "noop.py"), port, *pair],
     }
@@ -103,7 +101,7 @@ def _measure(directory: Path, reviews: int) -> dict[str, list[Row]]:
                 before = cpu_seconds(pid)
                 times = _post([*load, str(bodies)], reviews)
                 micros = (cpu_seconds(pid) - before) / reviews * 1e6
-                found[name].append(Row(micros, times[len(times) // 2], times[len(times) * 99 // 100], resident(pid)))
+                found[name].append(Row(micros, *percentiles(times), resident(pid)))
     return found
 
 

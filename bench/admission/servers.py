@@ -7,12 +7,15 @@ import platform
 import re
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
+
+from patches import FORM
 
 HERE: Final = Path(__file__).parent
 _PATIENCE: Final = 20.0
@@ -38,6 +41,12 @@ def server(command: Sequence[str], log: Path, *, pinned: bool = True) -> Iterato
         finally:
             process.terminate()
             process.wait(timeout=30)
+
+
+def ours(certs: Path, port: str, *more: str) -> list[str]:
+    """The command of our server, with the log in JSON and metrics; it makes its certificate in `certs`."""
+    command = [sys.executable, "-m", "webhook", "serve", "--self-signed", str(certs), "--log-format", "json"]
+    return [*command, "--health-port", "0", "--port", port, *more]
 
 
 def free_port() -> int:
@@ -78,7 +87,8 @@ def machine() -> str:
 
 
 def versions() -> dict[str, str]:
-    """What the servers are made of."""
+    """What the servers are made of, and in which form the engine runs."""
     go = subprocess.run(["go", "version"], capture_output=True, text=True, check=True).stdout.split()[2]  # noqa: S607
     names = ("aiohttp", "uvloop", "msgspec")
-    return {"Python": platform.python_version(), "Go": go, **{name: version(name) for name in names}}
+    libraries = {name: version(name) for name in names}
+    return {"Python": platform.python_version(), "Go": go, **libraries, "engine": FORM}

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from patches.compiler import NamespaceCompiler
+from patches.model.shapes import Quantity
 from patches.policy.configuration import DefaulterConfiguration, Exemption, Mode
 from patches.policy.limits import NO_LIMITS, LimitItem, Limits
 from patches.policy.namespace import CompiledNamespace, Missing
@@ -107,7 +108,7 @@ def test_unknown_limits_give_nothing() -> None:
     assert namespace(limits=None).known_limits is NO_LIMITS
 
 
-def limits_of(compiler: NamespaceCompiler, cpu: str, kind: str = "Container") -> Limits:
+def limits_of(compiler: NamespaceCompiler, cpu: Quantity, kind: str = "Container") -> Limits:
     """The limits of a namespace with a LimitRange of one item."""
     ranges: Objects[Sequence[LimitItem]] = Objects({"limits": (LimitItem(kind, default={"cpu": cpu}),)})
     limits = compiler.compile(replace(empty_snapshot("shop"), limit_ranges=ranges)).limits
@@ -121,6 +122,7 @@ def test_namespaces_share_equal_limits() -> None:
     assert limits_of(compiler, "1") is limits_of(compiler, "1")
     assert limits_of(compiler, "2").default_limits["cpu"].text == "2"
     assert limits_of(compiler, "1", "Pod").default_limits == {}
+    assert [repr(limits_of(compiler, cpu).default_limits["cpu"].text) for cpu in (1, 1.0)] == ["1", "1.0"]
 
 
 def test_more_limits_than_are_kept() -> None:

@@ -52,7 +52,7 @@ class LineFormatter(ABC, logging.Formatter):
             escaped = {key: _escape(value) if isinstance(value, str) else value for key, value in fields.items()}
             return self._encode(seconds, level, logger, _escape(message), escaped)
 
-    def line_of(self, record: logging.LogRecord, fields: Mapping[str, Any]) -> str:
+    def _line_of(self, record: logging.LogRecord, fields: Mapping[str, Any]) -> str:
         """Return the line of a record."""
         return self.line(record.created, record.levelname, record.name, record.getMessage(), fields).decode()
 
@@ -73,7 +73,7 @@ class JsonFormatter(LineFormatter):
         fields: dict[str, Any] = getattr(record, FIELDS, {})
         if record.exc_info:
             fields = {**fields, "exception": self.formatException(record.exc_info)}
-        return self.line_of(record, fields)
+        return self._line_of(record, fields)
 
 
 class TextFormatter(LineFormatter):
@@ -85,7 +85,7 @@ class TextFormatter(LineFormatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's own name)
         """Return the line of a record, without exception and newline."""
-        return self.line_of(record, getattr(record, FIELDS, {}))
+        return self._line_of(record, getattr(record, FIELDS, {}))
 
 
 def _escape(text: str) -> str:
